@@ -1,0 +1,117 @@
+"""Links: the devices a namespace should hold, one value per device.
+
+What lives here: ``Link`` and the detail of each kind of device. A new kind is one more detail class.
+What it must not know: ifindexes, netlink attribute numbers, which transport wants the device.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from octet.blueprint.base import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Veth:
+    """One end of a pair (veth(4)).
+
+    Attributes:
+        peer: name of the other end, in the namespace where it lives.
+        peer_mac: MAC of the other end, set at creation so that udev has nothing to rewrite.
+    """
+
+    peer: str
+    peer_mac: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A learning bridge; spanning tree is off, as every bridge-based provider leaves it.
+
+    Attributes:
+        multicast_snooping: IGMP/MLD snooping.
+    """
+
+    multicast_snooping: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Vxlan:
+    """A VXLAN device (RFC 7348) whose entries are all programmed, never learned.
+
+    Attributes:
+        vni: network identifier, 24 bits.
+        port: UDP destination port.
+        local: source address of outer packets; its family is the underlay's.
+        lower: underlay device the kernel takes MTU and carrier from, or None.
+        learning: source learning in the data path.
+    """
+
+    vni: int
+    port: int
+    local: IPv4Address | IPv6Address
+    lower: str | None = None
+    learning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ifb:
+    """An intermediate functional block: where traffic that leaves a pod is shaped."""
+
+
+LinkDetail = Veth | Bridge | Vxlan | Ifb
+
+
+@dataclass(frozen=True, slots=True)
+class BridgePort:
+    """How a link behaves as a port of its bridge.
+
+    Attributes:
+        hairpin: may a packet leave through the port it came from (a pod that reaches itself by a service).
+        isolated: may it not talk to other isolated ports.
+    """
+
+    hairpin: bool = False
+    isolated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One network device that we make and own.
+
+    Attributes:
+        name: interface name, at most 15 bytes (IFNAMSIZ - 1).
+        detail: what kind of device, with what cannot be altered in place.
+        purpose: why it exists; kept in the kernel as its alias ``octet:<purpose>``, by which we know our own.
+        mtu: bytes; None leaves the kernel's choice.
+        mac: lower-case colon form; None leaves the kernel's choice.
+        master: the bridge it is a port of.
+        port: port settings, where there is a master.
+        up: administratively up.
+        ipv6_autoconf: may the kernel give it a link-local address by itself (addrgenmode eui64, else none).
+    """
+
+    name: str
+    detail: LinkDetail
+    purpose: str
+    mtu: int | None = None
+    mac: str | None = None
+    master: str | None = None
+    port: BridgePort | None = None
+    up: bool = True
+    ipv6_autoconf: bool = True
+
+    @property
+    def key(self) -> Key:
+        """Identity: the name."""
+        return ("link", self.name)
+
+    def __str__(self) -> str:
+        parts = [f"link {self.name} {type(self.detail).__name__.lower()} ({self.purpose})"]
+        parts += [f"mtu {self.mtu}"] if self.mtu else []
+        parts += [f"mac {self.mac}"] if self.mac else []
+        parts += [f"master {self.master}"] if self.master else []
+        if isinstance(self.detail, Vxlan):
+            parts.append(f"vni {self.detail.vni} port {self.detail.port} local {self.detail.local}")
+        if isinstance(self.detail, Veth):
+            parts.append(f"peer {self.detail.peer}")
+        return " ".join(parts)

@@ -1,0 +1,86 @@
+"""Network namespaces: make, enter and recognise them.
+
+What lives here: the system calls of namespaces(7) that Python 3.11 lacks. What it must not know: names of
+nodes and pods, mounts (``lab`` keeps its own), and what is configured inside.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+_NS_GET_NSTYPE = 0xB703
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
+    """Move the calling thread into a namespace (setns(2)). Raises OSError."""
+    _check(_libc.setns(descriptor, kind), "setns")
+
+
+def unshare(kinds: int) -> None:
+    """Give the calling thread new namespaces of these kinds (unshare(2)). Raises OSError."""
+    _check(_libc.unshare(kinds), "unshare")
+
+
+def is_network_namespace(descriptor: int) -> bool:
+    """Tell whether an open descriptor is a network namespace (ioctl_ns(2), NS_GET_NSTYPE)."""
+    try:
+        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == CLONE_NEWNET
+    except OSError as error:
+        if error.errno in {errno.ENOTTY, errno.EINVAL, errno.EBADF}:
+            return False
+        raise
+
+
+def identity(descriptor: int) -> tuple[int, int]:
+    """Return what tells this namespace from every other while it lives: (device, inode) of its nsfs file."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def own_identity() -> tuple[int, int]:
+    """Return the identity of the calling thread's network namespace."""
+    status = Path("/proc/thread-self/ns/net").stat()
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def inside(descriptor: int) -> Iterator[None]:
+    """Run a block with the calling thread in another network namespace, and come back whatever happens."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        setns(descriptor)
+        try:
+            yield
+        finally:
+            setns(home)
+    finally:
+        os.close(home)
+
+
+def create() -> int:
+    """Return a descriptor of a new, empty network namespace; it lives as long as something holds it."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        unshare(CLONE_NEWNET)
+        try:
+            return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            setns(home)
+    finally:
+        os.close(home)

@@ -1,0 +1,75 @@
+"""Every test that needs a kernel gets a private one: the whole test process moves before the first test.
+
+What lives here: the move into private namespaces, and fixtures that prove nothing is left behind.
+What it must not know: any model.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from octet.kernel import namespaces
+
+PRIVATE = {"kernel", "lab", "clients"}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Enter private network and mount namespaces (and a user namespace, if not root) once, if any test needs it."""
+    if not any(PRIVATE & {mark.name for mark in item.iter_markers()} for item in session.items):
+        return
+    if session.config.option.collectonly:
+        return
+    user, group = os.geteuid(), os.getegid()
+    if user != 0:
+        namespaces.unshare(namespaces.CLONE_NEWUSER)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    namespaces.unshare(namespaces.CLONE_NEWNET | namespaces.CLONE_NEWNS)
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=False)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def snapshot(descriptor: int) -> dict[str, object]:
+    """Return all that other programs can see of a namespace: links, addresses, routes, rules, nftables."""
+
+    def ask(*command: str) -> object:
+        with namespaces.inside(descriptor):
+            text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return json.loads(text) if "-j" in command else text
+
+    return {
+        "links": sorted(link["ifname"] for link in ask("ip", "-j", "link")),
+        "addresses": [sorted(a["local"] for a in link["addr_info"]) for link in ask("ip", "-j", "addr")],
+        "routes": ask("ip", "-j", "route", "show", "table", "all"),
+        "routes6": ask("ip", "-6", "-j", "route", "show", "table", "all"),
+        "rules": ask("ip", "-j", "rule"),
+        "rules6": ask("ip", "-6", "-j", "rule"),
+        "neighbours": ask("ip", "-j", "neigh", "show", "nud", "permanent"),
+        "nft": ask("nft", "list", "ruleset"),
+    }
+
+
+@pytest.fixture
+def node_ns() -> Iterator[int]:
+    """A new network namespace that must end as it began, apart from what dies with it by the test's own hand."""
+    descriptor = namespaces.create()
+    with namespaces.inside(descriptor):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    before = snapshot(descriptor)
+    yield descriptor
+    after = snapshot(descriptor)
+    os.close(descriptor)
+    assert after == before, "the test left something behind"
+
+
+@pytest.fixture
+def pod_ns() -> Iterator[int]:
+    """A new, empty network namespace for a pod; whatever is in it dies with it."""
+    descriptor = namespaces.create()
+    yield descriptor
+    os.close(descriptor)
