@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from octet.kernel import namespaces
 
 PRIVATE = {"kernel", "lab", "clients"}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Enter private network and mount namespaces (and a user namespace, if not root) once, if any test needs it."""
+    """Enter private namespaces once, if any test needs a kernel; a user namespace too, if we are not root."""
     if not any(PRIVATE & {mark.name for mark in item.iter_markers()} for item in session.items):
         return
     if session.config.option.collectonly:
@@ -56,7 +57,7 @@ def snapshot(descriptor: int) -> dict[str, object]:
 
 @pytest.fixture
 def node_ns() -> Iterator[int]:
-    """A new network namespace that must end as it began, apart from what dies with it by the test's own hand."""
+    """A new network namespace that must end as it began: whatever the test made, the test removed."""
     descriptor = namespaces.create()
     with namespaces.inside(descriptor):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
