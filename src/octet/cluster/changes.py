@@ -1,0 +1,101 @@
+"""What can be different between two versions of the View, one class per kind.
+
+What lives here: ``Changed`` and its kinds. What it must not know: how a difference was found, what to do.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface
+from typing import Generic, TypeVar
+
+from octet.cluster.objects import EndpointSlice, Namespace, NetworkPolicy, Node, Pod, Service
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Underlay:
+    """The interface that joins this node to its peers.
+
+    Attributes:
+        mtu: bytes of an IP packet it takes in one piece.
+        v4, v6: this node's addresses on it.
+    """
+
+    interface: str
+    mtu: int
+    v4: IPv4Interface | None = None
+    v6: IPv6Interface | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Generic[T]):
+    """One difference between two versions of the View.
+
+    Attributes:
+        old: None where it was not there.
+        new: None where it is gone.
+    """
+
+    old: T | None
+    new: T | None
+
+    @property
+    def verb(self) -> str:
+        """Return ``added``, ``changed`` or ``gone``."""
+        if self.old is None:
+            return "added"
+        return "gone" if self.new is None else "changed"
+
+
+class NodeChanged(Changed[Node]):
+    """A node came, went, or is different in something that a pod network has an interest in."""
+
+    __slots__ = ()
+
+
+class NamespaceChanged(Changed[Namespace]):
+    """A namespace came, went, or has other labels or annotations."""
+
+    __slots__ = ()
+
+
+class PodChanged(Changed[Pod]):
+    """A pod came, went, or is different."""
+
+    __slots__ = ()
+
+
+class PolicyChanged(Changed[NetworkPolicy]):
+    """A network policy came, went, or says something else."""
+
+    __slots__ = ()
+
+
+class ServiceChanged(Changed[Service]):
+    """A service came, went, or is different."""
+
+    __slots__ = ()
+
+
+class SliceChanged(Changed[EndpointSlice]):
+    """Endpoints of a service came, went, or are different."""
+
+    __slots__ = ()
+
+
+class UnderlayChanged(Changed[Underlay]):
+    """This node's own interface has another name, MTU or address."""
+
+    __slots__ = ()
+
+
+ViewChange = (
+    NodeChanged
+    | NamespaceChanged
+    | PodChanged
+    | PolicyChanged
+    | ServiceChanged
+    | SliceChanged
+    | UnderlayChanged
+)
+"""Any difference between two versions of the View."""

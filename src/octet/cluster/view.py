@@ -1,0 +1,198 @@
+"""What one node sees of the cluster: the only input of everything that decides.
+
+What lives here: ``View``; it never changes, an event returns the next version and what changed. An event
+costs microseconds, also with 100,000 pods, because versions share what they have in common (``table``).
+What it must not know: where events come from, what is done about a change.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol, Self
+
+from octet.cluster.changes import (
+    NamespaceChanged,
+    NodeChanged,
+    PodChanged,
+    PolicyChanged,
+    ServiceChanged,
+    SliceChanged,
+    Underlay,
+    UnderlayChanged,
+    ViewChange,
+)
+from octet.cluster.indexes import Key, Named, Namespaces, Nodes, Pods, Slices
+from octet.cluster.objects import (
+    Address,
+    EndpointSlice,
+    Namespace,
+    Network,
+    NetworkPolicy,
+    Node,
+    Pod,
+    Service,
+)
+from octet.cluster.reading import read
+from octet.errors import BadConfigurationError
+
+Item = Mapping[str, Any]
+"""A Kubernetes-shaped object."""
+
+Event = tuple[str, Item]
+"""(``ADDED``, ``MODIFIED`` or ``DELETED``, the object's new or last state), as a store's watch says it."""
+
+
+class _Collection(Protocol):
+    """What every collection of the View can do, whatever is in it."""
+
+    @classmethod
+    def of(cls, items: Iterable[Any], /) -> Self: ...
+
+    def get(self, key: Any, /) -> Any: ...
+
+    def change(self, old: Any, new: Any, /) -> Self: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """How objects of one kind get into the View."""
+
+    field: str
+    collection: type[_Collection]
+    parse: Callable[[Item], Any]
+    changed: Callable[[Any, Any], ViewChange]
+
+
+_KINDS = {
+    "Node": _Row("nodes", Nodes, Node.from_object, NodeChanged),
+    "Namespace": _Row("namespaces", Namespaces, Namespace.from_object, NamespaceChanged),
+    "Pod": _Row("pods", Pods, Pod.from_object, PodChanged),
+    "NetworkPolicy": _Row("policies", Named, NetworkPolicy.from_object, PolicyChanged),
+    "Service": _Row("services", Named, Service.from_object, ServiceChanged),
+    "EndpointSlice": _Row("slices", Slices, EndpointSlice.from_object, SliceChanged),
+}
+
+
+class Relisted(NamedTuple):
+    """What a fresh list of one kind made of the View.
+
+    Attributes:
+        refused: objects that could not be read; what was known of them before still stands.
+    """
+
+    view: "View"
+    changes: tuple[ViewChange, ...]
+    refused: tuple[BadConfigurationError, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything this node knows. A collection may be given as a plain mapping, which is then indexed.
+
+    Attributes:
+        me: this node's name.
+        nodes, namespaces: by name.
+        pod_cidrs: the cluster's: what all nodes' pod CIDRs lie in.
+        service_cidrs: what service addresses lie in.
+        pods, policies, services, slices: by (namespace, name).
+    """
+
+    me: str
+    underlay: Underlay
+    nodes: Nodes = field(default_factory=Nodes)
+    pod_cidrs: tuple[Network, ...] = ()
+    service_cidrs: tuple[Network, ...] = ()
+    namespaces: Namespaces = field(default_factory=Namespaces)
+    pods: Pods = field(default_factory=Pods)
+    policies: Named[NetworkPolicy] = field(default_factory=Named)
+    services: Named[Service] = field(default_factory=Named)
+    slices: Slices = field(default_factory=Slices)
+
+    def __post_init__(self) -> None:
+        for row in _KINDS.values():
+            given = getattr(self, row.field)
+            if not hasattr(given, "change"):
+                object.__setattr__(self, row.field, row.collection.of(given.values()))
+
+    @property
+    def here(self) -> Node | None:
+        """This node, or None while the cluster does not know it."""
+        return self.nodes.get(self.me)
+
+    @cached_property
+    def peers(self) -> tuple[Node, ...]:
+        """Every other node, by name."""
+        return tuple(node for name, node in sorted(self.nodes.items()) if name != self.me)
+
+    def node_of(self, address: Address) -> Node | None:
+        """Return the node whose pod CIDR holds an address, or None."""
+        return self.nodes.owner(address)
+
+    def with_event(self, kind: str, event: Event) -> tuple["View", tuple[ViewChange, ...]]:
+        """Return the next version and what changed: nothing, where nothing of interest did.
+
+        Raises:
+            BadConfigurationError: the object cannot be read; what was known of it still stands.
+            KeyError: a kind that is not in ``objects.KINDS``.
+        """
+        row, (happened, item) = _KINDS[kind], event
+        new = None if happened == "DELETED" else row.parse(item)
+        held: _Collection = getattr(self, row.field)
+        old = held.get(_key(kind, item))
+        if old == new:
+            return self, ()
+        fields: dict[str, Any] = {row.field: held.change(old, new)}
+        return replace(self, **fields), (row.changed(old, new),)
+
+    def with_listing(self, kind: str, items: Iterable[Item]) -> Relisted:
+        """Return the version in which a kind has these objects only; what is gone comes first.
+
+        Raises:
+            KeyError: a kind that is not in ``objects.KINDS``.
+        """
+        row = _KINDS[kind]
+        held: Mapping[Any, Any] = getattr(self, row.field)
+        listed, refused = _parsed(kind, items, held)
+        gone = [row.changed(old, None) for key, old in held.items() if key not in listed]
+        fresh = [row.changed(held.get(key), new) for key, new in listed.items() if held.get(key) != new]
+        if not gone and not fresh:
+            return Relisted(self, (), refused)
+        fields: dict[str, Any] = {row.field: row.collection.of(listed.values())}
+        return Relisted(replace(self, **fields), (*gone, *fresh), refused)
+
+    def with_underlay(self, underlay: Underlay) -> tuple["View", tuple[ViewChange, ...]]:
+        """Return the next version after this node's own interface changed."""
+        if underlay == self.underlay:
+            return self, ()
+        return replace(self, underlay=underlay), (UnderlayChanged(self.underlay, underlay),)
+
+
+def _key(kind: str, item: Item) -> str | Key:
+    _, metadata = read(kind, item)
+    name = metadata.text("name")
+    return name if kind in ("Node", "Namespace") else (metadata.text("namespace", "default"), name)
+
+
+def _parsed(
+    kind: str, items: Iterable[Item], held: Mapping[Any, Any]
+) -> tuple[dict[Any, Any], tuple[BadConfigurationError, ...]]:
+    listed: dict[Any, Any] = {}
+    refused: list[BadConfigurationError] = []
+    for item in items:
+        try:
+            listed[_key(kind, item)] = _KINDS[kind].parse(item)
+        except BadConfigurationError as error:
+            refused.append(error)
+            _keep_known(kind, item, held, listed)
+    return listed, tuple(refused)
+
+
+def _keep_known(kind: str, item: Item, held: Mapping[Any, Any], listed: dict[Any, Any]) -> None:
+    with suppress(BadConfigurationError):
+        key = _key(kind, item)
+        if key in held:
+            listed[key] = held[key]
+
+
+__all__ = ["Event", "Item", "Relisted", "Underlay", "View", "ViewChange"]
