@@ -1,167 +1,21 @@
-"""A machine for programs that we did not write: private directories, one node with its agent, our conflist.
+"""What programs that we did not write need: a machine, and a root file system."""
 
-What lives here: the private places where container programs look, and an agent in its own namespace.
-What it must not know: which program will call the plugin.
-"""
-
-import json
-import os
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from octet.kernel import namespaces
-
-PLUGIN = Path(__file__).parents[2] / "src/octet/cni/plugin/octet-cni"
-REFERENCE = Path("/usr/lib/cni")
-BUSYBOX = Path("/bin/busybox")
-PRIVATE_PLACES = ("/etc/cni/net.d", "/opt/cni/bin", "/var/lib/cni", "/run/octet-clients")
-
-
-@contextmanager
-def private(places: tuple[str, ...]) -> Iterator[None]:
-    """Put empty tmpfs mounts over directories; the test process has its own mount namespace."""
-    for place in places:
-        Path(place).mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", place], check=True)
-    try:
-        yield
-    finally:
-        for place in reversed(places):
-            subprocess.run(["umount", "-l", place], check=True)
-
-
-@dataclass
-class Machine:
-    """One node: its network namespace, its agent's directory, and how to run a program on it."""
-
-    namespace: int
-    run: Path
-    root: Path
-
-    @property
-    def plugin(self) -> dict[str, object]:
-        """Our entry of a conflist."""
-        names = ("portMappings", "bandwidth", "ips", "ipRanges", "mac", "dns")
-        socket = str(self.run / "cni.sock")
-        return {"type": "octet-cni", "socket": socket, "capabilities": dict.fromkeys(names, True)}
-
-    def conflist(self, *plugins: dict[str, object], version: str = "0.4.0") -> None:
-        """Install a conflist with these plugins, ours alone if none are given."""
-        text = {"cniVersion": version, "name": "octet", "plugins": list(plugins) or [self.plugin]}
-        Path("/etc/cni/net.d/10-octet.conflist").write_text(json.dumps(text))
-
-    def call(self, *command: str, timeout: float = 60, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a program in the node's network namespace."""
-        with namespaces.inside(self.namespace):
-            process = subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env={**os.environ, **env},
-            )
-        out, err = process.communicate(timeout=timeout)
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-    def links(self) -> list[str]:
-        """Return the names of the node's links."""
-        return [link["ifname"] for link in json.loads(self.call("ip", "-j", "link").stdout)]
-
-
-def config(run: Path, root: Path) -> str:
-    return f"""
-[node]
-name = "node1"
-register = true
-[cluster]
-pod_cidrs = ["10.244.0.0/16"]
-[model]
-name = "flannel"
-[store]
-kind = "embedded"
-path = "{root}/store.db"
-[paths]
-run = "{run}"
-[underlay]
-interface = "uplink"
-"""
-
-
-def assign_cidr(store: Path) -> None:
-    """Do what kube-controller-manager does: give the registered node its pod CIDR."""
-    code = (
-        "import asyncio, sys\n"
-        "from octet.store.embedded import EmbeddedStore\n"
-        "async def main():\n"
-        "    s = EmbeddedStore(sys.argv[1])\n"
-        "    n = dict(await s.get('Node', 'node1'))\n"
-        "    n['spec'] = {'podCIDR': '10.244.1.0/24', 'podCIDRs': ['10.244.1.0/24']}\n"
-        "    await s.update('Node', n)\n"
-        "    await s.close()\n"
-        "asyncio.run(main())\n"
-    )
-    wait_for(lambda: subprocess.run([sys.executable, "-c", code, str(store)], check=False).returncode == 0)
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 15) -> None:
-    """Wait until something holds; fail when it does not in time."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
-
-
-def ready(run: Path) -> bool:
-    probe = ["curl", "-sf", "--unix-socket", str(run / "health.sock"), "http://agent/readyz"]
-    return subprocess.run(probe, check=False, capture_output=True).returncode == 0
+import machine as machines
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A node with an agent that is ready, in private directories; everything ends with the test."""
-    namespace = namespaces.create()
-    with private(PRIVATE_PLACES):
-        run = Path("/run/octet-clients/octet")
-        here = Machine(namespace, run, tmp_path)
-        for plugin in (*REFERENCE.iterdir(), PLUGIN):
-            shutil.copy2(plugin, f"/opt/cni/bin/{plugin.name}")
-        for line in ("lo up", "uplink up"):
-            if line.startswith("uplink"):
-                here.call("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "wire")
-                here.call("ip", "addr", "add", "172.31.0.1/24", "dev", "uplink")
-                here.call("ip", "link", "set", "wire", "up")
-            here.call("ip", "link", "set", *line.split())
-        (tmp_path / "agent.toml").write_text(config(run, tmp_path))
-        with namespaces.inside(namespace), (tmp_path / "agent.log").open("w") as log:
-            agent = subprocess.Popen(
-                [sys.executable, "-m", "octet.agent", "--config", str(tmp_path / "agent.toml")], stderr=log
-            )
-        try:
-            assign_cidr(tmp_path / "store.db")
-            wait_for(lambda: ready(run))
-            yield here
-        finally:
-            agent.terminate()
-            agent.wait(timeout=10)
-    os.close(namespace)
+def machine(tmp_path: Path) -> Iterator[machines.Machine]:
+    """A node with an agent that is ready."""
+    with machines.running(tmp_path) as here:
+        yield here
 
 
 @pytest.fixture
 def rootfs(tmp_path: Path) -> Path:
     """A root file system made of busybox-static."""
-    binaries = tmp_path / "rootfs/bin"
-    binaries.mkdir(parents=True)
-    shutil.copy2(BUSYBOX, binaries / "busybox")
-    for name in ("sh", "ip", "ping", "sleep", "nc", "cat"):
-        (binaries / name).symlink_to("busybox")
-    for place in ("proc", "sys", "dev", "etc", "run", "tmp"):
-        (tmp_path / "rootfs" / place).mkdir()
-    return tmp_path / "rootfs"
+    return machines.make_rootfs(tmp_path)

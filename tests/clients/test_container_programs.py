@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Machine, wait_for
+from machine import Machine, wait_for
 from octet.kernel import namespaces
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
