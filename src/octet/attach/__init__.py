@@ -21,8 +21,11 @@ class EndpointPlan:
 class Attach(Protocol):
     """One way to join pods to a node."""
 
-    def host_link(self, attachment: Attachment) -> str:
-        """Return the name of the node's end: at most 15 bytes, the same every time, reversible by alias."""
+    def host_link(self, attachment: Attachment, namespace: str = "", pod: str = "") -> str:
+        """Return the name of the node's end: at most 15 bytes, the same every time, reversible by alias.
+
+        Namespace and name of the Kubernetes pod are for names that come from them; empty is unknown.
+        """
         ...
 
     def node(self, network: NodeNetwork) -> Blueprint:

@@ -23,6 +23,10 @@ class Transport(Protocol):
         """Return what one peer adds; empty where it can't be reached yet (no CIDR, no address)."""
         ...
 
+    def obstacles(self, view: View, peer: Node) -> tuple[str, ...]:
+        """Return why families of a peer can't be reached, a sentence each; empty where all of them can."""
+        ...
+
     def annotations(self, view: View) -> Mapping[str, str]:
         """Return what this node tells its peers through its own Node object."""
         ...

@@ -1,0 +1,36 @@
+"""flannel: a bridge per node, and VXLAN or plain routes between nodes that Node objects describe.
+
+What lives here: flannel's options. What it must not know: how its transports and its bridge work.
+"""
+
+from octet.attach.bridge import BridgeAttach
+from octet.errors import BadConfigurationError
+from octet.models.model import Options, Running, merged
+from octet.models.options import masquerade_option
+from octet.transport.flannel import netconf
+from octet.transport.flannel.vxlan import flannel_host_gateway, flannel_vxlan
+from octet.transport.reach import PodNetworks
+
+BRIDGE = "cni0"
+"""The bridge plugin's default name, which flannel's conflist leaves as it is."""
+
+NET_CONF = "net-conf.json"
+"""An option with the text of that key of flannel's ConfigMap; its keys may be given directly as well."""
+
+
+def build(options: Options, source: str) -> Running:
+    """Read flannel's options: the keys of net-conf.json, or its text, and ``masquerade`` (``--ip-masq``)."""
+    masquerade, rest = masquerade_option(options, source)
+    text = rest.pop(NET_CONF, None)
+    if text is None:
+        conf = netconf.parse(rest, source=source)
+    elif isinstance(text, str):
+        inner = netconf.decode(text, source=source)
+        conf = netconf.parse_stated(merged(rest, inner, source), source=source)
+    else:
+        raise BadConfigurationError(source, NET_CONF, text, "must be the text of a net-conf.json")
+    networks = PodNetworks(conf.networks)
+    attach = BridgeAttach(BRIDGE)
+    if isinstance(conf.backend, netconf.VxlanBackend):
+        return Running(attach, flannel_vxlan(conf.backend, networks), networks, masquerade)
+    return Running(attach, flannel_host_gateway(networks), networks, masquerade)
