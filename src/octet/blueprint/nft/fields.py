@@ -1,0 +1,65 @@
+"""What of a packet can be asked for: one row per field.
+
+What lives here: the table of fields: nft text, data type, family, how to read it from a packet.
+What it must not know: what it is compared with.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from octet.blueprint.nft.packet import Packet, Surroundings
+from octet.blueprint.nft.values import Value
+
+_Read = Callable[[Packet, Surroundings], Value | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing that a rule can look at.
+
+    Attributes:
+        text: as nft(8) writes it.
+        kind: its data type, as sets declare it.
+        read: its value in a packet; None where the packet has no such thing, and then nothing matches.
+        needs_protocol: is it at the same place whatever the protocol, so that the protocol must be asked too?
+    """
+
+    text: str
+    kind: str
+    read: _Read = field(repr=False, compare=False)
+    needs_protocol: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+
+IIFNAME = Field("iifname", "ifname", lambda p, _: p.iif or None)
+OIFNAME = Field("oifname", "ifname", lambda p, _: p.oif or None)
+SADDR4 = Field("ip saddr", "ipv4_addr", lambda p, _: p.source if p.family == 4 else None)
+DADDR4 = Field("ip daddr", "ipv4_addr", lambda p, _: p.destination if p.family == 4 else None)
+SADDR6 = Field("ip6 saddr", "ipv6_addr", lambda p, _: p.source if p.family == 6 else None)
+DADDR6 = Field("ip6 daddr", "ipv6_addr", lambda p, _: p.destination if p.family == 6 else None)
+NFPROTO = Field("meta nfproto", "nf_proto", lambda p, _: f"ipv{p.family}")
+L4PROTO = Field("meta l4proto", "inet_proto", lambda p, _: p.protocol)
+SPORT = Field("th sport", "inet_service", lambda p, _: p.source_port, needs_protocol=True)
+DPORT = Field("th dport", "inet_service", lambda p, _: p.destination_port, needs_protocol=True)
+MARK = Field("meta mark", "mark", lambda p, _: p.mark)
+CT_STATE = Field("ct state", "ct_state", lambda p, _: p.state)
+ICMP_TYPE = Field("icmp type", "icmp_type", lambda p, _: _icmp(p, "icmp"))
+ICMPV6_TYPE = Field("icmpv6 type", "icmpv6_type", lambda p, _: _icmp(p, "icmpv6"))
+FIB_DADDR_TYPE = Field("fib daddr type", "fib_addrtype", lambda p, around: around.kind_of(p.destination))
+FIB_SADDR_TYPE = Field("fib saddr type", "fib_addrtype", lambda p, around: around.kind_of(p.source))
+
+
+def _icmp(packet: Packet, protocol: str) -> Value | None:
+    return packet.icmp_type if packet.icmp_type and packet.protocol == protocol else None
+
+
+def saddr(family: int) -> Field:
+    """Return the source address field of a family (4 or 6)."""
+    return SADDR4 if family == 4 else SADDR6
+
+
+def daddr(family: int) -> Field:
+    """Return the destination address field of a family (4 or 6)."""
+    return DADDR4 if family == 4 else DADDR6
