@@ -1,0 +1,69 @@
+"""A tiny client and server that only open and close TCP connections; run inside pods by the probe.
+
+What lives here: the two loops, started as ``python -m octet.measure.connect``. What it must not know:
+anything else of Octet; it is started once per measurement and must start fast.
+"""
+
+import json
+import socket
+import struct
+import sys
+import time
+
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close resets, so no port stays in TIME_WAIT
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def serve(address: str, port: int) -> None:
+    """Answer every connection with the byte it sent, until killed."""
+    with socket.create_server((address, port), family=_family(address), backlog=1024) as listener:
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                _echo(connection)
+
+
+def _echo(connection: socket.socket) -> None:
+    try:
+        connection.sendall(connection.recv(1))
+    except ConnectionError:
+        return  # the client gave up; the next one is waiting
+
+
+def ask(address: str, port: int, seconds: float) -> dict[str, float]:
+    """Connect, exchange a byte and close, again and again; return the counts and the time it took."""
+    connections = failures = 0
+    begin = time.monotonic()
+    while (now := time.monotonic()) - begin < seconds:
+        done = _once(address, port)
+        connections += done
+        failures += not done
+    return {"connections": connections, "failures": failures, "seconds": now - begin}
+
+
+def _once(address: str, port: int) -> bool:
+    with socket.socket(_family(address), socket.SOCK_STREAM) as client:
+        client.settimeout(1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        try:
+            client.connect((address, port))
+            client.sendall(b"?")
+            return client.recv(1) == b"?"
+        except OSError:
+            return False
+
+
+def main(arguments: list[str]) -> None:
+    """Run ``serve ADDRESS PORT`` or ``ask ADDRESS PORT SECONDS``."""
+    role, address, port = arguments[0], arguments[1], int(arguments[2])
+    if role == "serve":
+        serve(address, port)
+    else:
+        sys.stdout.write(json.dumps(ask(address, port, float(arguments[3]))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
