@@ -1,0 +1,53 @@
+# Octet on one machine. `make test` and `make compare` set everything up on a fresh Debian 12 as root, once.
+.PHONY: help setup compare test unit kernel lab clients docs lint bench clean
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q
+PLUGIN := $(wildcard src/octet/cni/plugin/*.c src/octet/cni/plugin/Makefile)
+SKIPS := report/skips.txt
+export OCTET_SKIPS := $(CURDIR)/$(SKIPS)
+
+help:  ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: .setup-done  ## packages, virtual environment, plugin (only what has changed)
+.setup-done: pyproject.toml scripts/setup scripts/debian-packages $(PLUGIN)
+	@scripts/setup
+	@touch $@
+
+compare: setup  ## measure every candidate side by side: report/ (ARGS="--rounds 20" for narrower intervals)
+	$(BIN)/octet compare --out report $(or $(ARGS),--quick)
+
+test: setup lint  ## everything that CI checks
+	@mkdir -p report && : > $(SKIPS)
+	$(MAKE) --no-print-directory unit kernel lab clients docs
+	@scripts/count-skips $(SKIPS)
+
+unit: setup  ## decisions: no root, a few seconds
+	$(PYTEST) tests/unit
+
+kernel: setup  ## against a real kernel, in private namespaces
+	$(PYTEST) tests/kernel
+
+lab: setup  ## whole clusters on this machine
+	$(PYTEST) tests/lab
+
+clients: setup  ## programs that we did not write call our plugin
+	$(PYTEST) tests/clients
+
+docs: setup  ## what README and docs/ show is run
+	$(PYTEST) tests/docs
+
+lint: setup  ## style, strict types, the floors of ARCHITECTURE.md
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+bench: setup  ## attach and detach against the reference plugins: docs/benchmarks.md
+	$(BIN)/python -m octet.measure.bench --write docs/benchmarks.md
+
+clean:  ## forget the set-up and what was built
+	rm -rf .venv .setup-done report build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	-$(MAKE) --silent -C src/octet/cni/plugin clean

@@ -1,0 +1,175 @@
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from xml.dom import minidom
+
+import pytest
+
+from octet.errors import BadConfigurationError
+from octet.measure import metrics, results
+from octet.measure.chart import axis, dot_plot
+from octet.measure.report import page
+from octet.measure.results import Failure, Results, Sample, summary
+from octet.measure.rounds import WARM_UP, Budget, plan
+
+CANDIDATES = {
+    "bridge": "reference",
+    "bridge (again)": "the same again",
+    "half": "half as fast",
+    "silent": "-",
+}
+
+
+def record(factors: Mapping[str, float], rounds: int = 8, **changes: object) -> Results:
+    """Return a comparison in which each candidate streams at its factor of 10 Gbit/s, with 2 % of noise."""
+    noise = random.Random(1)
+    samples = [
+        Sample(
+            candidate=name,
+            round=index,
+            order=0,
+            values={metrics.STREAM.key: 10 * factor * noise.uniform(0.98, 1.02)},
+            raw={},
+        )
+        for index in range(rounds)
+        for name, factor in factors.items()
+    ]
+    held: dict[str, object] = {
+        "started": "2026-11-24T08:00:00+00:00",
+        "duration_s": 60.0,
+        "command": ["octet", "compare"],
+        "machine": {"cpu": "<a & b>"},
+        "versions": {"iperf3": "3.12"},
+        "candidates": CANDIDATES,
+        "baseline": "bridge",
+        "twin": "bridge (again)",
+        "seed": 1,
+        "seconds": 1.0,
+        "rounds": rounds,
+        "shortened": "",
+        "samples": samples,
+        "failures": [Failure("silent", "no packets")],
+    }
+    return Results(**{**held, **changes})
+
+
+@pytest.fixture
+def measured() -> Results:
+    return record({"bridge": 1.0, "bridge (again)": 1.0, "half": 0.5})
+
+
+def stream_row(found: Results, name: str) -> results.Row:
+    return next(row for row in summary(found) if (row.candidate, row.metric) == (name, metrics.STREAM))
+
+
+def test_half_as_fast_is_worse(measured: Results) -> None:
+    """A candidate at half the rate has a ratio of one half, called worse."""
+    row = stream_row(measured, "half")
+    assert row.ratio is not None
+    assert row.ratio.median == pytest.approx(0.5, rel=0.05)
+    assert row.verdict == "worse"
+
+
+def test_a_twin_is_never_called_different(measured: Results) -> None:
+    """The A/A pair sets the noise, so it is by construction no difference."""
+    assert stream_row(measured, "bridge (again)").verdict == "no difference seen"
+
+
+def test_the_baseline_has_no_ratio(measured: Results) -> None:
+    """Nothing is compared with itself."""
+    row = stream_row(measured, "bridge")
+    assert (row.ratio, row.verdict) == (None, "")
+
+
+def test_what_was_not_measured_stays_unknown(measured: Results) -> None:
+    """A candidate without samples has neither value nor ratio: nothing is imputed."""
+    row = stream_row(measured, "silent")
+    assert (row.value, row.ratio) == (None, None)
+
+
+def test_only_rounds_of_both_are_pairs() -> None:
+    """A round in which the baseline has no value says nothing about a ratio."""
+    whole = record({"bridge": 1.0, "half": 0.5})
+    kept = [sample for sample in whole.samples if (sample.candidate, sample.round) != ("bridge", 3)]
+    row = stream_row(record({}, samples=kept), "half")
+    assert row.ratio is not None
+    assert row.ratio.count == 7
+    assert row.value is not None
+    assert row.value.count == 8
+
+
+def test_a_record_reads_back_as_it_was(measured: Results, tmp_path: Path) -> None:
+    """results.json holds everything, so a report can be made again from it."""
+    results.write(measured, tmp_path / "out/results.json")
+    assert results.read(tmp_path / "out/results.json") == measured
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"schema": 1}'])
+def test_another_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    """A file that is not a record is refused, and the error names it."""
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(BadConfigurationError, match=r"results\.json"):
+        results.read(tmp_path / "results.json")
+
+
+def test_a_newer_schema_is_refused(measured: Results, tmp_path: Path) -> None:
+    """A record of a later octet is not misread."""
+    path = tmp_path / "results.json"
+    results.write(measured, path)
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2', 1))
+    with pytest.raises(BadConfigurationError, match="schema = 2"):
+        results.read(path)
+
+
+def test_charts_are_well_formed_and_hold_every_round(measured: Results) -> None:
+    """The SVG parses, and has a dot for each round of each compared candidate, and one for each median."""
+    rows = [row for row in summary(measured) if row.metric is metrics.STREAM]
+    drawn = minidom.parseString(dot_plot(rows, "bridge"))
+    assert len(drawn.getElementsByTagName("circle")) == 2 * 8 + 2
+
+
+def test_everything_drawn_is_on_the_axis(measured: Results) -> None:
+    """Intervals, noise, single rounds and the ratio 1 are within the axis, in order."""
+    rows = [row for row in summary(measured) if row.ratio]
+    scale = axis(rows)
+    inside = [ratio for row in rows for ratio in row.ratios] + [1.0]
+    assert all(scale.low < ratio < scale.high for ratio in inside)
+    assert scale.x(0.5) < scale.x(1.0) < scale.x(1.04)
+
+
+def test_nothing_to_compare_draws_nothing(measured: Results) -> None:
+    """A metric without ratios has no chart."""
+    assert dot_plot([row for row in summary(measured) if row.metric is metrics.MTU], "bridge") == ""
+
+
+def test_the_page_stands_alone_and_trusts_no_text(measured: Results) -> None:
+    """The page loads nothing, escapes what it shows, and names the failed candidate and its reason."""
+    text = page(measured)
+    assert "&lt;a &amp; b&gt;" in text
+    assert "<b>silent</b> failed: no packets" in text
+    assert not [word for word in ("src=", "href=", "url(", "@import") if word in text]
+
+
+def test_every_round_has_every_candidate_once() -> None:
+    """A warm-up round and five more, each with all candidates, not all in the same order."""
+    rounds = list(plan(["a", "b", "c", "d"], 5, seed=2))
+    assert [{turn.round for turn in turns} for turns in rounds] == [{index} for index in range(WARM_UP, 5)]
+    orders = {tuple(turn.candidate for turn in turns) for turns in rounds}
+    assert {tuple(sorted(order)) for order in orders} == {("a", "b", "c", "d")}
+    assert len(orders) > 1
+
+
+def test_a_seed_repeats_the_order() -> None:
+    """The same seed plans the same run."""
+    assert list(plan("abc", 4, seed=9)) == list(plan("abc", 4, seed=9))
+
+
+def test_a_budget_stops_before_the_round_that_would_not_fit() -> None:
+    """With 100 s, rounds of up to 30 s and 65 s gone there is room for one more; at 75 s there is not."""
+    budget = Budget(100)
+    budget.spent(30)
+    budget.spent(20)
+    assert budget.allows_another(65)
+    assert not budget.allows_another(75)
+    assert Budget(None).allows_another(1e9)
