@@ -154,6 +154,7 @@ class Model:
         policy: who may talk to whom.
         service: who turns a service address into a pod.
         store: where the nodes agree.
+        about: what it is, and where it departs from the original, in a few sentences.
         build: reads options, all of them, into what runs; told the source of the options for errors.
         variants: names of ways to run it, each with the options it stands for.
         preset: options that this row already has (those of a variant).
@@ -167,6 +168,7 @@ class Model:
     policy: str
     service: str
     store: str
+    about: str
     build: Callable[[Options, str], Running] = field(repr=False, compare=False)
     variants: Mapping[str, Options] = field(default_factory=dict, compare=False)
     preset: Options = field(default_factory=dict)
