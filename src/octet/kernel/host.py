@@ -1,0 +1,118 @@
+"""The real kernel: one network namespace, through its facilities.
+
+What lives here: ``HostKernel``, which lets each facility do its part in the planned order.
+What it must not know: what any facility does; models, pods, nodes.
+"""
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from octet.blueprint import Blueprint, Change
+from octet.kernel import namespaces
+from octet.kernel.facility import Facility
+from octet.kernel.netlink import interfaces, links
+from octet.kernel.netlink.linking import Linking
+from octet.kernel.netlink.rtnetlink import Rtnetlink
+from octet.kernel.netlink.wire import Socket
+from octet.kernel.plan import plan
+from octet.kernel.port import Failure, Outcome
+from octet.kernel.sysctl import Memory, Sysctls
+
+
+class HostKernel:
+    """``port.Kernel`` of a real namespace. Not thread-safe."""
+
+    def __init__(
+        self, namespace: int | None = None, *, memory: Path | None = None, home: "HostKernel | None" = None
+    ) -> None:
+        """Open a namespace by descriptor (kept open here too), or the calling thread's.
+
+        Args:
+            namespace: None is the namespace of the calling thread.
+            memory: file that keeps the values sysctls had before ours, across restarts.
+            home: the kernel whose namespace holds the other ends of veths that are made here.
+        """
+        self._namespace = _held(namespace)
+        with namespaces.inside(self._namespace):
+            self._socket = Socket()
+        self._linking = Linking(self._socket, home.doorway() if home else None)
+        self._facilities = self._parts(memory, pod=home is not None)
+
+    def doorway(self) -> tuple[int, Linking]:
+        """Return what a kernel entered from here needs to send veth peers here: namespace and links."""
+        return self._namespace, self._linking
+
+    def _parts(self, memory: Path | None, *, pod: bool) -> Sequence[Facility]:
+        """Return what this kernel can hold, in the order in which additions are made."""
+        netlink = Rtnetlink(self._socket, self._linking)
+        settings = Sysctls(self._namespace, Memory(memory), of_links=False)
+        link_settings = Sysctls(self._namespace, of_links=True)
+        basic: list[Facility] = [settings, netlink, link_settings]
+        return basic if pod else [*basic]
+
+    def read(self, wanted: Blueprint) -> Blueprint:
+        """Return what the namespace holds of ours, as ``port.Kernel.read``."""
+        return Blueprint(item for facility in self._facilities for item in facility.read(wanted))
+
+    def apply(self, change: Change) -> Outcome:
+        """Make a change true, as ``port.Kernel.apply``."""
+        steps = plan(change, self._facilities)
+        done = list(steps.gone)
+        failed = [Failure(item, errno.EOPNOTSUPP, f"no facility knows {item}") for item in steps.unknown]
+        for stage in steps.stages:
+            outcome = _attempt(stage.facility, stage.change)
+            done += outcome.done
+            failed += outcome.failed
+        return Outcome(tuple(done), tuple(failed))
+
+    def enter(self, namespace: int) -> "HostKernel":
+        """Return the kernel of another namespace, whose veths have their peers here."""
+        return HostKernel(namespace, home=self)
+
+    def reap(self) -> int:
+        """Delete all retired links in one operation, as ``port.Kernel.reap``."""
+        return self._linking.reap()
+
+    def set_peer_mtu(self, host_link: str, mtu: int) -> None:
+        """Set the MTU of the other end of a pair, wherever it lives. Raises OSError."""
+        found = interfaces.lookup(self._socket, [host_link]).get(host_link)
+        if found is None:
+            raise OSError(errno.ENODEV, f"there is no link {host_link}")
+        answer = self._socket.ask(links.set_peer_mtu(found, mtu))
+        if answer.errno:
+            raise OSError(answer.errno, answer.reason or os.strerror(answer.errno))
+
+    def close(self) -> None:
+        """Let go of sockets; idempotent."""
+        for facility in self._facilities:
+            facility.close()
+        if self._namespace >= 0:
+            os.close(self._namespace)
+            self._namespace = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _held(namespace: int | None) -> int:
+    if namespace is None:
+        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    if not namespaces.is_network_namespace(namespace):
+        raise OSError(errno.EINVAL, "the descriptor is not a network namespace")
+    return os.dup(namespace)
+
+
+def _attempt(facility: Facility, change: Change) -> Outcome:
+    """Let a facility try; when it breaks down midway, nothing of its part can be vouched for."""
+    try:
+        return facility.apply(change)
+    except OSError as error:
+        items = (*change.add, *(new for _, new in change.alter), *change.remove)
+        reason = f"{error.strerror}: what is true now is not known"
+        return Outcome(failed=tuple(Failure(item, error.errno or errno.EIO, reason) for item in items))

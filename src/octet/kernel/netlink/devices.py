@@ -1,0 +1,112 @@
+"""Kinds of devices: how each is created, altered and read, one small coder per kind.
+
+What lives here: ``CODERS``, the table of kinds; a new kind of device is a coder and one line in it.
+What it must not know: what all links share (``links``), sockets, order.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Generic, TypeVar
+
+from octet.blueprint import Bridge, Ifb, Link, LinkDetail, Veth, Vxlan
+from octet.kernel.netlink import interfaces, wire
+from octet.kernel.netlink.interfaces import BORN_GROUP, IFINFO, Interface, Interfaces
+from octet.kernel.netlink.kind import AF_UNSPEC, mac_bytes
+
+D = TypeVar("D", bound=LinkDetail)
+
+_VETH_INFO_PEER = 1
+_BR_MCAST_SNOOPING = 23
+_VXLAN_ID, _VXLAN_LINK, _VXLAN_LOCAL, _VXLAN_LEARNING, _VXLAN_PORT, _VXLAN_LOCAL6 = 1, 3, 4, 7, 15, 17
+_BE16 = struct.Struct("!H")
+
+
+@dataclass(frozen=True, slots=True)
+class Coder(Generic[D]):
+    """How one kind of device is spoken of.
+
+    Attributes:
+        kind: the kernel's word for it.
+        data: IFLA_INFO_DATA that creates it; the descriptor is of the namespace a veth's peer goes to.
+        fixed: what can't be changed once it is there; details with equal values are altered in place.
+        changes: IFLA_INFO_DATA that alters the rest; empty where nothing can be.
+        read: IFLA_INFO_DATA back to a detail; the wanted one supplies what this namespace can't see.
+    """
+
+    kind: str
+    data: Callable[[D, Link, Interfaces, int | None], bytes]
+    fixed: Callable[[D], object]
+    changes: Callable[[D, Interfaces], bytes]
+    read: Callable[[Interface, Interfaces, D | None], D]
+
+
+def _veth_data(detail: Veth, link: Link, _known: Interfaces, home: int | None) -> bytes:
+    """Describe the other end: it bears our mark from birth, until its own namespace gives it its alias."""
+    peer = IFINFO.pack(AF_UNSPEC, 0, 0, 0, 0)
+    peer += wire.text(interfaces.IFNAME, detail.peer) + wire.u32(interfaces.GROUP, BORN_GROUP)
+    peer += wire.u32(interfaces.MTU, link.mtu) if link.mtu else b""
+    peer += wire.attribute(interfaces.ADDRESS, mac_bytes(detail.peer_mac)) if detail.peer_mac else b""
+    peer += wire.u32(interfaces.NET_NS_FD, home) if home is not None else b""
+    return wire.nested(_VETH_INFO_PEER, peer)
+
+
+def _veth_read(found: Interface, known: Interfaces, wanted: Veth | None) -> Veth:
+    """The other end's name and MAC are visible from its own namespace only: take them as wanted."""
+    here = known.name(found.lower) if found.peer_namespace is None else ""
+    return wanted or Veth(peer=here)
+
+
+def _bridge_data(detail: Bridge, *_: object) -> bytes:
+    return wire.u8(_BR_MCAST_SNOOPING, int(detail.multicast_snooping))
+
+
+def _bridge_read(found: Interface, *_: object) -> Bridge:
+    data = wire.attributes(found.data)
+    return Bridge(multicast_snooping=wire.as_int(data.get(_BR_MCAST_SNOOPING, b"")) == 1)
+
+
+def _local(address: IPv4Address | IPv6Address) -> bytes:
+    return wire.attribute(_VXLAN_LOCAL if address.version == 4 else _VXLAN_LOCAL6, address.packed)
+
+
+def _vxlan_changes(detail: Vxlan, known: Interfaces) -> bytes:
+    lower = wire.u32(_VXLAN_LINK, known.index(detail.lower)) if detail.lower else b""
+    return _local(detail.local) + lower + wire.u8(_VXLAN_LEARNING, int(detail.learning))
+
+
+def _vxlan_data(detail: Vxlan, _link: Link, known: Interfaces, _home: int | None) -> bytes:
+    identity = wire.u32(_VXLAN_ID, detail.vni) + wire.be16(_VXLAN_PORT, detail.port)
+    return identity + _vxlan_changes(detail, known)
+
+
+def _vxlan_read(found: Interface, known: Interfaces, _wanted: Vxlan | None) -> Vxlan:
+    data = wire.attributes(found.data)
+    local = data.get(_VXLAN_LOCAL) or data.get(_VXLAN_LOCAL6)
+    return Vxlan(
+        vni=wire.as_int(data.get(_VXLAN_ID, b"")),
+        port=_BE16.unpack(data.get(_VXLAN_PORT, b"\0\0"))[0],
+        local=(IPv6Address if local and len(local) == 16 else IPv4Address)(local or bytes(4)),
+        lower=known.name(wire.as_int(data.get(_VXLAN_LINK, b""))) or None,
+        learning=wire.as_int(data.get(_VXLAN_LEARNING, b"")) == 1,
+    )
+
+
+CODERS: dict[type[LinkDetail], Coder[Any]] = {
+    Veth: Coder("veth", _veth_data, lambda _: (), lambda *_: b"", _veth_read),
+    Bridge: Coder("bridge", _bridge_data, lambda _: (), _bridge_data, _bridge_read),
+    Vxlan: Coder(
+        "vxlan",
+        _vxlan_data,
+        lambda detail: (detail.vni, detail.port, detail.local.version, detail.lower is None),
+        _vxlan_changes,
+        _vxlan_read,
+    ),
+    Ifb: Coder("ifb", lambda *_: b"", lambda _: (), lambda *_: b"", lambda *_: Ifb()),
+}
+
+
+def of_kind(kind: str) -> Coder[Any] | None:
+    """Return the coder of a device by the kernel's word; None for kinds that we never make."""
+    return next((coder for coder in CODERS.values() if coder.kind == kind), None)

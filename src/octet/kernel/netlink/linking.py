@@ -1,0 +1,146 @@
+"""Links of one namespace: made in the order they need each other, never taken from somebody else.
+
+What lives here: creation, ownership, removal, the pod end of a pair. What it must not know: what is on links.
+"""
+
+import errno
+from collections.abc import Iterable
+
+from octet.blueprint import Ifb, KernelObject, Link, Veth
+from octet.kernel.netlink import interfaces, links
+from octet.kernel.netlink.interfaces import Interfaces
+from octet.kernel.netlink.jobs import Job, Progress, encode, run
+from octet.kernel.netlink.kind import ABSENT
+from octet.kernel.netlink.wire import Message, Socket
+from octet.kernel.plan import levels
+
+
+class Linking:
+    """Makes and removes the links of one namespace.
+
+    Attributes:
+        retired: how many links have been retired since the last ``reap``.
+    """
+
+    def __init__(self, socket: Socket, home: "tuple[int, Linking] | None" = None) -> None:
+        """Give the namespace (descriptor and links) where veths made here have their other end, or None."""
+        self._socket = socket
+        self._home = home
+        self.retired = 0
+
+    def make(
+        self, wanted: Iterable[Link], known: Interfaces, altered: set[str], progress: Progress
+    ) -> list[Link]:
+        """Create links that are not there, and anew those altered in what is fixed; return what is there.
+
+        A link that can't be had is noted as failed and forgotten, so that nothing is put on a foreign one.
+        """
+        present: list[Link] = []
+        for level in levels(wanted):
+            missing: list[Link] = []
+            for link in level:
+                refusal = self._obstacle(link, known, altered)
+                if refusal:
+                    progress.fail(link, *refusal)
+                    known.forget(link.name)
+                elif self._fits(link, known):
+                    present.append(link)
+                else:
+                    missing.append(link)
+            present += self._create(missing, known, progress)
+        return present
+
+    def _fits(self, link: Link, known: Interfaces) -> bool:
+        found = known.get(link.name)
+        return found is not None and links.replaceable(found, link, known)
+
+    def _obstacle(self, link: Link, known: Interfaces, altered: set[str]) -> tuple[int, str] | None:
+        """Return why this link can't be made here: (errno, sentence)."""
+        found = known.get(link.name)
+        if found is not None and found.retired:
+            self.reap()
+            known.forget(link.name)
+            found = None
+        if found is None:
+            waits = isinstance(link.detail, Veth) and self._home is None
+            return (
+                (errno.ENODEV, f"{link.name} is made from its pod's end, which is not there")
+                if waits
+                else None
+            )
+        if not found.owned:
+            return errno.EEXIST, f"there is a link {link.name} that is not ours"
+        if link.name in altered or self._fits(link, known):
+            return None
+        return errno.EEXIST, f"{link.name} is there as another kind of device"
+
+    def _create(self, missing: list[Link], known: Interfaces, progress: Progress) -> list[Link]:
+        created: list[Link] = []
+        refused = self._try_create(missing, known, progress, created)
+        again = [link for link, number, _ in refused if number == errno.EEXIST and self._make_room(link)]
+        final = self._try_create(again, known, progress, created) if again else []
+        for link, number, reason in [each for each in refused if each[0] not in again] + final:
+            progress.fail(link, number, reason)
+            known.forget(link.name)
+        return created
+
+    def _try_create(
+        self, missing: list[Link], known: Interfaces, progress: Progress, created: list[Link]
+    ) -> list[tuple[Link, int, str]]:
+        """Send the creations of one level, learn the new links' numbers, and return the refusals."""
+        jobs = encode(missing, lambda link: self._creation(link, known), progress)
+        refused: list[tuple[Link, int, str]] = []
+        for link, refusal, replies in run(self._socket, jobs):
+            if not isinstance(link, Link):
+                continue
+            if refusal is not None:
+                refused.append((link, refusal.errno, refusal.reason))
+                continue
+            known.learn(interfaces.decode(replies[-1][1]))
+            created.append(link)
+        return refused
+
+    def _creation(self, item: KernelObject, known: Interfaces) -> list[Message]:
+        """Return what creates a link and asks for its number; what can't become it goes first."""
+        if not isinstance(item, Link):
+            return []
+        found = known.get(item.name)
+        first = [links.delete(found.index)] if found else []
+        home = self._home[0] if self._home else None
+        return [*first, links.create(item, known, home), interfaces.request(item.name)]
+
+    def _make_room(self, link: Link) -> bool:
+        """Delete a retired link that still has the name of the other end; False where that is not why."""
+        if self._home is None or not isinstance(link.detail, Veth):
+            return False
+        return self._home[1].reap_if_retired(link.detail.peer)
+
+    def reap_if_retired(self, name: str) -> bool:
+        """Delete all retired links if this is one of them; tell whether it was."""
+        found = interfaces.lookup(self._socket, [name]).get(name)
+        if found is None or not found.retired:
+            return False
+        self.reap()
+        return True
+
+    def reap(self) -> int:
+        """Delete all retired links in one message; return how many had been retired since the last time."""
+        self._socket.ask(links.delete_retired())
+        count, self.retired = self.retired, 0
+        return count
+
+    def remove(self, unwanted: list[Link], known: Interfaces, progress: Progress) -> None:
+        """Retire links of pods, delete others; what is absent or not ours is left as it is."""
+        jobs: list[Job] = []
+        for link in unwanted:
+            found = known.get(link.name)
+            if found is None or not found.owned:
+                progress.done.append(link)
+                continue
+            self.retired += (retired := self._home is None and isinstance(link.detail, Veth | Ifb))
+            jobs.append((link, links.retire(found) if retired else [links.delete(found.index)]))
+        for item, refusal, _ in run(self._socket, jobs):
+            if refusal is None or refusal.errno in ABSENT:
+                progress.done.append(item)
+            else:
+                progress.fail(item, refusal.errno, refusal.reason)

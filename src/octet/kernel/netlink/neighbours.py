@@ -1,0 +1,112 @@
+"""Neighbours, proxied addresses, and the forwarding entries of VXLAN devices.
+
+What lives here: RTM_NEWNEIGH and its kin, both ways. What it must not know: sockets, order, transports.
+"""
+
+import struct
+
+from octet.blueprint import Blueprint, FdbEntry, Neighbour
+from octet.kernel.netlink import wire
+from octet.kernel.netlink.interfaces import Interfaces
+from octet.kernel.netlink.kind import AF_BRIDGE, AF_UNSPEC, Kind, as_address, as_mac, family_of, mac_bytes
+from octet.kernel.netlink.wire import Message
+from octet.kernel.port import ROUTE_PROTOCOL
+
+RTM_NEWNEIGH, RTM_DELNEIGH, _RTM_GETNEIGH = 28, 29, 30
+_HEADER = struct.Struct("=BxxxiHBB")
+_DST, _LLADDR, _IFINDEX, _PROTOCOL = 1, 2, 8, 12
+_NUD_PERMANENT = 0x80
+_NTF_SELF, _NTF_PROXY = 0x02, 0x08
+
+
+def _body(item: Neighbour, known: Interfaces) -> bytes:
+    flags = _NTF_PROXY if item.proxy else 0
+    family = family_of(item.address.version)
+    header = _HEADER.pack(family, known.index(item.link), _NUD_PERMANENT, flags, 0)
+    mac = wire.attribute(_LLADDR, mac_bytes(item.mac)) if item.mac else b""
+    return header + wire.attribute(_DST, item.address.packed) + mac + wire.u8(_PROTOCOL, ROUTE_PROTOCOL)
+
+
+def _add(item: Neighbour, known: Interfaces) -> list[Message]:
+    return [Message(RTM_NEWNEIGH, wire.CREATE | wire.EXCL, _body(item, known))]
+
+
+def _alter(_old: Neighbour, new: Neighbour, known: Interfaces) -> list[Message]:
+    return [Message(RTM_NEWNEIGH, wire.CREATE | wire.REPLACE, _body(new, known))]
+
+
+def _remove(item: Neighbour, known: Interfaces) -> list[Message]:
+    return [Message(RTM_DELNEIGH, 0, _body(item, known))]
+
+
+def _dumps(_known: Interfaces) -> list[Message]:
+    return [Message(_RTM_GETNEIGH, 0, _HEADER.pack(AF_UNSPEC, 0, 0, flags, 0)) for flags in (0, _NTF_PROXY)]
+
+
+def _decode(body: bytes, known: Interfaces, _wanted: Blueprint) -> Neighbour | None:
+    """Return a neighbour that bears our protocol number; what the kernel learned by itself bears none."""
+    family, index, state, flags, _ = _HEADER.unpack_from(body)
+    found = wire.attributes(body, _HEADER.size)
+    if family == AF_BRIDGE or wire.as_int(found.get(_PROTOCOL, b"")) != ROUTE_PROTOCOL:
+        return None
+    proxy = bool(flags & _NTF_PROXY)
+    if not (proxy or state & _NUD_PERMANENT):
+        return None
+    mac = None if proxy or _LLADDR not in found else as_mac(found[_LLADDR])
+    return Neighbour(known.name(index), as_address(found[_DST]), mac, proxy)
+
+
+def request(item: Neighbour, known: Interfaces) -> Message:
+    """Return the request for the one entry that has a neighbour's address."""
+    flags = _NTF_PROXY if item.proxy else 0
+    header = _HEADER.pack(family_of(item.address.version), known.index(item.link), 0, flags, 0)
+    return Message(_RTM_GETNEIGH, 0, header + wire.attribute(_DST, item.address.packed))
+
+
+def learned(body: bytes) -> bool:
+    """Is this entry one that the kernel found out by itself, so that ours may take its place?"""
+    _, _, state, flags, _ = _HEADER.unpack_from(body)
+    return not (state & _NUD_PERMANENT or flags & _NTF_PROXY)
+
+
+def _fdb_body(item: FdbEntry, known: Interfaces) -> bytes:
+    header = _HEADER.pack(AF_BRIDGE, known.index(item.link), _NUD_PERMANENT, _NTF_SELF, 0)
+    return (
+        header + wire.attribute(_LLADDR, mac_bytes(item.mac)) + wire.attribute(_DST, item.destination.packed)
+    )
+
+
+def _fdb_add(item: FdbEntry, known: Interfaces) -> list[Message]:
+    return [Message(RTM_NEWNEIGH, wire.CREATE | wire.EXCL, _fdb_body(item, known))]
+
+
+def _fdb_alter(_old: FdbEntry, new: FdbEntry, known: Interfaces) -> list[Message]:
+    return [Message(RTM_NEWNEIGH, wire.CREATE | wire.REPLACE, _fdb_body(new, known))]
+
+
+def _fdb_remove(item: FdbEntry, known: Interfaces) -> list[Message]:
+    return [Message(RTM_DELNEIGH, 0, _fdb_body(item, known))]
+
+
+def _fdb_dumps(known: Interfaces) -> list[Message]:
+    """One request for each VXLAN device of ours: the kernel lists every port of every bridge otherwise."""
+    ours = (each.index for each in known.all() if each.owned and each.kind == "vxlan")
+    return [Message(_RTM_GETNEIGH, 0, _HEADER.pack(AF_BRIDGE, index, 0, 0, 0)) for index in ours]
+
+
+def _fdb_decode(body: bytes, known: Interfaces, _wanted: Blueprint) -> FdbEntry | None:
+    family, index, state, flags, _ = _HEADER.unpack_from(body)
+    found = wire.attributes(body, _HEADER.size)
+    link = known.at(index)
+    if family != AF_BRIDGE or link is None or not (link.owned and link.kind == "vxlan"):
+        return None
+    if not (flags & _NTF_SELF and state & _NUD_PERMANENT and _DST in found and _LLADDR in found):
+        return None
+    return FdbEntry(link.name, as_mac(found[_LLADDR]), as_address(found[_DST]))
+
+
+NEIGHBOURS: Kind[Neighbour] = Kind(Neighbour, RTM_NEWNEIGH, _add, _alter, _remove, _dumps, _decode)
+"""Permanent neighbours and proxied addresses; ours by NDA_PROTOCOL, so on anybody's link."""
+
+FDB: Kind[FdbEntry] = Kind(FdbEntry, RTM_NEWNEIGH, _fdb_add, _fdb_alter, _fdb_remove, _fdb_dumps, _fdb_decode)
+"""Permanent entries of VXLAN devices of ours: VXLAN keeps no protocol number with them."""
