@@ -56,17 +56,26 @@ class LazyGroups(TyperGroup):
         return None if found is None else load(found)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help from GROUPS alone: importing all groups would make ``octet --help`` slow."""
-        stand_ins = [TyperCommand(name=group.name, help=group.summary) for group in GROUPS]
-        listing = TyperGroup(
+        """Print the help from GROUPS alone."""
+        self._unloaded().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return what the shell may offer, from GROUPS alone."""
+        unloaded = self._unloaded()
+        return unloaded.shell_complete(
+            unloaded.make_context(ctx.info_name, [], resilient_parsing=True), incomplete
+        )
+
+    def _unloaded(self) -> TyperGroup:
+        """Return a group that looks like this one and imports nothing: help and Tab must answer at once."""
+        return TyperGroup(
             name=self.name,
-            commands=stand_ins,
+            commands=[TyperCommand(name=group.name, help=group.summary) for group in GROUPS],
             params=self.params,
             help=self.help,
             epilog=self.epilog,
             rich_markup_mode=self.rich_markup_mode,
         )
-        listing.format_help(ctx, formatter)
 
 
 def load(group: Group) -> Any:
