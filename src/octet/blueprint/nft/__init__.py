@@ -67,7 +67,7 @@ from octet.blueprint.nft.statements import (
     SetMark,
     VerdictMap,
 )
-from octet.blueprint.nft.values import Network, NetworkAddress, Range, Value
+from octet.blueprint.nft.values import Network, NetworkAddress, Range, Value, collapse
 
 __all__ = [
     "ACCEPT",
@@ -125,6 +125,7 @@ __all__ = [
     "Value",
     "Verdict",
     "VerdictMap",
+    "collapse",
     "daddr",
     "find_problems",
     "goto",

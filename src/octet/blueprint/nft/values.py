@@ -5,12 +5,14 @@ What it must not know: fields, rules, the kernel's encoding of any of it.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
     IPv4Network,
     IPv6Address,
     IPv6Network,
+    collapse_addresses,
     summarize_address_range,
 )
 
@@ -144,6 +146,14 @@ def fits(value: Value, kind: str) -> bool:
     if kind == "ifname":
         return isinstance(value, str) and _INTERFACE.fullmatch(value) is not None
     return value in WORDS.get(kind, ())
+
+
+def collapse(networks: Iterable[Network], family: int) -> list[Network]:
+    """Return the networks of a family (4 or 6), in order and without the overlap that a set would refuse."""
+    held = list(networks)
+    if family == 4:
+        return [*collapse_addresses(each for each in held if isinstance(each, IPv4Network))]
+    return [*collapse_addresses(each for each in held if isinstance(each, IPv6Network))]
 
 
 def is_span(value: Value) -> bool:

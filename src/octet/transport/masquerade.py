@@ -1,0 +1,63 @@
+"""Masquerade: what pods send out of the cluster carries the node's address; what stays inside never does.
+
+What lives here: one nftables chain, for any transport. What it must not know: which transport, the kernel.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
+
+from octet.blueprint import Blueprint
+from octet.blueprint.nft import (
+    RETURN,
+    Chain,
+    Compare,
+    Hook,
+    Marked,
+    Masquerade,
+    Network,
+    Rule,
+    collapse,
+    daddr,
+    saddr,
+)
+
+CHAIN = "masquerade-pods"
+
+KUBE_PROXY_MARK = 0x4000
+"""kube-proxy masquerades packets with this bit itself (``--iptables-masquerade-bit`` 14, its default)."""
+
+SOURCE_NAT = 100
+"""Priority "srcnat" (nft(8))."""
+
+MULTICAST = {4: ip_network("224.0.0.0/4"), 6: ip_network("ff00::/8")}
+"""Never masqueraded: the group is the same inside and outside (as flannel's ``--ip-masq``)."""
+
+
+def masquerade(cluster: Iterable[Network], sources: Iterable[Network] | None = None) -> Blueprint:
+    """Return the chain that masquerades pods' packets to the world outside.
+
+    kube-proxy's mark is tested under its mask, since other bits of the mark belong to others, and a packet
+    that has it is left to kube-proxy: two masquerade rules for one packet were flannel-io/flannel#1279.
+
+    Args:
+        cluster: pod networks of the whole cluster; between them no address is ever rewritten.
+        sources: whose packets are masqueraded: this node's pod networks; None is the cluster's.
+    """
+    inside = tuple(cluster)
+    outgoing = inside if sources is None else tuple(sources)
+    theirs = Rule(
+        Marked(KUBE_PROXY_MARK, KUBE_PROXY_MARK), RETURN, comment="kube-proxy masquerades this itself"
+    )
+    rules = [rule for family in (4, 6) for rule in _rules(family, inside, outgoing)]
+    hook = Hook("nat", "postrouting", SOURCE_NAT)
+    return Blueprint([Chain(CHAIN, (theirs, *rules), hook)] if rules else [])
+
+
+def _rules(family: int, cluster: Iterable[Network], sources: Iterable[Network]) -> Iterator[Rule]:
+    own = collapse(sources, family)
+    if not own:
+        return
+    from_pods = Compare(saddr(family), *own)
+    kept = collapse([*cluster, MULTICAST[family]], family)
+    yield Rule(from_pods, Compare(daddr(family), *kept), RETURN, comment="inside the cluster, and multicast")
+    yield Rule(from_pods, Masquerade(), comment="pods to outside the cluster")
