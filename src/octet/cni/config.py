@@ -21,6 +21,9 @@ VALID_ATTACHMENTS = ("cni.dev/valid-attachments", "cni.dev/attachments")
 ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 """containerd's capability that carries the pod's annotations."""
 
+NO_LIMITS = Bandwidth()
+NO_DNS = Dns()
+
 _KNOWN = frozenset(
     key.lower()
     for key in (
@@ -62,11 +65,11 @@ class NetworkConfig:
     name: str
     previous: Result | None = None
     host_ports: tuple[HostPort, ...] = ()
-    bandwidth: Bandwidth = Bandwidth()
+    bandwidth: Bandwidth = NO_LIMITS
     ips: tuple[Address, ...] = ()
     ip_ranges: tuple[tuple[IpRange, ...], ...] = ()
     mac: str = ""
-    dns: Dns = Dns()
+    dns: Dns = NO_DNS
     valid: frozenset[Attachment] | None = None
     annotations: Mapping[str, str] | None = None
 

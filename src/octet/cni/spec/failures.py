@@ -12,7 +12,7 @@ from octet.cni.spec.versions import CURRENT
 
 
 class Code(IntEnum):
-    """Error codes: 1 to 99 as in the specification (1.1.0, section 5), 8 and 999 are libcni's, the rest ours."""
+    """Error codes: 1 to 99 as in the specification (1.1.0, section 5), 8 and 999 libcni's, the rest ours."""
 
     INCOMPATIBLE_VERSION = 1
     UNSUPPORTED_FIELD = 2
