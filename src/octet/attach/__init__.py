@@ -21,6 +21,11 @@ class EndpointPlan:
 class Attach(Protocol):
     """One way to join pods to a node."""
 
+    @property
+    def shared_link(self) -> str:
+        """The link that all pods of a node are behind, a bridge; empty where each has one of its own."""
+        ...
+
     def host_link(self, attachment: Attachment, namespace: str = "", pod: str = "") -> str:
         """Return the name of the node's end: at most 15 bytes, the same every time, reversible by alias.
 

@@ -42,6 +42,11 @@ class BridgeAttach:
     bridge: str
     hairpin: bool = True
 
+    @property
+    def shared_link(self) -> str:
+        """The bridge: pods on it reach each other without the node's IP stack."""
+        return self.bridge
+
     def host_link(self, attachment: Attachment, namespace: str = "", pod: str = "") -> str:
         """Return the port's name: ``veth`` and 11 digits of the attachment, whatever the pod's name is."""
         del namespace, pod

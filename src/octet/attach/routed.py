@@ -51,6 +51,11 @@ class RoutedAttach:
     delay (up to 0.8 s, ``proxy_delay``) for IPv4, while the IPv6 gateway is the node's own address.
     """
 
+    @property
+    def shared_link(self) -> str:
+        """None: every packet of a pod is routed by the node."""
+        return ""
+
     def host_link(self, attachment: Attachment, namespace: str = "", pod: str = "") -> str:
         """Return Calico's name for a pod's main interface, and one made of the attachment for others.
 

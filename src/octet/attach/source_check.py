@@ -4,7 +4,7 @@ What lives here: one nftables chain. What it must not know: pods; the routes to 
 """
 
 from octet.blueprint import Blueprint
-from octet.blueprint.nft import DROP, IIFNAME, Chain, Compare, Counter, Hook, ReversePath, Rule, Table
+from octet.blueprint.nft import DROP, IIFNAME, Chain, Compare, Counter, Hook, ReversePath, Rule
 
 CHAIN = "pod-source"
 
@@ -24,4 +24,4 @@ def source_check(prefix: str) -> Blueprint:
         DROP,
         comment="source address of another pod or machine",
     )
-    return Blueprint([Table(), Chain(CHAIN, (forged,), Hook("filter", "prerouting", BEFORE_CONNTRACK))])
+    return Blueprint([Chain(CHAIN, (forged,), Hook("filter", "prerouting", BEFORE_CONNTRACK))])

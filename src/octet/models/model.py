@@ -18,7 +18,9 @@ from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotReadyError
 from octet.models.forwarding import forwarding
+from octet.service import hostport
 from octet.transport import Transport
+from octet.transport.masquerade import masquerade
 from octet.transport.reach import OF_THE_CLUSTER, PodNetworks, underlay
 
 SMALLEST_MTU = {4: 576, 6: 1280}
@@ -72,8 +74,17 @@ class Running:
     def node(self, view: View) -> Blueprint:
         """Return what this node holds whatever pods and peers there are. Errors as ``network``."""
         network = self.network(view)
-        parts = [self.attach.node(network), self.transport.node(view), forwarding(view, network)]
-        return union(parts)
+        own = tuple(cidr for cidr in (network.v4, network.v6) if cidr is not None)
+        bridge = self.attach.shared_link
+        return union(
+            [
+                self.attach.node(network),
+                self.transport.node(view),
+                forwarding(view, network),
+                hostport.base(own if bridge else (), bridge),
+                masquerade(network.cluster, own) if self.masquerade else Blueprint(),
+            ]
+        )
 
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return what one peer adds; nothing where it cannot be reached (``obstacles`` says why)."""
@@ -84,9 +95,10 @@ class Running:
         return self.transport.obstacles(view, peer)
 
     def endpoint(self, network: NodeNetwork, endpoint: Endpoint) -> EndpointPlan:
-        """Return what one pod adds: its pair and its limits."""
+        """Return what one pod adds: its pair, its limits and its host ports."""
         plan = self.attach.endpoint(network, endpoint)
-        return EndpointPlan(plan.pod, union([plan.node, shaping(endpoint)]))
+        ports = hostport.elements(endpoint, own_link=not self.attach.shared_link)
+        return EndpointPlan(plan.pod, union([plan.node, shaping(endpoint), ports]))
 
     def annotations(self, view: View) -> Mapping[str, str]:
         """Return what this node tells its peers through its own Node object."""

@@ -13,7 +13,7 @@ from octet.models import example
 from octet.models.model import Running
 
 LINKS: dict[type[object], str] = {Bridge: "bridge", Ifb: "ifb", Veth: "veth", Vxlan: "vxlan"}
-OBJECTS: dict[type[object], str] = {nft.Table: "nftables", Shaper: "tbf"}
+OBJECTS: dict[type[object], str] = {nft.Chain: "nftables", Shaper: "tbf"}
 
 
 def needs(running: Running) -> tuple[str, ...]:

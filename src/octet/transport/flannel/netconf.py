@@ -195,10 +195,10 @@ class _Fields:
         return value
 
     def network(self, name: str) -> Network | None:
-        """Return a CIDR, or None where it is absent or empty."""
+        """Return a CIDR, or None where it is absent or empty. Host bits are cleared, as flannel does."""
         text = self.text(name, "")
         try:
-            return ip_network(text) if text else None
+            return ip_network(text, strict=False) if text else None
         except ValueError as error:
             raise self.refusal(name, f"is no network: {error}", hint="such as 10.244.0.0/16") from None
 
