@@ -1,0 +1,113 @@
+import re
+
+import pytest
+
+from octet.errors import BadConfigurationError
+from octet.models import MODELS, Running, example, find, names
+from octet.models.decisions import DECISIONS
+from octet.models.needs import needs
+from octet.transport.flannel.netconf import VxlanBackend
+
+
+def backend(running: Running) -> VxlanBackend:
+    return running.transport.flavour.backend
+
+
+def test_names_that_run() -> None:
+    """Models and their variants are known by these names."""
+    assert names() == ("flannel", "flannel:host-gw", "flannel:direct", "kopeio-vxlan")
+    assert [find(name).name for name in names()] == list(names())
+
+
+@pytest.mark.parametrize("name", ["", "calico", "flannel:", "flannel:udp", "kopeio-vxlan:direct"])
+def test_an_unknown_model_is_refused_with_the_known_ones(name: str) -> None:
+    """A wrong name is answered with all that would do."""
+    with pytest.raises(BadConfigurationError, match=r"is no model \(one of flannel, flannel:host-gw"):
+        find(name)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_row_answers_six_decisions(name: str) -> None:
+    """No decision of a row is left open; a dash leaves it to somebody else on purpose."""
+    model = find(name)
+    assert all(getattr(model, decision) for decision in DECISIONS)
+    assert model.summary
+    assert model.about.endswith(".")
+
+
+def test_rows_have_names_of_their_own() -> None:
+    """No two rows are called alike."""
+    assert len({model.name for model in MODELS}) == len(MODELS)
+
+
+def test_a_variant_is_options_already_given() -> None:
+    """flannel:direct is flannel with DirectRouting, and takes flannel's other options."""
+    running = find("flannel:direct").parse({"backend": {"vni": 7}}, source="test")
+    assert backend(running) == VxlanBackend(vni=7, direct_routing=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        (
+            "flannel:direct",
+            {"Backend": {"DirectRouting": False}},
+            "Backend.DirectRouting = False: is given twice",
+        ),
+        ("flannel:host-gw", {"backend": {"type": "vxlan"}}, "backend.type = 'vxlan': is given twice"),
+        ("flannel:host-gw", {"Backend": "vxlan"}, "Backend = 'vxlan': is given twice"),
+        ("flannel", {"masquerade": "no"}, "masquerade = 'no': must be true or false"),
+        ("flannel", {"net-conf.json": 5}, "net-conf.json = 5: must be the text"),
+        ("flannel", {"net-conf.json": "{"}, "is no JSON object"),
+        ("flannel", {"net-conf.json": "{}"}, "Network = None: is missing"),
+        ("flannel", {"vni": 5}, r"vni = 5: is unknown \(known here: EnableIPv4"),
+        ("kopeio-vxlan", {"masquerade": 1}, "masquerade = 1: must be true or false"),
+        ("kopeio-vxlan", {"vni": 5}, r"vni = 5: is unknown \(known here: masquerade\)"),
+    ],
+)
+def test_wrong_options_are_refused(name: str, options: dict[str, object], message: str) -> None:
+    """Each wrong option is refused with the file, the field, its value and what would do."""
+    with pytest.raises(BadConfigurationError, match=f"^agent.toml: .*{message}"):
+        find(name).parse(options, source="agent.toml")
+
+
+def test_the_text_of_flannels_config_map() -> None:
+    """What is in flannel's ConfigMap can be given as it is, beside options of ours."""
+    text = '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "VNI": 5}}'
+    running = find("flannel").parse({"net-conf.json": text, "masquerade": False}, source="test")
+    assert (backend(running).vni, running.masquerade) == (5, False)
+    assert [str(each) for each in running.networks.stated] == ["10.244.0.0/16"]
+
+
+def test_the_text_and_a_variant_go_together() -> None:
+    """A variant adds to the file, and contradicting it is refused."""
+    text = '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}'
+    assert backend(find("flannel:direct").parse({"net-conf.json": text}, source="x")).direct_routing
+    with pytest.raises(BadConfigurationError, match=re.escape("Backend.Type = 'vxlan': is given twice")):
+        find("flannel:host-gw").parse({"net-conf.json": text}, source="x")
+
+
+def test_the_same_options_are_the_same_model() -> None:
+    """A running model is a value: equal options, equal models."""
+    assert find("flannel").parse({"Network": "10.0.0.0/8"}, source="a") == find("flannel").parse(
+        {"network": "10.0.0.0/8"}, source="b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "vxlan"), [("flannel", True), ("flannel:host-gw", False), ("kopeio-vxlan", True)]
+)
+def test_needs_are_read_off_the_objects(name: str, vxlan: bool) -> None:
+    """A model needs VXLAN of the kernel only if it makes such a device."""
+    needed = needs(find(name).parse({}, source="test"))
+    assert ("vxlan" in needed) is vxlan
+    assert {"bridge", "veth", "nftables"} <= set(needed)
+
+
+def test_the_example_cluster_talks() -> None:
+    """In the example every node says what its peers need, in every model and family."""
+    for name in names():
+        running = find(name).parse({}, source="test")
+        for families in example.FAMILIES.values():
+            view = example.view(running, families, nodes=3)
+            assert all(running.obstacles(view, peer) == () for peer in view.peers), name
