@@ -17,6 +17,7 @@ from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.linking import Linking
 from octet.kernel.netlink.rtnetlink import Rtnetlink
 from octet.kernel.netlink.wire import Socket
+from octet.kernel.nft.facility import NftFacility
 from octet.kernel.plan import plan
 from octet.kernel.port import Failure, Outcome
 from octet.kernel.sysctl import Memory, Sysctls
@@ -38,7 +39,7 @@ class HostKernel:
         self._namespace = _held(namespace)
         with namespaces.inside(self._namespace):
             self._socket = Socket()
-        self._linking = Linking(self._socket, home.doorway() if home else None)
+        self._linking = Linking(self._socket, self._namespace, home.doorway() if home else None)
         self._facilities = self._parts(memory, pod=home is not None)
 
     def doorway(self) -> tuple[int, Linking]:
@@ -51,7 +52,7 @@ class HostKernel:
         settings = Sysctls(self._namespace, Memory(memory), of_links=False)
         link_settings = Sysctls(self._namespace, of_links=True)
         basic: list[Facility] = [settings, netlink, link_settings]
-        return basic if pod else [*basic]
+        return basic if pod else [*basic, NftFacility(self._namespace)]
 
     def read(self, wanted: Blueprint) -> Blueprint:
         """Return what the namespace holds of ours, as ``port.Kernel.read``."""

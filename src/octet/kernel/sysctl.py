@@ -27,7 +27,8 @@ def _get(path: str) -> str:
     return Path(_ROOT + path).read_text(encoding="ascii").strip()
 
 
-def _put(path: str, value: str) -> None:
+def put(path: str, value: str) -> None:
+    """Write a setting of the calling thread's namespace. Raises OSError."""
     descriptor = os.open(_ROOT + path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, value.encode())
@@ -137,18 +138,18 @@ class Sysctls:
             if _same(before, item.value):
                 return
             self._memory.keep(item.path, before)
-        _put(item.path, item.value)
+        put(item.path, item.value)
 
     def _restore(self, item: Sysctl) -> None:
         """Put the earlier value back; a setting that is gone, with its link or its module, needs nothing."""
         with suppress(FileNotFoundError):
             if self._of_links:
                 link = link_of_sysctl(item) or ""
-                _put(item.path, _get(item.path.replace(f"/{link}/", "/default/", 1)))
+                put(item.path, _get(item.path.replace(f"/{link}/", "/default/", 1)))
                 return
             before = self._memory.take(item.path)
             if before is not None:
-                _put(item.path, before)
+                put(item.path, before)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -5,14 +5,17 @@ What lives here: creation, ownership, removal, the pod end of a pair. What it mu
 
 import errno
 from collections.abc import Iterable
+from contextlib import suppress
 
 from octet.blueprint import Ifb, KernelObject, Link, Veth
+from octet.kernel import namespaces
 from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.interfaces import Interfaces
 from octet.kernel.netlink.jobs import Job, Progress, encode, run
 from octet.kernel.netlink.kind import ABSENT
 from octet.kernel.netlink.wire import Message, Socket
 from octet.kernel.plan import levels
+from octet.kernel.sysctl import put
 
 
 class Linking:
@@ -22,9 +25,16 @@ class Linking:
         retired: how many links have been retired since the last ``reap``.
     """
 
-    def __init__(self, socket: Socket, home: "tuple[int, Linking] | None" = None) -> None:
-        """Give the namespace (descriptor and links) where veths made here have their other end, or None."""
+    def __init__(self, socket: Socket, namespace: int, home: "tuple[int, Linking] | None" = None) -> None:
+        """Work on the namespace of a descriptor.
+
+        Args:
+            socket: of that namespace.
+            namespace: descriptor, open as long as this is used.
+            home: the namespace (and its links) where veths made here have their other end.
+        """
         self._socket = socket
+        self._namespace = namespace
         self._home = home
         self.retired = 0
 
@@ -132,6 +142,7 @@ class Linking:
     def remove(self, unwanted: list[Link], known: Interfaces, progress: Progress) -> None:
         """Retire links of pods, delete others; what is absent or not ours is left as it is."""
         jobs: list[Job] = []
+        unbridged: list[str] = []
         for link in unwanted:
             found = known.get(link.name)
             if found is None or not found.owned:
@@ -139,8 +150,19 @@ class Linking:
                 continue
             self.retired += (retired := self._home is None and isinstance(link.detail, Veth | Ifb))
             jobs.append((link, links.retire(found) if retired else [links.delete(found.index)]))
+            if retired and found.port is None:
+                unbridged.append(link.name)
         for item, refusal, _ in run(self._socket, jobs):
             if refusal is None or refusal.errno in ABSENT:
                 progress.done.append(item)
             else:
                 progress.fail(item, refusal.errno, refusal.reason)
+        if unbridged:
+            self._silence(unbridged)
+
+    def _silence(self, names: list[str]) -> None:
+        """Stop IPv6 on retired links that no bridge disables: rtnetlink has no word for that."""
+        with namespaces.inside(self._namespace):
+            for name in names:
+                with suppress(OSError):
+                    put(f"net/ipv6/conf/{name}/disable_ipv6", "1")

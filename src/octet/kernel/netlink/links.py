@@ -6,7 +6,7 @@ What it must not know: sockets, order, other objects on the link.
 
 from octet.blueprint import Blueprint, BridgePort, Link
 from octet.kernel.netlink import interfaces, wire
-from octet.kernel.netlink.devices import CODERS, of_kind
+from octet.kernel.netlink.devices import CODERS, ONE_QUEUE, of_kind
 from octet.kernel.netlink.interfaces import BORN_GROUP, IFF_UP, IFINFO, Interface, Interfaces
 from octet.kernel.netlink.kind import AF_BRIDGE, AF_INET, AF_UNSPEC, as_mac, mac_bytes
 from octet.kernel.netlink.wire import Message
@@ -32,6 +32,7 @@ def create(link: Link, known: Interfaces, home: int | None = None) -> Message:
     body = _header() + wire.text(interfaces.IFNAME, link.name) + wire.u32(interfaces.GROUP, BORN_GROUP)
     body += wire.u32(interfaces.MTU, link.mtu) if link.mtu else b""
     body += wire.attribute(interfaces.ADDRESS, mac_bytes(link.mac)) if link.mac else b""
+    body += ONE_QUEUE
     body += _info(coder.kind, coder.data(link.detail, link, known, home))
     return Message(interfaces.RTM_NEWLINK, wire.CREATE | wire.EXCL, body)
 
