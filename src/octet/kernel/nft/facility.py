@@ -63,7 +63,7 @@ class NftFacility:
         try:
             listing = self._nft.run(LIST, output=DECLARATIONS)
         except NftError as error:
-            if error.errno != errno.ENOENT:
+            if error.number != errno.ENOENT:
                 raise
             self._declared = Declared()
             return []
@@ -129,8 +129,10 @@ class NftFacility:
         """Have nft judge a change without making it; what only the kernel refuses is not found."""
         try:
             self._nft.run(*render(change, self._declared or Declared()), dry_run=True)
-        except (NftError, ValueError) as error:
-            return _refused(change, getattr(error, "errno", errno.EINVAL), str(error))
+        except NftError as error:
+            return _refused(change, error.number, error.text)
+        except ValueError as error:
+            return _refused(change, errno.EINVAL, str(error))
         return Outcome(_objects(change))
 
     def _commit(self, change: Change) -> None:
@@ -141,15 +143,15 @@ class NftFacility:
 
     def _again(self, change: Change, error: NftError) -> Outcome:
         """Try once more from what is really there: what we remembered may be out of date."""
-        if error.errno not in _STALE:
-            return _refused(change, error.errno, error.text)
+        if error.number not in _STALE:
+            return _refused(change, error.number, error.text)
         actual = Blueprint(self.read(Blueprint(item for item in _arriving(change))))
         remaining = _remaining(change, actual)
         try:
             if remaining:
                 self._commit(remaining)
         except NftError as second:
-            return _refused(change, second.errno, second.text)
+            return _refused(change, second.number, second.text)
         return Outcome(_objects(change))
 
     def close(self) -> None:

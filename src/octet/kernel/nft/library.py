@@ -9,7 +9,6 @@ import errno as errnos
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntFlag
 from functools import cache
 from typing import Self
@@ -32,17 +31,18 @@ class Output(IntFlag):
     TERSE = 1 << 11
 
 
-@dataclass
-class NftError(Exception):
+class NftError(OSError):
     """nft refused a whole transaction; nothing of it is in force.
 
     Attributes:
         text: nft's own words.
-        errno: what the kernel said, EINVAL where nft itself refused.
+        number: what the kernel said, EINVAL where nft itself refused; also ``errno``.
     """
 
-    text: str
-    errno: int
+    def __init__(self, text: str, number: int) -> None:
+        super().__init__(number, text)
+        self.text = text
+        self.number = number
 
     def __str__(self) -> str:
         return self.text
