@@ -1,6 +1,6 @@
-"""A tiny client and server that only open and close TCP connections; run inside pods by the probe.
+"""Tiny TCP programs for the inside of pods: open and close connections, tell who one is.
 
-What lives here: the two loops, started as ``python -m octet.measure.connect``. What it must not know:
+What lives here: the loops, started as ``python -m octet.measure.connect``. What it must not know:
 anything else of Octet; it is started once per measurement and must start fast.
 """
 
@@ -56,14 +56,32 @@ def _once(address: str, port: int) -> bool:
             return False
 
 
-def main(arguments: list[str]) -> None:
-    """Run ``serve ADDRESS PORT`` or ``ask ADDRESS PORT SECONDS``."""
-    role, address, port = arguments[0], arguments[1], int(arguments[2])
+def tell(address: str, port: int, token: str) -> None:
+    """Tell every client the token and the address it comes from, until killed."""
+    with socket.create_server((address, port), family=_family(address)) as listener:
+        while True:
+            connection, peer = listener.accept()
+            with connection:
+                connection.sendall(f"{token} {peer[0]}".encode())
+
+
+def hear(address: str, port: int) -> str:
+    """Return what ``tell`` says there. Raises OSError."""
+    with socket.create_connection((address, port), timeout=5) as client:
+        return client.makefile().read()
+
+
+def main(role: str, address: str, port: str, *rest: str) -> None:
+    """Run a role: ``serve``, ``ask`` (for seconds), ``tell`` (a token) or ``hear``."""
     if role == "serve":
-        serve(address, port)
+        serve(address, int(port))
+    elif role == "tell":
+        tell(address, int(port), rest[0])
+    elif role == "hear":
+        sys.stdout.write(hear(address, int(port)))
     else:
-        sys.stdout.write(json.dumps(ask(address, port, float(arguments[3]))))
+        sys.stdout.write(json.dumps(ask(address, int(port), float(rest[0]))))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

@@ -1,0 +1,130 @@
+"""``octet compare``: measure pod networks side by side on this machine.
+
+What lives here: arguments, the progress bar, the table, where files go.
+What it must not know: how to measure.
+"""
+
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from octet.cli import output
+
+if TYPE_CHECKING:
+    from octet.measure.comparison import Tell
+    from octet.measure.results import Results, Row
+
+QUICK_LIMIT = 165.0
+"""Seconds for the rounds of --quick: with starting and ending the labs that is under three minutes."""
+
+QUICK_ROUNDS, ROUNDS = 6, 20
+"""Six rounds are enough to smell smoke, twenty for a claim of about 5 %."""
+
+QUICK_SECONDS, SECONDS = 0.6, 3.0
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog=output.examples(
+        "octet compare --quick",
+        "octet compare --candidates flannel,kopeio-vxlan --rounds 10 --out report",
+        "octet compare --quick --json | python3 -m json.tool",
+    )
+)
+def compare(
+    quick: Annotated[bool, typer.Option("--quick", help="All candidates in under three minutes.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds after the warm-up.")] = None,
+    candidates: Annotated[
+        str, typer.Option(help="Names with commas between them; all of them if left out.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Directory for results.json and report.html.")] = Path("report"),
+    seed: Annotated[int | None, typer.Option(help="Repeats the order of another run.")] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Measure our models and the reference plugins side by side, in interleaved rounds.
+
+    Each candidate is a cluster of two nodes in private namespaces. Every round takes all candidates
+    in a new random order; ratios are between values of the same round; an identical copy of the
+    baseline shows how large a difference means nothing. Exit code 1 when a candidate fails.
+    """
+    from octet.measure import comparison, report, results
+    from octet.measure.candidates import chosen
+
+    settings = comparison.Settings(
+        candidates=chosen([name.strip() for name in candidates.split(",") if name.strip()]),
+        rounds=rounds or (QUICK_ROUNDS if quick else ROUNDS),
+        seconds=QUICK_SECONDS if quick else SECONDS,
+        seed=secrets.randbelow(1 << 31) if seed is None else seed,
+        limit=QUICK_LIMIT if quick else None,
+        command=("octet", *sys.argv[1:]),
+    )
+    with _progress() as tell:
+        found = comparison.compare(settings, tell)
+    results.write(found, out / "results.json")
+    (out / "report.html").write_text(report.page(found))
+    _show(found, as_json=as_json)
+    output.note(f"written: {out / 'results.json'} (every sample), {out / 'report.html'} (charts)")
+    if found.shortened:
+        output.note(f"note: {found.shortened}")
+    for failure in found.failures:
+        output.note(f"failed: {failure.candidate}: {failure.reason}")
+    if found.failures:
+        raise typer.Exit(output.FAILED)
+
+
+@contextmanager
+def _progress() -> Iterator["Tell"]:
+    """Show a bar on stderr; where that is no terminal, a line per round is too much, so nothing is shown."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield tell
+
+
+def _show(found: "Results", *, as_json: bool) -> None:
+    from octet.measure.metrics import METRICS
+    from octet.measure.results import summary
+
+    held = summary(found)
+    rows = [row for metric in METRICS for row in held if row.metric is metric and row.value is not None]
+    cells = [_cells(row) for row in rows]
+    columns = ["metric", "candidate", "median", "95 % interval", f"ratio to {found.baseline}", "verdict"]
+    title = f"{found.rounds} rounds, {found.duration_s:.0f} s, seed {found.seed}"
+    output.table(title, columns, cells, json_rows=[_json(row) for row in rows], as_json=as_json)
+
+
+def _cells(row: "Row") -> list[object]:
+    text = row.metric.text
+    value = row.value
+    if value is None:
+        return [row.metric.title, row.candidate, None, None, None, None]
+    ratio = f"{row.ratio.median:.2f} [{row.ratio.low:.2f}, {row.ratio.high:.2f}]" if row.ratio else None
+    interval = f"[{text(value.low)}, {text(value.high)}]"
+    median = f"{text(value.median)} {row.metric.unit}"
+    return [row.metric.title, row.candidate, median, interval, ratio, row.verdict or None]
+
+
+def _json(row: "Row") -> dict[str, object]:
+    import msgspec
+
+    shown = {"metric": row.metric.key, "candidate": row.candidate, "verdict": row.verdict or None}
+    noise = row.noise.factor if row.noise else None
+    return {
+        **shown,
+        "value": msgspec.to_builtins(row.value),
+        "ratio": msgspec.to_builtins(row.ratio),
+        "noise_factor": noise,
+    }

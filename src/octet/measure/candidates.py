@@ -1,0 +1,71 @@
+"""What can be compared: our models, and the reference plugins that ratios are against.
+
+What lives here: the list, and which device carries a candidate's packets between nodes.
+What it must not know: probes, labs that are up.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from octet import models
+from octet.errors import BadConfigurationError
+from octet.lab.fabric import UPLINK
+from octet.lab.provider import Foreign, Octet, reference
+
+BASELINE = "bridge"
+"""The reference every ratio is against: plain routing between nodes, no overlay, no policy."""
+
+TWIN = "bridge (A/A)"
+"""An identical copy of the baseline, measured as if it were another candidate: the noise floor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One pod network to measure.
+
+    Attributes:
+        summary: one sentence for the report.
+        carrier: the link of a node through which its pods' packets to another node must go.
+    """
+
+    name: str
+    summary: str
+    provider: Octet | Foreign
+    carrier: str = UPLINK
+
+
+_CARRIERS: Mapping[str, str] = {"flannel": "flannel.1", "kopeio-vxlan": "vxlan1"}
+"""Models that tunnel to every peer, and their device; all others send through the uplink as it is."""
+
+
+def _model(name: str) -> Candidate:
+    summary = f"octet as {name}: {models.find(name).summary}"
+    return Candidate(name, summary, Octet(model=name), _CARRIERS.get(name, UPLINK))
+
+
+def _reference(kind: str) -> Candidate:
+    summary = f"the reference {kind} plugin with host-local addresses and static routes"
+    return Candidate(kind, summary, reference(kind))
+
+
+def candidates() -> tuple[Candidate, ...]:
+    """Return everything that can be compared, the references first."""
+    return (_reference("bridge"), _reference("ptp"), *(_model(name) for name in models.names()))
+
+
+def chosen(names: Sequence[str]) -> tuple[Candidate, ...]:
+    """Return these candidates (all, if none are named) with the baseline first and its twin last.
+
+    Raises BadConfigurationError naming the one that is unknown.
+    """
+    known = {candidate.name: candidate for candidate in candidates()}
+    for name in names:
+        if name not in known:
+            raise BadConfigurationError(
+                "octet compare", "--candidates", name, "unknown", hint=f"known: {', '.join(known)}"
+            )
+    asked = [known[name] for name in dict.fromkeys(names) if name != BASELINE] or list(known.values())[1:]
+    if list(names) == [BASELINE]:
+        asked = []
+    twin = replace(known[BASELINE], name=TWIN, summary=f"an identical copy of {BASELINE}: shows the noise")
+    return (known[BASELINE], *asked, twin)
