@@ -18,6 +18,7 @@ from octet.blueprint import (
     KernelObject,
     Link,
     Route,
+    Scope,
     Sysctl,
     Veth,
     mac,
@@ -65,15 +66,11 @@ class BridgeAttach:
         A pod that says it is a router would otherwise get the node's IPv6 traffic (CVE-2020-10749).
         """
         held = list(_gateway_interfaces(network))
-        link = Link(
-            self.bridge,
-            Bridge(),
-            "attach bridge",
-            mtu=network.mtu,
-            mac=mac.of_address(held[0].ip) if held else None,
-            ipv6_autoconf=network.v6 is not None,
-        )
+        own = mac.of_address(held[0].ip) if held else None
+        link = Link(self.bridge, Bridge(), "attach bridge", mtu=network.mtu, mac=own, ipv6_autoconf=False)
         addresses = [Address(self.bridge, each) for each in held]
+        if network.v6 is not None and own is not None:
+            addresses.append(_link_local(self.bridge, own))
         return Blueprint([link, *addresses, Sysctl(f"net/ipv6/conf/{self.bridge}/accept_ra", "0")])
 
     def endpoint(self, network: NodeNetwork, endpoint: Endpoint) -> EndpointPlan:
@@ -107,6 +104,15 @@ def _gateway_interfaces(network: NodeNetwork) -> Iterator[IPv4Interface | IPv6In
     for gateway, cidr in ((network.gateway_v4, network.v4), (network.gateway_v6, network.v6)):
         if gateway is not None and cidr is not None:
             yield ip_interface(f"{gateway}/{cidr.prefixlen}")
+
+
+def _link_local(bridge: str, own: str) -> Address:
+    """Return the link-local address that the bridge would give itself, without the wait for duplicates.
+
+    A router asks for its neighbours from that address only (net/ipv6/ndisc.c, ndisc_send_ns), so packets for
+    the first pods of an IPv6 node would be lost while the kernel looks for duplicates, 1 to 2 s.
+    """
+    return Address(bridge, ip_interface(f"{mac.link_local(own)}/64"), Scope.LINK)
 
 
 def _pod_layer3(network: NodeNetwork, endpoint: Endpoint) -> Iterator[KernelObject]:

@@ -28,6 +28,7 @@ def test_the_bridge_of_an_ipv6_node(only_v6: NodeNetwork) -> None:
     """Without IPv4 the bridge's MAC is made of its IPv6 address."""
     assert str(CNI0.node(only_v6)).splitlines() == [
         "address fd00:10:244:1::1/64 dev cni0",
+        "address fe80::c89f:94ff:fe39:29a7/64 dev cni0",
         "link cni0 bridge (attach bridge) mtu 1430 mac ca:9f:94:39:29:a7",
         "sysctl net/ipv6/conf/cni0/accept_ra = 0",
     ]
@@ -38,6 +39,7 @@ def test_the_bridge_of_a_dual_stack_node(dual: NodeNetwork) -> None:
     assert str(BridgeAttach("kopeio").node(dual)).splitlines() == [
         "address 10.244.1.1/24 dev kopeio",
         "address fd00:10:244:1::1/64 dev kopeio",
+        "address fe80::858:aff:fef4:101/64 dev kopeio",
         "link kopeio bridge (attach bridge) mtu 1430 mac 0a:58:0a:f4:01:01",
         "sysctl net/ipv6/conf/kopeio/accept_ra = 0",
     ]
@@ -100,6 +102,13 @@ def test_link_local_addresses_only_with_ipv6(
     plan = CNI0.endpoint(dual, request.getfixturevalue(fixture))
     assert plan.pod.of(Link)[0].ipv6_autoconf is wanted
     assert plan.node.of(Link)[0].ipv6_autoconf is False
+
+
+def test_the_bridge_asks_for_its_neighbours_at_once(only_v6: NodeNetwork) -> None:
+    """The bridge's link-local address is given to it, so no packet waits for duplicate detection."""
+    (link,), addresses = CNI0.node(only_v6).of(Link), CNI0.node(only_v6).of(Address)
+    assert not link.ipv6_autoconf
+    assert [address.scope.value for address in addresses] == ["global", "link"]
 
 
 def test_a_second_interface_leaves_the_default_route_alone(dual: NodeNetwork, pod: Endpoint) -> None:

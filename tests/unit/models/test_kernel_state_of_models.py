@@ -14,6 +14,7 @@ sysctl net/ipv6/conf/BRIDGE/accept_ra = 0
 """
 NODE_V6 = """
 address fd00:10:244:1::1/64 dev BRIDGE
+address LINKLOCAL/64 dev BRIDGE
 link BRIDGE bridge (attach bridge) mtu MTU mac ca:9f:94:39:29:a7
 sysctl net/ipv4/conf/BRIDGE/route_localnet = 1
 sysctl net/ipv6/conf/all/forwarding = 1
@@ -117,7 +118,8 @@ def test_an_ipv6_node(name: str) -> None:
     """An IPv6 node forwards, still listens to the routers of its underlay, and has nothing of IPv4."""
     bridge, _, six = NODE[name]
     mtu = "1430" if six else "1500"
-    wanted = lines(NODE_V6.replace("BRIDGE", bridge).replace("MTU", mtu), six)
+    shared = NODE_V6.replace("LINKLOCAL", "fe80::c89f:94ff:fe39:29a7")
+    wanted = lines(shared.replace("BRIDGE", bridge).replace("MTU", mtu), six)
     assert held(node_and_peer(name, "v6")[0]) == wanted
 
 
@@ -126,7 +128,8 @@ def test_a_dual_stack_node(name: str) -> None:
     """A dual-stack node has what both have; its bridge has IPv4's MAC and the smaller MTU."""
     bridge, four, six = NODE[name]
     mtu = "1430" if six else "1500"
-    shared = (NODE_V4 + NODE_V6).replace("BRIDGE", bridge).replace("MTU", mtu)
+    shared = (NODE_V4 + NODE_V6).replace("LINKLOCAL", "fe80::858:aff:fef4:101")
+    shared = shared.replace("BRIDGE", bridge).replace("MTU", mtu)
     wanted = [line for line in lines(shared, four, six) if "ca:9f:94:39:29:a7" not in line]
     assert held(node_and_peer(name, "dual")[0]) == wanted
 
