@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from octet.blueprint import Blueprint, Change
+from octet.cluster.changes import Underlay
 from octet.kernel import namespaces
 from octet.kernel.facility import Facility
 from octet.kernel.netlink import interfaces, links
@@ -21,6 +22,7 @@ from octet.kernel.nft.facility import NftFacility
 from octet.kernel.plan import plan
 from octet.kernel.port import Failure, Outcome
 from octet.kernel.sysctl import Memory, Sysctls
+from octet.kernel.underlay import NodeAddresses, observe
 
 
 class HostKernel:
@@ -85,6 +87,10 @@ class HostKernel:
         answer = self._socket.ask(links.set_peer_mtu(found, mtu))
         if answer.errno:
             raise OSError(answer.errno, answer.reason or os.strerror(answer.errno))
+
+    def underlay(self, interface: str = "", node_addresses: NodeAddresses = ()) -> Underlay:
+        """Return the interface that carries what leaves this node, as ``underlay.observe``."""
+        return observe(self._socket, interface, node_addresses)
 
     def close(self) -> None:
         """Let go of sockets; idempotent."""
