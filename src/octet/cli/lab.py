@@ -1,0 +1,325 @@
+"""``octet lab``: clusters of several nodes on this machine.
+
+What lives here: the verbs and how they print. What it must not know: how a lab does anything (``octet.lab``).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from octet.cli import output
+from octet.cli.output import Json, examples
+from octet.errors import BadConfigurationError
+
+if TYPE_CHECKING:
+    from octet.lab import Lab
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Clusters of several nodes on this machine, with real packets.",
+    epilog=examples(
+        "octet lab up --model flannel --nodes 3", "octet lab run a --node node1", "octet lab down"
+    ),
+)
+fault = typer.Typer(no_args_is_help=True, help="Break things, and mend them.")
+app.add_typer(fault, name="fault")
+
+Name = Annotated[
+    str | None,
+    typer.Option("--name", help="Which lab; may be left out where only one is up.", show_default=False),
+]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Kubernetes namespace of the pod.")]
+Node = Annotated[str, typer.Argument(help="A node, such as node1.")]
+Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments, after --.")]
+
+
+@app.command(
+    epilog=examples(
+        "octet lab up --model flannel --nodes 3",
+        "octet lab up --name six --model flannel:host-gw --nodes 2 --family v6",
+    )
+)
+def up(
+    model: Annotated[str, typer.Option(help="A row of `octet models`.")],
+    nodes: Annotated[int, typer.Option(help="How many nodes: node1 ... nodeN.")] = 2,
+    name: Annotated[str, typer.Option(help="What to call the lab.")] = "lab",
+    fabric: Annotated[str, typer.Option(help="What connects the nodes: l2 is one switch.")] = "l2",
+    family: Annotated[str, typer.Option(help="IP families of nodes and pods: v4, v6 or dual.")] = "v4",
+    as_json: Json = False,
+) -> None:
+    """Start a lab and wait until all of its nodes are ready.
+
+    It lives in namespaces of its own, as root or as an ordinary user, until `octet lab down`: nothing of the
+    machine changes. Every node has its own agent; `outside` is a host beyond the cluster.
+    """
+    from octet.lab import Lab
+
+    with _progress() as report:
+        lab = Lab.up(model, nodes=nodes, name=name, fabric=fabric, family=family, report=report)
+    _nodes(lab, f"lab {lab.name} is up", as_json=as_json)
+
+
+@app.command(
+    epilog=examples(
+        "octet lab run web --node node1 --label app=web -- python3 -m http.server 80",
+        "octet lab run a --node node2",
+    ),
+)
+def run(
+    pod: Annotated[str, typer.Argument(help="Name of the new pod.")],
+    node: Annotated[str, typer.Option(help="The node it runs on.")],
+    command: Command = None,
+    namespace: Namespace = "default",
+    label: Annotated[list[str] | None, typer.Option(help="K=V; may be repeated.")] = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Start a pod, attached through the provider's plugin, and print its addresses.
+
+    Without a command it sleeps. What the command says is in `octet lab logs POD`.
+    """
+    from octet.lab.protocol import DEFAULT_COMMAND
+
+    lab = _lab(name)
+    made = lab.run(pod, node, command or DEFAULT_COMMAND, namespace=namespace, labels=_labels(label or []))
+    if as_json:
+        output.print_json(
+            {"pod": pod, "namespace": namespace, "node": node, "addresses": list(made.addresses)}
+        )
+        return
+    typer.echo(" ".join(made.addresses))
+
+
+@app.command(
+    "exec",
+    epilog=examples(
+        "octet lab exec a -- ping -c 3 10.244.1.2",
+        "octet lab exec node1 -- ip route",
+        "octet lab exec outside -- tcpdump -n -i eth0",
+    ),
+)
+def execute(
+    target: Annotated[str, typer.Argument(help="A pod, a node, `outside` or `switch`.")],
+    command: Command = None,
+    namespace: Namespace = "default",
+    name: Name = None,
+) -> None:
+    """Run a program in a pod or on a node, on this terminal; its exit code is this command's."""
+    from octet.lab.join import enter
+
+    if not command:
+        raise BadConfigurationError(
+            "lab exec", "COMMAND", "", "missing", hint=f"octet lab exec {target} -- ip addr"
+        )
+    with _lab(name).doors(target, namespace=namespace) as doors:
+        raise typer.Exit(enter(doors, command))
+
+
+@app.command(epilog=examples("octet lab apply -f policy.yaml"))
+def apply(
+    file: Annotated[Path, typer.Option("--file", "-f", help="A JSON or YAML manifest; - is stdin.")],
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Create or replace Kubernetes objects; a pod that isn't there is started, its image left aside."""
+    text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text()
+    results = _lab(name).apply(text, str(file))
+    columns = ("Kind", "Namespace", "Name", "Result")
+    rows = [[result[column.lower()] for column in columns] for result in results]
+    output.table("", columns, rows, as_json=as_json)
+
+
+@app.command(epilog=examples("octet lab get nodes", "octet lab get pods --json"))
+def get(
+    kind: Annotated[
+        str, typer.Argument(help="nodes, pods, namespaces, networkpolicies, services, endpointslices.")
+    ],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only this one.")] = "",
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """List objects; --json prints them whole, as Kubernetes would."""
+    from octet.lab.objects import kind_of
+
+    lab = _lab(name)
+    match kind_of(kind).name:
+        case "Node":
+            _nodes(lab, "", as_json=as_json)
+        case "Pod":
+            _pods(lab.get(kind, namespace=namespace), as_json=as_json)
+        case _:
+            items = lab.get(kind, namespace=namespace)
+            rows = [[item["metadata"].get("namespace"), item["metadata"]["name"]] for item in items]
+            output.table("", ("Namespace", "Name"), rows, json_rows=items, as_json=as_json)
+
+
+@app.command(epilog=examples("octet lab delete pod a", "octet lab delete netpol deny -n shop"))
+def delete(
+    kind: Annotated[str, typer.Argument(help="pod, networkpolicy, service ...")],
+    item: Annotated[str, typer.Argument(metavar="NAME", help="Name of the object.")],
+    namespace: Namespace = "default",
+    name: Name = None,
+) -> None:
+    """Remove an object; a pod is detached through the provider's plugin first."""
+    _lab(name).delete(kind, item, namespace=namespace)
+
+
+@app.command(epilog=examples("octet lab logs node1", "octet lab logs web --follow"))
+def logs(
+    target: Annotated[str, typer.Argument(help="A node (its agent's log), a pod, or `lab`.")],
+    namespace: Namespace = "default",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the lab ends.")] = False,
+    name: Name = None,
+) -> None:
+    """Print what a node's agent or a pod's program has said."""
+    lab = _lab(name)
+    for chunk in lab.log(target, namespace=namespace, follow=follow):
+        typer.echo(chunk, nl=False)
+
+
+@app.command("ls", epilog=examples("octet lab ls"))
+def list_labs(as_json: Json = False) -> None:
+    """List the labs that are up."""
+    from octet.lab import Lab
+
+    infos = [lab.info() for lab in Lab.all()]
+    rows = [
+        [info["name"], info["provider"], len(info["nodes"]), info["pods"], info["fabric"], info["family"]]
+        for info in infos
+    ]
+    columns = ("Name", "Provider", "Nodes", "Pods", "Fabric", "Family")
+    output.table("", columns, rows, json_rows=infos, as_json=as_json)
+
+
+@app.command(epilog=examples("octet lab down", "octet lab down six"))
+def down(
+    which: Annotated[str | None, typer.Argument(metavar="NAME", help="Which lab.")] = None, name: Name = None
+) -> None:
+    """End a lab: its processes, namespaces, links and files are gone when this returns."""
+    _lab(which or name).down()
+
+
+@fault.command(epilog=examples("octet lab fault cut node2", "octet lab fault cut node1 node2"))
+def cut(
+    node: Node,
+    peer: Annotated[str, typer.Argument(help="Lose only what passes between the two.")] = "",
+    name: Name = None,
+) -> None:
+    """Unplug a node from the switch, or lose everything between two nodes."""
+    _lab(name).cut(node, peer)
+
+
+@fault.command(epilog=examples("octet lab fault heal", "octet lab fault heal node2"))
+def heal(
+    node: Annotated[str, typer.Argument(help="Only what is broken at this node.")] = "",
+    peer: Annotated[str, typer.Argument(help="Only what is broken between the two.")] = "",
+    name: Name = None,
+) -> None:
+    """Mend cables and losses: all, those of a node, or those between two."""
+    _lab(name).heal(node, peer)
+
+
+@fault.command(
+    epilog=examples(
+        "octet lab fault drop --percent 1",
+        "octet lab fault drop node1 node2 --percent 30 --protocol udp --port 8472",
+    )
+)
+def drop(
+    node: Annotated[str, typer.Argument(help="Sent or received by this node.")] = "",
+    peer: Annotated[str, typer.Argument(help="With this one at the other end.")] = "",
+    percent: Annotated[float, typer.Option(help="How many of a hundred packets.")] = 100.0,
+    protocol: Annotated[str, typer.Option(help="tcp, udp, sctp, icmp, icmpv6, ipip, gre, esp.")] = "",
+    port: Annotated[int, typer.Option(help="Destination or source port of tcp, udp, sctp.")] = 0,
+    name: Name = None,
+) -> None:
+    """Lose packets in the switch, as it sees them: protocol and port are the outer packet's.
+
+    Delay, jitter, reordering and duplication are not offered: they need the kernel's netem scheduler.
+    """
+    _lab(name).drop(percent, node=node, peer=peer, protocol_name=protocol, port=port)
+
+
+@fault.command("kill-agent", epilog=examples("octet lab fault kill-agent node1"))
+def kill_agent(node: Node, name: Name = None) -> None:
+    """Kill a node's agent with SIGKILL; it stays dead until start-agent."""
+    _lab(name).kill_agent(node)
+
+
+@fault.command("start-agent", epilog=examples("octet lab fault start-agent node1"))
+def start_agent(node: Node, name: Name = None) -> None:
+    """Start a node's agent again and wait until it is ready."""
+    _lab(name).start_agent(node)
+
+
+def _lab(name: str | None) -> "Lab":
+    from octet.lab import Lab
+
+    return Lab.find(name)
+
+
+def _labels(words: list[str]) -> dict[str, str]:
+    labels = dict(word.partition("=")[::2] for word in words)
+    for word in words:
+        if "=" not in word:
+            raise BadConfigurationError("lab run", "--label", word, "not K=V")
+    return labels
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Show the current step while a lab starts, where somebody looks; nothing in a pipe."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("starting") as status:
+        yield status.update
+
+
+def _nodes(lab: "Lab", title: str, *, as_json: bool) -> None:
+    items = lab.get("nodes")
+    rows = [
+        [
+            item["metadata"]["name"],
+            _status(item),
+            " ".join(each["address"] for each in item["status"].get("addresses", [])),
+            " ".join(item["spec"].get("podCIDRs", [])),
+            _agent(item["lab"]["agent"]),
+            "; ".join(item["lab"]["faults"]) or None,
+        ]
+        for item in items
+    ]
+    columns = ("Name", "Status", "Addresses", "Pod CIDRs", "Agent", "Faults")
+    output.table(title, columns, rows, json_rows=items, as_json=as_json)
+
+
+def _status(node: dict[str, Any]) -> str:
+    conditions = node["status"].get("conditions", [])
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return "Ready" if ready else "NotReady"
+
+
+def _agent(agent: dict[str, Any]) -> str:
+    return f"{agent['state']} ({agent['ended']})" if "ended" in agent else str(agent["state"])
+
+
+def _pods(items: list[dict[str, Any]], *, as_json: bool) -> None:
+    rows = [
+        [
+            item["metadata"]["namespace"],
+            item["metadata"]["name"],
+            item["status"].get("phase"),
+            item["spec"].get("nodeName"),
+            " ".join(each["ip"] for each in item["status"].get("podIPs", [])),
+            " ".join(f"{key}={value}" for key, value in item["metadata"].get("labels", {}).items()) or None,
+        ]
+        for item in items
+    ]
+    columns = ("Namespace", "Name", "Status", "Node", "Addresses", "Labels")
+    output.table("", columns, rows, json_rows=items, as_json=as_json)

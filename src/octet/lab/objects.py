@@ -1,0 +1,164 @@
+"""Objects of a lab's cluster: which kinds there are, what people call them, manifests, and pods as objects.
+
+What lives here: the table of kinds, reading JSON and YAML manifests, Pod and Namespace objects.
+What it must not know: the store, processes.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from octet.errors import BadConfigurationError
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object that the store knows.
+
+    Attributes:
+        words: what people write after ``get``: plural first, then the shorter ones.
+    """
+
+    name: str
+    version: str
+    words: tuple[str, ...]
+    namespaced: bool = True
+
+
+KINDS = (
+    Kind("Node", "v1", ("nodes", "node", "no"), namespaced=False),
+    Kind("Pod", "v1", ("pods", "pod", "po")),
+    Kind("Namespace", "v1", ("namespaces", "namespace", "ns"), namespaced=False),
+    Kind("NetworkPolicy", "networking.k8s.io/v1", ("networkpolicies", "networkpolicy", "netpol")),
+    Kind("Service", "v1", ("services", "service", "svc")),
+    Kind("EndpointSlice", "discovery.k8s.io/v1", ("endpointslices", "endpointslice")),
+)
+"""Every kind a lab takes; the words are kubectl's."""
+
+
+def kind_of(word: str) -> Kind:
+    """Return the kind that a word means, in any case. Raises BadConfigurationError."""
+    lower = word.lower()
+    for kind in KINDS:
+        if lower in kind.words:
+            return kind
+    hint = f"one of {', '.join(kind.words[0] for kind in KINDS)}"
+    raise BadConfigurationError("lab", "kind", word, "no such kind", hint=hint)
+
+
+def read_manifest(text: str, source: str) -> tuple[Object, ...]:
+    """Return the objects of a manifest: JSON, or YAML with one or several documents; lists are opened.
+
+    Raises:
+        BadConfigurationError: naming the source, the object and the field.
+    """
+    documents = _documents(text, source)
+    objects = [item for document in documents if document is not None for item in _opened(document, source)]
+    if not objects:
+        raise BadConfigurationError(source, "objects", 0, "nothing to apply")
+    return tuple(_checked(item, f"{source}, object {number}") for number, item in enumerate(objects, 1))
+
+
+def _documents(text: str, source: str) -> list[Any]:
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        pass
+    import yaml
+
+    try:
+        return list(yaml.safe_load_all(text))
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise BadConfigurationError(source, "text", text[:40], f"neither JSON nor YAML: {problem}") from error
+
+
+def _opened(document: Any, source: str) -> Iterator[Any]:
+    if isinstance(document, Mapping) and str(document.get("kind", "")).endswith("List"):
+        items = document.get("items")
+        if not isinstance(items, Sequence):
+            raise BadConfigurationError(source, "items", items, "a list's items are missing")
+        yield from items
+    elif isinstance(document, list):
+        yield from document
+    else:
+        yield document
+
+
+def _checked(item: Any, source: str) -> Object:
+    if not isinstance(item, Mapping):
+        raise BadConfigurationError(source, "object", item, "not a mapping")
+    kind = next((kind for kind in KINDS if kind.name == item.get("kind")), None)
+    if kind is None:
+        hint = f"a lab knows {', '.join(kind.name for kind in KINDS)}"
+        raise BadConfigurationError(source, "kind", item.get("kind"), "not known", hint=hint)
+    if item.get("apiVersion") != kind.version:
+        problem = "wrong for this kind"
+        raise BadConfigurationError(
+            source, "apiVersion", item.get("apiVersion"), problem, hint=f"use {kind.version}"
+        )
+    return {**item, "metadata": _metadata(item.get("metadata"), kind, source)}
+
+
+def _metadata(held: Any, kind: Kind, source: str) -> Object:
+    if not isinstance(held, Mapping) or not isinstance(held.get("name"), str) or not held["name"]:
+        raise BadConfigurationError(source, "metadata.name", held, "missing")
+    metadata = dict(held)
+    if kind.namespaced:
+        metadata["namespace"] = metadata.get("namespace") or "default"
+    return metadata
+
+
+def namespace_object(name: str) -> Object:
+    """Return a Namespace as the API server makes it: with the label that selectors by name use."""
+    labels = {"kubernetes.io/metadata.name": name}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def node_object(name: str, addresses: Sequence[object], *, ready: bool) -> Object:
+    """Return a Node as it joins; one that is not ready waits for its own agent to say so."""
+    internal = [{"type": "InternalIP", "address": str(address)} for address in addresses]
+    condition = {"type": "Ready", "status": "True" if ready else "False", "reason": "OctetLab"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+        "spec": {},
+        "status": {"addresses": internal, "conditions": [condition]},
+    }
+
+
+def pod_object(
+    name: str, namespace: str, node: str, labels: Mapping[str, str], command: Sequence[str]
+) -> Object:
+    """Return a Pod bound to a node that has no address yet."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": str(uuid.uuid4()),
+            "labels": dict(labels),
+            "creationTimestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+        "spec": {"nodeName": node, "containers": [{"name": "main", "command": list(command)}]},
+        "status": {"phase": "Pending"},
+    }
+
+
+def with_status(pod: Mapping[str, Any], **status: Any) -> Object:
+    """Return a pod with parts of its status replaced."""
+    return {**pod, "status": {**pod.get("status", {}), **status}}
+
+
+def command_of(pod: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a manifest's first container would run; empty where it leaves that to an image."""
+    containers = pod.get("spec", {}).get("containers") or [{}]
+    first = containers[0]
+    return tuple(str(word) for word in [*first.get("command", []), *first.get("args", [])])

@@ -1,0 +1,155 @@
+"""What each request to a lab is met by.
+
+What lives here: one method per request. What it must not know: sockets, how objects and processes are kept.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from octet.errors import BadConfigurationError, NotFoundError, OctetError
+from octet.lab import protocol
+from octet.lab.cluster import Cluster
+from octet.lab.control import Reply
+from octet.lab.faults import Drop
+from octet.lab.names import OUTSIDE, SWITCH, check_pod
+from octet.lab.objects import KINDS, Object, command_of, kind_of
+from octet.lab.spaces import NETNS
+
+
+class Requests:
+    """Answers clients of one lab."""
+
+    def __init__(self, cluster: Cluster, end: Callable[[], None]) -> None:
+        self._cluster = cluster
+        self._end = end
+
+    async def handle(self, request: protocol.Request) -> Reply:
+        """Answer one request. Raises OctetError."""
+        match request:
+            case protocol.Enter():
+                return self._enter(request)
+            case protocol.Down():
+                self._end()
+                return Reply()
+            case protocol.Info():
+                return Reply(self.info())
+            case protocol.Run() | protocol.Apply() | protocol.Get() | protocol.Delete():
+                return Reply(await self._about_objects(request))
+            case _:
+                return Reply(await self._fault(request))
+
+    async def _about_objects(
+        self, request: protocol.Run | protocol.Apply | protocol.Get | protocol.Delete
+    ) -> Object | list[Object]:
+        match request:
+            case protocol.Run():
+                return await self._run(request)
+            case protocol.Apply():
+                return [await self._apply(item) for item in request.objects]
+            case protocol.Get():
+                return await self._get(request)
+            case protocol.Delete():
+                return await self._delete(request)
+
+    def info(self) -> Object:
+        """Return what this lab is."""
+        spec = self._cluster.spec
+        return {
+            "name": spec.name,
+            "provider": spec.provider.title,
+            "nodes": list(self._cluster.nodes),
+            "fabric": spec.fabric,
+            "family": spec.family,
+            "pods": len(self._cluster.pods),
+        }
+
+    async def _run(self, request: protocol.Run) -> Object:
+        check_pod(request.pod, request.namespace)
+        self._node(request.node)
+        if not request.command:
+            raise BadConfigurationError("pod", "command", [], "empty")
+        return await self._cluster.pods.run(request)
+
+    async def _apply(self, item: Mapping[str, Any]) -> Object:
+        """Create or replace one object; a pod that is not there is started."""
+        kind = next((kind for kind in KINDS if kind.name == item.get("kind")), None)
+        if kind is None:
+            raise BadConfigurationError("apply", "kind", item.get("kind"), "not known")
+        metadata = item["metadata"]
+        if kind.namespaced:
+            await self._cluster.directory.ensure_namespace(metadata["namespace"])
+        if kind.name == "Pod" and not self._cluster.pods.has(metadata["name"], metadata["namespace"]):
+            await self._run(self._as_run(item))
+            what = "started"
+        elif kind.name == "Pod":
+            what = await self._cluster.pods.relabel(item)
+        else:
+            what, _ = await self._cluster.directory.put(kind.name, item)
+        return {
+            "kind": kind.name,
+            "name": metadata["name"],
+            "namespace": metadata.get("namespace"),
+            "result": what,
+        }
+
+    def _as_run(self, item: Mapping[str, Any]) -> protocol.Run:
+        metadata = item["metadata"]
+        node = item.get("spec", {}).get("nodeName") or self._cluster.pods.emptiest(self._cluster.nodes)
+        command = command_of(item) or protocol.DEFAULT_COMMAND
+        labels = metadata.get("labels") or {}
+        return protocol.Run(metadata["name"], node, metadata["namespace"], labels, command)
+
+    async def _get(self, request: protocol.Get) -> list[Object]:
+        kind = kind_of(request.kind)
+        objects = await self._cluster.directory.list(kind.name, request.namespace if kind.namespaced else "")
+        if kind.name != "Node":
+            return objects
+        return [{**item, "lab": self._cluster.node_state(item["metadata"]["name"])} for item in objects]
+
+    async def _delete(self, request: protocol.Delete) -> Object:
+        kind = kind_of(request.kind)
+        if kind.name == "Node":
+            raise OctetError(
+                "a lab's nodes stay as long as the lab", hint="octet lab fault cut takes one away"
+            )
+        if kind.name == "Pod":
+            return await self._cluster.pods.delete(request.name, request.namespace)
+        await self._cluster.directory.remove(
+            kind.name, request.name, request.namespace if kind.namespaced else ""
+        )
+        return {}
+
+    def _enter(self, request: protocol.Enter) -> Reply:
+        if request.target in {*self._cluster.nodes, OUTSIDE, SWITCH}:
+            path = NETNS / request.target
+        else:
+            pod = self._cluster.pods.find(request.target, request.namespace)
+            path = NETNS / pod.handle
+        paths = ["/proc/self/ns/user", "/proc/self/ns/mnt", "/proc/self/ns/pid", str(path)]
+        return Reply({}, [os.open(each, os.O_RDONLY | os.O_CLOEXEC) for each in paths])
+
+    async def _fault(self, request: protocol.Request) -> Object:
+        cluster = self._cluster
+        match request:
+            case protocol.KillAgent(node=node):
+                await cluster.agent(self._node(node)).kill()
+            case protocol.StartAgent(node=node):
+                await cluster.agent(self._node(node)).start()
+            case protocol.Cut(node=node, peer=peer):
+                cluster.break_fabric(cluster.faults.cut(*self._ends(node, peer)))
+            case protocol.Heal(node=node, peer=peer):
+                cluster.break_fabric(cluster.faults.heal(*self._ends(node, peer)))
+            case protocol.Lose():
+                ends = self._ends(request.node, request.peer)
+                drop = Drop(request.percent, *ends, request.protocol, request.port)
+                cluster.break_fabric(cluster.faults.drop(drop))
+        return {node: list(cluster.faults.at(node)) for node in cluster.nodes}
+
+    def _ends(self, node: str, peer: str) -> tuple[str, str]:
+        return (self._node(node) if node else ""), (self._node(peer) if peer else "")
+
+    def _node(self, name: str) -> str:
+        if name not in self._cluster.nodes:
+            raise NotFoundError(f"no node {name!r}", hint=f"nodes: {', '.join(self._cluster.nodes)}")
+        return name
