@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from octet.blueprint import Blueprint, Change, KernelObject
 from octet.blueprint.nft import TABLE, Chain, Element, Map, NftObject, Set, Table
-from octet.kernel import namespaces
+from octet.kernel import conntrack, namespaces
 from octet.kernel.nft.elements import decode
+from octet.kernel.nft.flows import outdated
 from octet.kernel.nft.library import Nft, NftError, Output
 from octet.kernel.nft.listing import (
     DECLARATIONS,
@@ -123,6 +124,17 @@ class NftFacility:
             return self._again(change, error)
         except ValueError as error:
             return _refused(change, errno.EINVAL, str(error))
+        return self._settle(change)
+
+    def _settle(self, change: Change) -> Outcome:
+        """Make connections of before follow the change too, where they would never notice it."""
+        try:
+            conntrack.forget(outdated(change), self._namespace)
+        except OSError as error:
+            reason = f"in force, but connections of before go on as they were: {error.strerror}"
+            moved = [item for item in _objects(change) if isinstance(item, Element)]
+            failed = tuple(Failure(item, error.errno or errno.EIO, reason) for item in moved)
+            return Outcome(tuple(item for item in _objects(change) if item not in moved), failed)
         return Outcome(_objects(change))
 
     def check(self, change: Change) -> Outcome:
@@ -152,7 +164,7 @@ class NftFacility:
                 self._commit(remaining)
         except NftError as second:
             return _refused(change, second.number, second.text)
-        return Outcome(_objects(change))
+        return self._settle(change)
 
     def close(self) -> None:
         """Let go of the handle and the namespace; idempotent."""
