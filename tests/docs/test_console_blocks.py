@@ -64,7 +64,7 @@ def test_a_page_does_what_it_shows(path: Path, tmp_path: Path) -> None:
     """Every command of a page's console blocks succeeds, in order, and prints what the page shows."""
     here = {
         "HOME": str(tmp_path),
-        "OCTET_LABS": str(tmp_path / "labs"),
+        "OCTET_LAB_DIR": str(tmp_path / "labs"),
         "COLUMNS": "200",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }

@@ -4,6 +4,7 @@ What lives here: the run. What it must not know: terminals, files, how figures a
 """
 
 import datetime as dt
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -109,7 +110,9 @@ def compare(settings: Settings, tell: Tell) -> Results:
 def _start(run: _Run, candidate: Candidate, index: int) -> None:
     run.step(f"starting {candidate.name}")
     try:
-        run.sites[candidate.name] = run.stack.enter_context(Site.up(candidate, f"compare-{index}"))
+        run.sites[candidate.name] = run.stack.enter_context(
+            Site.up(candidate, f"compare-{os.getpid()}-{index}")
+        )
     except OctetError as error:
         run.failures[candidate.name] = str(error)
 

@@ -1,0 +1,99 @@
+"""The page of attach and detach times: ratios with intervals first, then the machine and single figures.
+
+What lives here: Markdown between two markers of a file. What it must not know: how the figures came about.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from octet.errors import BadConfigurationError
+from octet.measure.statistics import median_interval, ratio_interval
+
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a benchmark found.
+
+    Attributes:
+        values: by provider and figure, milliseconds of each round.
+        ours: the provider that the others are divided by.
+        singular: figures of ours alone, as text.
+    """
+
+    values: Mapping[str, Mapping[str, Sequence[float]]]
+    ours: str
+    rounds: int
+    seed: int
+    seconds: float
+    singular: Mapping[str, str]
+    machine: Mapping[str, object]
+
+
+def page(figures: Figures, command: str) -> str:
+    """Return the figures as Markdown."""
+    machine = ", ".join(f"{key} {value}" for key, value in figures.machine.items())
+    return "\n".join(
+        [
+            f"Measured with `{command}`: {figures.rounds} rounds in {figures.seconds:.0f} s.",
+            "",
+            f"Machine: {machine}.",
+            "",
+            *_ratios(figures),
+            "",
+            *_times(figures),
+            "",
+            *(f"- {name}: {value}" for name, value in figures.singular.items()),
+        ]
+    )
+
+
+def _others(figures: Figures) -> list[str]:
+    return [name for name in figures.values if name != figures.ours]
+
+
+def _ratios(figures: Figures) -> Iterator[str]:
+    others = _others(figures)
+    yield f"How many times faster {figures.ours} is, median of the rounds' ratios [95 % interval]:"
+    yield ""
+    yield f"| figure | {' | '.join(f'than {name}' for name in others)} |"
+    yield "|---" * (len(others) + 1) + "|"
+    for figure, mine in figures.values[figures.ours].items():
+        cells = (_ratio(figures.values[name][figure], mine, figures.seed) for name in others)
+        yield f"| {figure} | {' | '.join(cells)} |"
+
+
+def _ratio(theirs: Sequence[float], mine: Sequence[float], seed: int) -> str:
+    found = ratio_interval(theirs, mine, seed=seed)
+    return f"{found.median:.1f} [{found.low:.1f}, {found.high:.1f}]"
+
+
+def _times(figures: Figures) -> Iterator[str]:
+    names = [figures.ours, *_others(figures)]
+    yield "The same in milliseconds, which belong to this machine:"
+    yield ""
+    yield f"| figure | {' | '.join(names)} |"
+    yield "|---" * (len(names) + 1) + "|"
+    for figure in figures.values[figures.ours]:
+        cells = (_time(figures.values[name][figure], figures.seed) for name in names)
+        yield f"| {figure} | {' | '.join(cells)} |"
+
+
+def _time(values: Sequence[float], seed: int) -> str:
+    found = median_interval(values, seed=seed)
+    return f"{found.median:.1f} [{found.low:.1f}, {found.high:.1f}]"
+
+
+def insert(path: Path, text: str) -> None:
+    """Put the text between a file's markers, atomically. Raises BadConfigurationError without them."""
+    held = path.read_text()
+    if held.count(BEGIN) != 1 or held.count(END) != 1:
+        raise BadConfigurationError(str(path), "markers", BEGIN, "must be there once, with its end")
+    before, _, rest = held.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    draft.replace(path)

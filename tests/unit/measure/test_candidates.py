@@ -1,0 +1,71 @@
+import pytest
+
+from octet import models
+from octet.errors import BadConfigurationError
+from octet.lab import Foreign, Octet
+from octet.measure.candidates import BASELINE, TWIN, candidates, chosen
+from octet.measure.places import ProbeFailedError
+from octet.measure.site import sent
+
+
+def test_every_model_is_a_candidate() -> None:
+    """Each name that octet can run can be compared, and so can the two reference plugins."""
+    names = {candidate.name for candidate in candidates()}
+    assert names == {*models.names(), "bridge", "ptp"}
+
+
+def test_the_twin_is_the_baseline_by_another_name() -> None:
+    """First comes the baseline, last its copy: same provider, so that only noise can differ."""
+    first, *_, last = chosen([])
+    assert (first.name, last.name) == (BASELINE, TWIN)
+    assert first.provider == last.provider
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["flannel"], ["bridge", "flannel", TWIN]),
+        (["ptp", "bridge", "ptp"], ["bridge", "ptp", TWIN]),
+        (["bridge"], ["bridge", TWIN]),
+    ],
+)
+def test_the_baseline_is_always_there(asked: list[str], expected: list[str]) -> None:
+    """Whatever is asked for is measured once, against the baseline and its twin."""
+    assert [candidate.name for candidate in chosen(asked)] == expected
+
+
+def test_an_unknown_candidate_is_refused_with_what_would_do() -> None:
+    """A wrong name is refused at the door, with the names there are."""
+    with pytest.raises(BadConfigurationError, match=r"'calico'.*known: bridge, ptp, flannel"):
+        chosen(["calico"])
+
+
+def test_tunnels_are_expected_where_there_are_some() -> None:
+    """VXLAN models must be seen on their own device; routed ones on the node's uplink."""
+    carriers = {candidate.name: candidate.carrier for candidate in candidates()}
+    assert carriers["flannel"] == "flannel.1"
+    assert carriers["kopeio-vxlan"] == "vxlan1"
+    assert {carriers[name] for name in ("flannel:host-gw", "flannel:direct", "bridge", "ptp")} == {"eth0"}
+
+
+def test_providers_are_what_their_names_say() -> None:
+    """Ours run as octet, the references as foreign plugins with static routes between nodes."""
+    for candidate in candidates():
+        if candidate.name in {"bridge", "ptp"}:
+            assert isinstance(candidate.provider, Foreign)
+            assert candidate.provider.static_routes
+        else:
+            assert candidate.provider == Octet(model=candidate.name)
+
+
+def test_a_devices_counters_are_found_by_name() -> None:
+    """Of /proc/net/dev the row of exactly this device counts: bytes and packets sent."""
+    table = (
+        "Inter-|   Receive                            |  Transmit\n"
+        " face |bytes    packets errs drop fifo frame compressed multicast|bytes packets errs\n"
+        "  eth0: 1 2 0 0 0 0 0 0 700 8 0 0 0 0 0 0\n"
+        "flannel.1: 1 2 0 0 0 0 0 0 900 10 0 0 0 0 0 0\n"
+    )
+    assert sent(table, "flannel.1") == (900, 10)
+    with pytest.raises(ProbeFailedError, match="no device flannel"):
+        sent(table, "flannel")
