@@ -1,0 +1,105 @@
+"""The comparison as a person runs it, and what it does with candidates that cannot be trusted."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from octet.lab import reference
+from octet.measure import metrics
+from octet.measure.candidates import Candidate, chosen
+from octet.measure.comparison import Settings, compare
+from octet.measure.results import Results, read, summary
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
+
+OCTET = str(Path(sys.executable).with_name("octet"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Two rounds of flannel against the baseline and its twin, as typed."""
+    out = tmp_path_factory.mktemp("compare")
+    command = [
+        OCTET,
+        "compare",
+        "--quick",
+        "--rounds",
+        "2",
+        "--candidates",
+        "flannel",
+        "--out",
+        str(out),
+        "--json",
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False), out
+
+
+def test_a_comparison_succeeds_and_prints_json(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """All candidates pass packets, so the exit code is 0, and stdout is JSON of every metric of each."""
+    done, _ = run
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    names = {"bridge", "flannel", "bridge (A/A)"}
+    assert {(row["metric"], row["candidate"]) for row in rows} == {
+        (metric.key, name) for metric in metrics.METRICS for name in names
+    }
+
+
+def test_the_record_holds_every_round(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """results.json has a sample of each candidate in each round, with raw data, machine and versions."""
+    _, out = run
+    found = read(out / "results.json")
+    taken = sorted((sample.candidate, sample.round) for sample in found.samples)
+    assert taken == sorted((name, index) for name in found.candidates for index in range(2))
+    assert all(sample.raw["latency"]["round_trips"] > 100 for sample in found.samples)
+    assert found.machine["kernel"]
+    assert found.versions["iperf3"].startswith("iperf 3")
+    assert "--candidates" in found.command
+
+
+def test_a_tunnel_is_seen_in_the_mtu(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """The baseline's effective MTU is the underlay's 1500, flannel's is 50 bytes less (VXLAN over IPv4)."""
+    found = read(run[1] / "results.json")
+    mtu = {
+        row.candidate: row.value.median for row in summary(found) if row.metric is metrics.MTU and row.value
+    }
+    assert mtu == {"bridge": 1500, "flannel": 1450, "bridge (A/A)": 1500}
+
+
+def test_the_report_is_a_page(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """report.html has a chart for each metric that could be compared."""
+    text = (run[1] / "report.html").read_text()
+    assert text.count("<svg") == len(metrics.METRICS)
+
+
+def test_nothing_is_left(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """When a comparison has ended, no lab is up."""
+    assert run
+    done = subprocess.run([OCTET, "lab", "ls", "--json"], capture_output=True, text=True, check=True)
+    assert [lab for lab in json.loads(done.stdout) if lab["name"].startswith("compare-")] == []
+
+
+def compared(broken: Candidate) -> Results:
+    """Compare one candidate with the baseline for a round."""
+    settings = Settings(candidates=(chosen([])[0], broken), rounds=1, seconds=0.5, seed=1)
+    return compare(settings, lambda *_: None)
+
+
+def test_a_candidate_that_passes_no_packets_is_named() -> None:
+    """Without routes between nodes nothing passes: the candidate fails with a reason, the other counts."""
+    cut = replace(reference("bridge"), static_routes=False)
+    found = compared(Candidate("cut off", "the bridge plugin without routes between nodes", cut))
+    assert [failure.candidate for failure in found.failures] == ["cut off"]
+    assert {sample.candidate for sample in found.samples} == {"bridge"}
+
+
+def test_a_figure_needs_its_path() -> None:
+    """When the packets took another way than the candidate's own, there is no figure but a reason."""
+    wrong = Candidate("elsewhere", "claims to use a device that carries nothing", reference("bridge"), "lo")
+    found = compared(wrong)
+    assert [failure.candidate for failure in found.failures] == ["elsewhere"]
+    assert "only 0 went through lo" in found.failures[0].reason
