@@ -48,7 +48,8 @@ class RoutedAttach:
 
     Pods have permanent neighbour entries for their gateway and nodes for their pods, so nobody ever waits for
     ARP or ND. A pod that flushes its entries gets answers at once: by proxy ARP without the kernel's random
-    delay (up to 0.8 s, ``proxy_delay``) for IPv4, while the IPv6 gateway is the node's own address.
+    delay (up to 0.8 s, ``proxy_delay``) for IPv4, while the IPv6 gateway is the node's own address. Proxy ARP
+    needs the node to have a route to the gateway's address, so a default route (net/ipv4/arp.c, arp_process).
     """
 
     @property
