@@ -1,0 +1,63 @@
+"""What the agent counts, in Prometheus' exposition format.
+
+What lives here: names, help texts, units. What it must not know: who serves them.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from octet import __version__
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
+
+
+class Metrics:
+    """Counters of one agent, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        made = self.registry
+        self._requests = Histogram(
+            "octet_cni_request_seconds",
+            "Time in the agent per CNI request",
+            ["command"],
+            registry=made,
+            buckets=_SECONDS,
+        )
+        self._failures = Counter(
+            "octet_cni_request_failures", "CNI requests answered with an error", ["command"], registry=made
+        )
+        self._repairs = Counter("octet_drift_repairs", "Objects put back, by kind", ["kind"], registry=made)
+        self._refusals = Counter(
+            "octet_kernel_refusals", "Objects the kernel refused, by kind", ["kind"], registry=made
+        )
+        self.endpoints = Gauge("octet_endpoints", "Pod interfaces on this node", registry=made)
+        self.peers = Gauge("octet_peers", "Other nodes that are known", registry=made)
+        self.addresses = Gauge(
+            "octet_addresses", "Addresses of the node's CIDR, by state", ["family", "state"], registry=made
+        )
+        self.wanted = Gauge("octet_wanted_objects", "Kernel objects that should be there", registry=made)
+        Gauge("octet_build_info", "Version of the agent", ["version"], registry=made).labels(__version__).set(
+            1
+        )
+
+    def request(self, command: str, seconds: float, *, failed: bool) -> None:
+        """Count one request. Unknown commands are counted as one, so that nobody can flood the labels."""
+        label = command if command in _COMMANDS else "unknown"
+        self._requests.labels(label).observe(seconds)
+        if failed:
+            self._failures.labels(label).inc()
+
+    def repaired(self, kind: str) -> None:
+        """Count an object that was put back."""
+        self._repairs.labels(kind).inc()
+
+    def refused(self, kind: str) -> None:
+        """Count an object that the kernel would not take."""
+        self._refusals.labels(kind).inc()
+
+    def text(self) -> bytes:
+        """Return the exposition."""
+        return generate_latest(self.registry)
+
+
+_COMMANDS = frozenset({"ADD", "DEL", "CHECK", "STATUS", "GC", "VERSION"})

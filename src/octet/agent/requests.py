@@ -1,0 +1,92 @@
+"""The agent's answers to the plugin: one function per CNI command, and the one place where they are timed.
+
+What lives here: raw request to reply. What it must not know: how an endpoint is made, who calls the plugin.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+import msgspec
+
+from octet.agent.endpoints import Endpoints
+from octet.agent.metrics import Metrics
+from octet.cni.request import Request, parse, version_of
+from octet.cni.spec import conversion, versions
+from octet.cni.spec.environment import Command
+from octet.cni.spec.failures import CniError, Code
+from octet.cni.wire import RawRequest, Reply
+
+log = logging.getLogger(__name__)
+
+
+class Requests:
+    """Answers requests; every failure becomes an error object of the specification, never a traceback.
+
+    Args:
+        endpoints: what requests are about.
+        trouble: says in a sentence why the node is not as it should be; empty is all well.
+        metrics: counts and times them.
+    """
+
+    def __init__(self, endpoints: Endpoints, trouble: Callable[[], str], metrics: Metrics) -> None:
+        self._endpoints = endpoints
+        self._trouble = trouble
+        self._metrics = metrics
+        self._answers: Mapping[Command, Callable[[Request], Reply]] = {
+            Command.ADD: self._add,
+            Command.DEL: self._del,
+            Command.CHECK: self._check,
+            Command.STATUS: self._status,
+            Command.GC: self._gc,
+            Command.VERSION: _version,
+        }
+
+    async def __call__(self, raw: RawRequest) -> Reply:
+        """Answer one request."""
+        return self.answer(raw)
+
+    def answer(self, raw: RawRequest) -> Reply:
+        """Answer one request, whatever it is."""
+        start = perf_counter()
+        command = raw.environment.get("CNI_COMMAND", "")
+        try:
+            request = parse(raw.environment, raw.stdin, namespace=raw.namespace)
+            reply = self._answers[request.command](request)
+        except Exception as error:
+            if not isinstance(error, CniError):
+                log.warning("request failed", extra={"command": command, "error": str(error)})
+            reply = Reply.failure(error, version_of(raw.stdin))
+        self._metrics.request(command, perf_counter() - start, failed=reply.status != 0)
+        return reply
+
+    def _add(self, request: Request) -> Reply:
+        return Reply.success(conversion.to_json(self._endpoints.add(request), request.version))
+
+    def _del(self, request: Request) -> Reply:
+        if request.attachment is not None:
+            self._endpoints.delete(request.attachment)
+        return Reply.success()
+
+    def _check(self, request: Request) -> Reply:
+        self._endpoints.check(request)
+        return Reply.success()
+
+    def _status(self, request: Request) -> Reply:
+        del request
+        if self._endpoints.site is None:
+            raise CniError(Code.NOT_AVAILABLE, self._trouble() or "this node has no pod network yet")
+        if trouble := self._trouble():
+            raise CniError(Code.LIMITED_CONNECTIVITY, trouble)
+        return Reply.success()
+
+    def _gc(self, request: Request) -> Reply:
+        gone = self._endpoints.collect(request.config.name, request.config.valid or frozenset())
+        if gone:
+            log.info("collected", extra={"attachments": [str(key) for key in gone]})
+        return Reply.success()
+
+
+def _version(request: Request) -> Reply:
+    document = {"cniVersion": request.version, "supportedVersions": list(versions.SUPPORTED)}
+    return Reply(0, msgspec.json.encode(document))

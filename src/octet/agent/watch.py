@@ -1,0 +1,105 @@
+"""From the store to the network: list, watch, list again when the store forgot; never give up.
+
+What lives here: following one kind of object, and telling our own Node what peers must know.
+What it must not know: what the network does about a change.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from octet.agent.network import Network
+from octet.agent.registration import publish
+from octet.errors import BadConfigurationError, NotFoundError, NotReadyError, OctetError
+from octet.models.model import Running
+from octet.store.contract import ConflictError, ExpiredError, Store, UnavailableError
+
+log = logging.getLogger(__name__)
+
+PAUSE = 0.5
+"""Seconds before a store that could not answer is asked again."""
+
+
+class Watch:
+    """Keeps the network's view true, and our own Node told.
+
+    Attributes:
+        synced: has everything been listed at least once?
+    """
+
+    def __init__(self, store: Store, network: Network, running: Running, *, register: bool) -> None:
+        self.synced = False
+        self._store = store
+        self._network = network
+        self._running = running
+        self._register = register
+        self._tell = asyncio.Event()
+        self._said: tuple[object, ...] = ()
+
+    def tell(self) -> None:
+        """Have our own Node written again if what it should say has changed."""
+        self._tell.set()
+
+    async def follow(self) -> None:
+        """Follow nodes for ever."""
+        while True:
+            try:
+                await self._once()
+            except ExpiredError:
+                continue
+            except UnavailableError as error:
+                log.warning("store unavailable", extra={"error": str(error)})
+                await asyncio.sleep(PAUSE)
+
+    async def _once(self) -> None:
+        listing = await self._store.list("Node")
+        listed = self._network.view.with_listing("Node", listing.objects)
+        for refused in listed.refused:
+            log.warning("object refused", extra={"error": str(refused)})
+        self._network.whole = True
+        if not self.synced:
+            self.synced = True
+            self._network.view = listed.view
+            self._network.decide()
+        else:
+            self._network.see(listed.view, listed.changes)
+        self.tell()
+        async for event in self._store.watch("Node", listing.revision):
+            self._one(event.type.value, event.object)
+
+    def _one(self, kind: str, item: Mapping[str, Any]) -> None:
+        try:
+            view, changes = self._network.view.with_event("Node", (kind, item))
+        except BadConfigurationError as error:
+            log.warning("object refused", extra={"error": str(error)})
+            return
+        if self._network.see(view, changes):
+            self.tell()
+
+    async def publish(self) -> None:
+        """Write our own Node whenever what it should say has changed, for ever."""
+        while True:
+            await self._tell.wait()
+            self._tell.clear()
+            try:
+                await self._publish()
+            except (ConflictError, NotFoundError, NotReadyError) as error:
+                log.warning("own Node not written", extra={"error": str(error)})
+                self._said = ()
+                await asyncio.sleep(PAUSE)
+                self._tell.set()
+
+    async def _publish(self) -> None:
+        view = self._network.view
+        if not self.synced:
+            return
+        try:
+            said = dict(self._running.annotations(view))
+        except OctetError:
+            said = {}
+        now = (view.underlay, tuple(sorted(said.items())), view.here is None)
+        if now == self._said:
+            return
+        await publish(self._store, view.me, view.underlay, said, register=self._register)
+        self._said = now
