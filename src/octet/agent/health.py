@@ -17,6 +17,11 @@ _PATIENCE = 5.0
 _WORDS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
 
+def _remove_stale(path: Path) -> None:
+    """Remove a socket that an earlier agent left: the lock says that nobody answers there."""
+    path.unlink(missing_ok=True)
+
+
 class HealthServer:
     """Answers GET requests by path."""
 
@@ -26,7 +31,7 @@ class HealthServer:
 
     async def listen(self, path: Path, port: int = 0) -> None:
         """Listen on a socket file, and on a loopback port unless it is 0. Raises OSError."""
-        path.unlink(missing_ok=True)
+        _remove_stale(path)
         before = os.umask(0o177)
         try:
             self._servers.append(await asyncio.start_unix_server(self._serve, path, limit=_LIMIT))

@@ -3,6 +3,8 @@
 What lives here: names, help texts, units. What it must not know: who serves them.
 """
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from octet import __version__
@@ -54,6 +56,11 @@ class Metrics:
     def refused(self, kind: str) -> None:
         """Count an object that the kernel would not take."""
         self._refusals.labels(kind).inc()
+
+    def pool(self, family: int, counts: Mapping[str, int]) -> None:
+        """Set how many addresses of a family are in which state."""
+        for state, count in counts.items():
+            self.addresses.labels(str(family), state).set(count)
 
     def text(self) -> bytes:
         """Return the exposition."""

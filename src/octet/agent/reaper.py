@@ -69,5 +69,5 @@ class Reaper:
         try:
             await asyncio.get_running_loop().run_in_executor(self._worker, self._kernel.reap)
         except OSError as error:
-            log.error("cannot delete retired links", extra={"error": str(error)})  # noqa: TRY400 - a sentence does
+            log.warning("cannot delete retired links", extra={"error": str(error)})
         self._endpoints.settle(taken)

@@ -16,6 +16,7 @@ from octet.errors import OctetError
 from octet.kernel.drift import UnderlayChanged, is_drift
 from octet.kernel.host import HostKernel
 from octet.kernel.monitor import Monitor
+from octet.kernel.sysctl import is_set
 
 log = logging.getLogger(__name__)
 
@@ -102,5 +103,5 @@ class Repair:
         while True:
             await asyncio.sleep(SETTINGS)
             wanted = [item for item in self._desired.objects.values() if isinstance(item, Sysctl)]
-            if self._reader.settings_differ(wanted):
+            if any(not is_set(item) for item in wanted):
                 self._suspicion.set()

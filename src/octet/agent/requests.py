@@ -16,6 +16,7 @@ from octet.cni.spec import conversion, versions
 from octet.cni.spec.environment import Command
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.wire import RawRequest, Reply
+from octet.errors import OctetError
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Requests:
         try:
             request = parse(raw.environment, raw.stdin, namespace=raw.namespace)
             reply = self._answers[request.command](request)
-        except Exception as error:
+        except (OctetError, OSError, ValueError) as error:
             if not isinstance(error, CniError):
                 log.warning("request failed", extra={"command": command, "error": str(error)})
             reply = Reply.failure(error, version_of(raw.stdin))

@@ -1,0 +1,55 @@
+"""Remove exactly our traces from this node: what the kernel holds of ours, and the run directory's files.
+
+What lives here: the way out. What it must not know: models; what is ours is known by our marks.
+"""
+
+from pathlib import Path
+
+from octet.agent.main import lock
+from octet.blueprint import Blueprint, Change, Sysctl
+from octet.kernel.host import HostKernel
+from octet.kernel.port import Outcome
+from octet.kernel.sysctl import Memory
+
+FILES = (
+    "cni.sock",
+    "health.sock",
+    "journal.db",
+    "journal.db-wal",
+    "journal.db-shm",
+    "sysctl.json",
+    "agent.lock",
+)
+"""What an agent keeps in its run directory."""
+
+PASSES = 3
+
+
+def uninstall(run: Path) -> Outcome:
+    """Take everything of ours out of the calling thread's namespace; running pods lose their network.
+
+    Raises:
+        OctetError: the agent still runs.
+    """
+    lock(run)
+    memory = run / "sysctl.json"
+    settings = tuple(Sysctl(path, "") for path in Memory(memory).paths())
+    outcome = Outcome()
+    with HostKernel(memory=memory) as kernel:
+        for _ in range(PASSES):
+            held = tuple(kernel.read(Blueprint()))
+            outcome = kernel.apply(Change(remove=(*held, *settings)))
+            kernel.reap()
+            if not held:
+                break
+    if outcome.ok:
+        _forget(run)
+    return outcome
+
+
+def _forget(run: Path) -> None:
+    for name in FILES:
+        (run / name).unlink(missing_ok=True)
+    for place in (run / "pending" / "bad", run / "pending", run):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
