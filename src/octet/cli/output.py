@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
 from typing import Annotated, NoReturn
 
 import typer
@@ -97,9 +98,14 @@ def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obj
         shown.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(_cell(value)) for value in row))
-    # A pipe has no width: nothing may be cut off or wrapped where another program reads it.
-    console = Console() if sys.stdout.isatty() else Console(width=1000)
-    console.print(shown)
+    if sys.stdout.isatty():
+        Console().print(shown)
+        return
+    # A pipe has no width: nothing may be cut off, wrapped or padded where another program reads it.
+    console = Console(width=1000, file=StringIO())
+    with console.capture() as capture:
+        console.print(shown)
+    typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def _cell(value: object) -> str:
