@@ -20,6 +20,7 @@ import socket, sys
 family, kind = (socket.AF_INET6 if sys.argv[1] == "6" else socket.AF_INET), sys.argv[2]
 s = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
 s.settimeout(20)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(("", 7777))
 if kind == "tcp":
     s.listen(1)

@@ -20,14 +20,13 @@ def _internal(underlay: Underlay) -> list[dict[str, str]]:
 
 
 def with_addresses(node: Mapping[str, Any], underlay: Underlay) -> dict[str, Any]:
-    """Return the object with our underlay's addresses, others' kinds of addresses kept."""
+    """Return the object with our underlay's addresses, and ready; others' kinds of both are kept."""
     status = node.get("status", {})
     kept = [each for each in status.get("addresses", []) if each.get("type") != "InternalIP"]
-    conditions = status.get("conditions") or [{"type": "Ready", "status": "True"}]
-    return {
-        **node,
-        "status": {**status, "addresses": [*_internal(underlay), *kept], "conditions": conditions},
-    }
+    others = [each for each in status.get("conditions", []) if each.get("type") != "Ready"]
+    conditions = [{"type": "Ready", "status": "True"}, *others]
+    addresses = [*_internal(underlay), *kept]
+    return {**node, "status": {**status, "addresses": addresses, "conditions": conditions}}
 
 
 def with_annotations(node: Mapping[str, Any], said: Mapping[str, str]) -> dict[str, Any]:
