@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from octet.agent import config
+from octet.errors import BadConfigurationError
+
+GOOD = """
+[node]
+name = "n1"
+[cluster]
+pod_cidrs = ["10.244.0.0/16"]
+[model]
+name = "flannel:host-gw"
+[store]
+path = "/tmp/store.db"
+"""
+
+
+def load(tmp_path: Path, text: str) -> config.Config:
+    (tmp_path / "a.toml").write_text(text)
+    return config.load(tmp_path / "a.toml")
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    """What is left out has its documented default."""
+    told = load(tmp_path, GOOD)
+    assert (told.node, told.register, str(told.run), told.interface) == ("n1", False, "/run/octet", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[node]", "[nodes]", "nodes"),
+        ('name = "n1"', 'nmae = "n1"', "nmae"),
+        ('name = "n1"', 'name = ""', r"node\.name = ''"),
+        ('name = "n1"', "name = 7", r"node\.name = 7"),
+        ("10.244.0.0/16", "10.244.0.1/16", r"cluster\.pod_cidrs = '10\.244\.0\.1/16'"),
+        ('"10.244.0.0/16"', '"10.0.0.0/16", "10.1.0.0/16"', "two networks of one family"),
+        ("flannel:host-gw", "flanel", "flanel"),
+        ('path = "/tmp/store.db"', 'path = "/tmp/store.db"\nkind = "etcd"', r"store\.kind = 'etcd'"),
+        ('name = "flannel:host-gw"', 'name = "flannel"\noptions = {Backnd = 1}', "Backnd"),
+        ("[store]", "[health]\nport = 70000\n[store]", r"health\.port = 70000"),
+        ("[node]", "[node", "TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """Every mistake names the file, the field and the value, and nothing is started."""
+    with pytest.raises(BadConfigurationError, match=said) as refused:
+        load(tmp_path, GOOD.replace(old, new))
+    assert str(refused.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A file that is not there is an error of configuration, not a traceback."""
+    with pytest.raises(BadConfigurationError, match=r"absent\.toml"):
+        config.load(tmp_path / "absent.toml")
+
+
+def test_flags_win_over_the_file(tmp_path: Path) -> None:
+    """What is given on the command line replaces what the file says."""
+    (tmp_path / "a.toml").write_text(GOOD)
+    told = config.load(tmp_path / "a.toml", {"node": {"name": "n2"}})
+    assert told.node == "n2"
