@@ -21,6 +21,7 @@ from octet.kernel.netlink.wire import Socket
 from octet.kernel.nft.facility import NftFacility
 from octet.kernel.plan import plan
 from octet.kernel.port import Failure, Outcome
+from octet.kernel.shaping import Shaping
 from octet.kernel.sysctl import Memory, Sysctls
 from octet.kernel.underlay import NodeAddresses, observe
 
@@ -38,7 +39,7 @@ class HostKernel:
             memory: file that keeps the values sysctls had before ours, across restarts.
             home: the kernel whose namespace holds the other ends of veths that are made here.
         """
-        self._namespace = _held(namespace)
+        self._namespace = namespaces.held(namespace)
         with namespaces.inside(self._namespace):
             self._socket = Socket()
         self._linking = Linking(self._socket, self._namespace, home.doorway() if home else None)
@@ -54,7 +55,7 @@ class HostKernel:
         settings = Sysctls(self._namespace, Memory(memory), of_links=False)
         link_settings = Sysctls(self._namespace, of_links=True)
         basic: list[Facility] = [settings, netlink, link_settings]
-        return basic if pod else [*basic, NftFacility(self._namespace)]
+        return basic if pod else [*basic, Shaping(self._socket), NftFacility(self._namespace)]
 
     def read(self, wanted: Blueprint) -> Blueprint:
         """Return what the namespace holds of ours, as ``port.Kernel.read``."""
@@ -105,14 +106,6 @@ class HostKernel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _held(namespace: int | None) -> int:
-    if namespace is None:
-        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    if not namespaces.is_network_namespace(namespace):
-        raise OSError(errno.EINVAL, "the descriptor is not a network namespace")
-    return os.dup(namespace)
 
 
 def _attempt(facility: Facility, change: Change) -> Outcome:

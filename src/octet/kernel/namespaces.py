@@ -59,6 +59,18 @@ def own_identity() -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def held(descriptor: int | None) -> int:
+    """Return a descriptor of one's own of a network namespace: the given one's, or the calling thread's.
+
+    Raises OSError (EINVAL) when the given descriptor is no network namespace.
+    """
+    if descriptor is None:
+        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    if not is_network_namespace(descriptor):
+        raise OSError(errno.EINVAL, "the descriptor is not a network namespace")
+    return os.dup(descriptor)
+
+
 @contextmanager
 def inside(descriptor: int) -> Iterator[None]:
     """Run a block with the calling thread in another network namespace, and come back whatever happens."""

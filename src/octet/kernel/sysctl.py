@@ -36,6 +36,23 @@ def put(path: str, value: str) -> None:
         os.close(descriptor)
 
 
+def current(item: Sysctl) -> Sysctl | None:
+    """Return a setting as it is in the calling thread's namespace, as wanted if it is; None if absent."""
+    try:
+        value = _get(item.path)
+    except OSError:
+        return None
+    return item if _same(value, item.value) else Sysctl(item.path, value)
+
+
+def is_set(item: Sysctl) -> bool:
+    """Tell whether a setting of the calling thread's namespace has its value; one that is absent has not."""
+    try:
+        return _same(_get(item.path), item.value)
+    except OSError:
+        return False
+
+
 class Memory:
     """Values that settings had before ours, in a file so that a restarted agent can still put them back.
 
@@ -48,6 +65,10 @@ class Memory:
         self._values: dict[str, str] = {}
         if path is not None and path.exists():
             self._values = json.loads(path.read_text(encoding="ascii"))
+
+    def paths(self) -> tuple[str, ...]:
+        """Return the settings that are not as they were before us."""
+        return tuple(self._values)
 
     def keep(self, path: str, value: str) -> None:
         """Remember a value unless an earlier one is remembered."""
@@ -93,15 +114,8 @@ class Sysctls:
         if not ours:
             return
         with namespaces.inside(self._namespace):
-            found = [self._read_one(item) for item in ours]
+            found = [current(item) for item in ours]
         yield from (item for item in found if item is not None)
-
-    def _read_one(self, item: Sysctl) -> Sysctl | None:
-        try:
-            value = _get(item.path)
-        except OSError:
-            return None
-        return item if _same(value, item.value) else Sysctl(item.path, value)
 
     def apply(self, change: Change) -> Outcome:
         """Write what is added or altered, put back what is removed."""

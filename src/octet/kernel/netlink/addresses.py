@@ -7,10 +7,10 @@ import struct
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
-from octet.blueprint import Address, Blueprint, Scope
+from octet.blueprint import Address, Scope
 from octet.kernel.netlink import wire
 from octet.kernel.netlink.interfaces import Interfaces
-from octet.kernel.netlink.kind import AF_UNSPEC, Kind, as_address, family_of
+from octet.kernel.netlink.kind import AF_UNSPEC, Kind, Wanted, as_address, family_of
 from octet.kernel.netlink.wire import Message, Socket
 from octet.kernel.port import ROUTE_PROTOCOL
 
@@ -93,7 +93,7 @@ def everything(socket: Socket) -> list[Held]:
     return [held(body) for kind, body in socket.dump(request) if kind == RTM_NEWADDR]
 
 
-def _decode(body: bytes, known: Interfaces, wanted: Blueprint) -> Address | None:
+def _decode(body: bytes, known: Interfaces, wanted: Wanted) -> Address | None:
     """Return an address that we put there, or that is on a link of ours and not the kernel's own.
 
     The kernel's own is an IPv6 link-local address that does not bear our number.

@@ -139,6 +139,12 @@ def decode(body: bytes) -> Interface:
     )
 
 
+def decode_port(body: bytes) -> tuple[int, bytes | None]:
+    """Return a port's number and settings from the message of a bridge (AF_BRIDGE), if it tells them."""
+    index: int = IFINFO.unpack_from(body)[2]
+    return index, wire.attributes(body, IFINFO.size).get(PROTINFO)
+
+
 def _autoconf(af_spec: bytes) -> bool | None:
     inet6 = wire.attributes(wire.attributes(af_spec).get(_AF_INET6, b""))
     return inet6[_ADDR_GEN_MODE][0] != ADDR_GEN_NONE if _ADDR_GEN_MODE in inet6 else None

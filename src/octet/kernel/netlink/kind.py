@@ -8,9 +8,9 @@ import errno
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from octet.blueprint import Blueprint, KernelObject
+from octet.blueprint import KernelObject, Key
 from octet.kernel.netlink.interfaces import Interfaces
 from octet.kernel.netlink.wire import Message
 
@@ -21,8 +21,15 @@ AF_UNSPEC, AF_INET, AF_BRIDGE, AF_INET6 = 0, 2, 7, 10
 ABSENT = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL, errno.ENXIO})
 """What the kernel answers to a removal of something that is not there."""
 
-Context = tuple[Interfaces, Blueprint]
-"""What a decoder may look at: the links by index, and what is wanted (to undo the kernel's defaults)."""
+
+class Wanted(Protocol):
+    """What is wanted, by key: a ``Blueprint`` or a mapping. Decoders use it to undo the kernel's defaults."""
+
+    def get(self, key: Key, /) -> KernelObject | None:
+        """Return the wanted object of a key, or None."""
+        ...
+
+    def __contains__(self, key: object, /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Kind(Generic[T]):
     alter: Callable[[T, T, Interfaces], list[Message]]
     remove: Callable[[T, Interfaces], list[Message]]
     dumps: Callable[[Interfaces], Iterable[Message]]
-    decode: Callable[[bytes, Interfaces, Blueprint], T | None]
+    decode: Callable[[bytes, Interfaces, Wanted], T | None]
 
 
 def family_of(version: int) -> int:

@@ -4,11 +4,11 @@ What lives here: what all kinds of devices share (``devices`` has each kind).
 What it must not know: sockets, order, other objects on the link.
 """
 
-from octet.blueprint import Blueprint, BridgePort, Link
+from octet.blueprint import BridgePort, Link
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.devices import CODERS, ONE_QUEUE, of_kind
 from octet.kernel.netlink.interfaces import BORN_GROUP, IFF_UP, IFINFO, Interface, Interfaces
-from octet.kernel.netlink.kind import AF_BRIDGE, AF_INET, AF_UNSPEC, as_mac, mac_bytes
+from octet.kernel.netlink.kind import AF_BRIDGE, AF_INET, AF_UNSPEC, Wanted, as_mac, mac_bytes
 from octet.kernel.netlink.wire import Message
 from octet.kernel.port import ALIAS_PREFIX, RETIRED_GROUP
 
@@ -137,7 +137,7 @@ def set_peer_mtu(found: Interface, mtu: int) -> Message:
     return Message(interfaces.RTM_NEWLINK, 0, _header(found.lower) + where + wire.u32(interfaces.MTU, mtu))
 
 
-def read(found: Interface, known: Interfaces, wanted: Blueprint) -> Link | None:
+def read(found: Interface, known: Interfaces, wanted: Wanted) -> Link | None:
     """Return a link of ours as a value, with what the kernel chose left out where nobody asked; else None."""
     coder = of_kind(found.kind)
     if coder is None or not found.owned:

@@ -5,10 +5,19 @@ What lives here: RTM_NEWNEIGH and its kin, both ways. What it must not know: soc
 
 import struct
 
-from octet.blueprint import Blueprint, FdbEntry, Neighbour
+from octet.blueprint import FdbEntry, Neighbour
 from octet.kernel.netlink import wire
 from octet.kernel.netlink.interfaces import Interfaces
-from octet.kernel.netlink.kind import AF_BRIDGE, AF_UNSPEC, Kind, as_address, as_mac, family_of, mac_bytes
+from octet.kernel.netlink.kind import (
+    AF_BRIDGE,
+    AF_UNSPEC,
+    Kind,
+    Wanted,
+    as_address,
+    as_mac,
+    family_of,
+    mac_bytes,
+)
 from octet.kernel.netlink.wire import Message
 from octet.kernel.port import ROUTE_PROTOCOL
 
@@ -39,20 +48,27 @@ def _remove(item: Neighbour, known: Interfaces) -> list[Message]:
     return [Message(RTM_DELNEIGH, 0, _body(item, known))]
 
 
+def proxies_request() -> Message:
+    """Return the request that lists all proxied addresses."""
+    return Message(_RTM_GETNEIGH, 0, _HEADER.pack(AF_UNSPEC, 0, 0, _NTF_PROXY, 0))
+
+
 def _dumps(_known: Interfaces) -> list[Message]:
-    return [Message(_RTM_GETNEIGH, 0, _HEADER.pack(AF_UNSPEC, 0, 0, flags, 0)) for flags in (0, _NTF_PROXY)]
+    return [Message(_RTM_GETNEIGH, 0, _HEADER.pack(AF_UNSPEC, 0, 0, 0, 0)), proxies_request()]
 
 
-def _decode(body: bytes, known: Interfaces, _wanted: Blueprint) -> Neighbour | None:
-    """Return a neighbour that bears our protocol number; what the kernel learned by itself bears none."""
+def _decode(body: bytes, known: Interfaces, _wanted: Wanted) -> Neighbour | None:
+    """Return a neighbour that bears our protocol number; what the kernel learned by itself bears none.
+
+    One of ours that is permanent no more reads as one without a MAC, which nobody wants.
+    """
     family, index, state, flags, _ = _HEADER.unpack_from(body)
     found = wire.attributes(body, _HEADER.size)
     if family == AF_BRIDGE or wire.as_int(found.get(_PROTOCOL, b"")) != ROUTE_PROTOCOL:
         return None
     proxy = bool(flags & _NTF_PROXY)
-    if not (proxy or state & _NUD_PERMANENT):
-        return None
-    mac = None if proxy or _LLADDR not in found else as_mac(found[_LLADDR])
+    fixed = not proxy and state & _NUD_PERMANENT and _LLADDR in found
+    mac = as_mac(found[_LLADDR]) if fixed else None
     return Neighbour(known.name(index), as_address(found[_DST]), mac, proxy)
 
 
@@ -94,7 +110,7 @@ def _fdb_dumps(known: Interfaces) -> list[Message]:
     return [Message(_RTM_GETNEIGH, 0, _HEADER.pack(AF_BRIDGE, index, 0, 0, 0)) for index in ours]
 
 
-def _fdb_decode(body: bytes, known: Interfaces, _wanted: Blueprint) -> FdbEntry | None:
+def _fdb_decode(body: bytes, known: Interfaces, _wanted: Wanted) -> FdbEntry | None:
     family, index, state, flags, _ = _HEADER.unpack_from(body)
     found = wire.attributes(body, _HEADER.size)
     link = known.at(index)

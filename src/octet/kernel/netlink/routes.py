@@ -7,11 +7,12 @@ import struct
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from octet.blueprint import Blueprint, Route, RouteKind
+from octet.blueprint import Route, RouteKind
+from octet.blueprint.layer3 import MAIN_TABLE
 from octet.kernel.netlink import wire
 from octet.kernel.netlink.addresses import SCOPE_OF, SCOPES
 from octet.kernel.netlink.interfaces import Interfaces
-from octet.kernel.netlink.kind import AF_INET, AF_INET6, Kind, as_address, family_of
+from octet.kernel.netlink.kind import AF_INET, AF_INET6, Kind, Wanted, as_address, family_of
 from octet.kernel.netlink.wire import Message, Socket
 from octet.kernel.port import ROUTE_PROTOCOL
 
@@ -79,9 +80,20 @@ def default_interface(socket: Socket, towards: IPv4Address | IPv6Address) -> int
     return 0
 
 
-def _decode(body: bytes, known: Interfaces, wanted: Blueprint) -> Route | None:
-    family, prefix, _, _, table, protocol, scope, kind, flags = _HEADER.unpack_from(body)
-    if protocol != ROUTE_PROTOCOL or kind not in _KIND_OF or flags & _F_CLONED:
+def _decode(body: bytes, known: Interfaces, wanted: Wanted) -> Route | None:
+    """Return a route that bears our protocol number."""
+    return anyones(body, known, wanted) if _HEADER.unpack_from(body)[5] == ROUTE_PROTOCOL else None
+
+
+def is_default(route: Route) -> bool:
+    """Is it what a node sends everything else by?"""
+    return route.destination.prefixlen == 0 and route.table == MAIN_TABLE
+
+
+def anyones(body: bytes, known: Interfaces, wanted: Wanted) -> Route | None:
+    """Return a route, whoever made it; None for kinds that we never make, and for cached exceptions."""
+    family, prefix, _, _, table, _, scope, kind, flags = _HEADER.unpack_from(body)
+    if kind not in _KIND_OF or flags & _F_CLONED:
         return None
     found = wire.attributes(body, _HEADER.size)
     empty = bytes(4 if family == AF_INET else 16)
@@ -102,7 +114,7 @@ def _decode(body: bytes, known: Interfaces, wanted: Blueprint) -> Route | None:
     return _as_wanted(route, wanted) if family == AF_INET6 else route
 
 
-def _as_wanted(route: Route, wanted: Blueprint) -> Route:
+def _as_wanted(route: Route, wanted: Wanted) -> Route:
     """Undo what the kernel makes of an IPv6 route: metric 0 becomes 1024, and scope is always global."""
     if route.metric == _DEFAULT_METRIC_V6 and route.key not in wanted:
         route = replace(route, metric=0)

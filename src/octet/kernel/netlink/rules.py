@@ -6,10 +6,10 @@ What lives here: RTM_NEWRULE and its kin, both ways. What it must not know: sock
 import struct
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from octet.blueprint import Blueprint, Rule
+from octet.blueprint import Rule
 from octet.kernel.netlink import wire
 from octet.kernel.netlink.interfaces import Interfaces
-from octet.kernel.netlink.kind import AF_INET, AF_INET6, Kind, as_address, family_of
+from octet.kernel.netlink.kind import AF_INET, AF_INET6, Kind, Wanted, as_address, family_of
 from octet.kernel.netlink.wire import Message
 from octet.kernel.port import ROUTE_PROTOCOL
 
@@ -67,7 +67,7 @@ def _network(payload: bytes | None, prefix: int) -> IPv4Network | IPv6Network | 
     return ip_network((as_address(payload), prefix)) if payload else None
 
 
-def _decode(body: bytes, _known: Interfaces, _wanted: Blueprint) -> Rule | None:
+def _decode(body: bytes, _known: Interfaces, _wanted: Wanted) -> Rule | None:
     family, to_length, from_length, _, table, _, _, action, _ = _HEADER.unpack_from(body)
     found = wire.attributes(body, _HEADER.size)
     if wire.as_int(found.get(_PROTOCOL, b"")) != ROUTE_PROTOCOL or action != _TO_TABLE:

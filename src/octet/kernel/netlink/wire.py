@@ -33,6 +33,10 @@ _ATTRIBUTE = struct.Struct("=HH")
 _U8, _U16, _U32, _BE16 = struct.Struct("=B"), struct.Struct("=H"), struct.Struct("=I"), struct.Struct("!H")
 
 
+LITTLE = bool(_U16.pack(1)[0])
+"""Is this machine little-endian? Numbers are in host order on netlink."""
+
+
 def attribute(kind: int, payload: bytes) -> bytes:
     """Return one attribute (struct nlattr), padded to four bytes."""
     length = 4 + len(payload)
@@ -84,7 +88,7 @@ def attributes(body: bytes, offset: int = 0) -> dict[int, bytes]:
 
 def as_int(payload: bytes) -> int:
     """Return an attribute of one, two, four or eight bytes in host order as a number."""
-    return int.from_bytes(payload, "little" if _U16.pack(1)[0] else "big")
+    return int.from_bytes(payload, "little" if LITTLE else "big")
 
 
 def as_text(payload: bytes) -> str:
@@ -135,7 +139,7 @@ def split(datagram: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 def _error(flags: int, body: bytes) -> tuple[int, str]:
     """Return (positive errno, extended text) of an NLMSG_ERROR body whose echo is capped to a header."""
-    number = -int.from_bytes(body[:4], "little" if _U16.pack(1)[0] else "big", signed=True)
+    number = -int.from_bytes(body[:4], "little" if LITTLE else "big", signed=True)
     extended = attributes(body, 20) if flags & _F_ACK_TLVS else {}
     return number, as_text(extended.get(1, b""))
 
