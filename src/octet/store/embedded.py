@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from octet.store import documents
 from octet.store.bell import Bell
-from octet.store.contract import Event, EventType, ExpiredError, Listing, Object, UnavailableError
+from octet.store.contract import Event, EventType, Listing, Object, UnavailableError
 from octet.store.documents import Key
 from octet.store.tables import BusyError, Page, Tables
 
@@ -31,7 +31,7 @@ class EmbeddedStore:
         path: the file, made with mode 0600 where it is not there; ``<path>.watchers/`` appears beside it.
         keep: how many events are remembered.
 
-    Every method may raise UnavailableError (busy for PATIENCE, full, read-only, closed) and
+    Every method may raise UnavailableError (busy for PATIENCE, full, read-only, gone, closed) and
     BadConfigurationError (a damaged, foreign or newer file).
     """
 
@@ -62,16 +62,13 @@ class EmbeddedStore:
         """Yield every change of a kind after a revision, in order, until the store is closed.
 
         Raises:
-            ExpiredError: the log forgot events after the revision, or the file is another one now.
+            ExpiredError: the log forgot events after the revision, or never had it.
         """
         await self._do(lambda _: self._listen())
-        identity, seen = "", 0
         while not self._closed:
             ring = self._bell.next_ring
-            page, found, seen = await self._do(partial(_look, kind=kind, revision=revision))
-            if found != (identity or found):
-                raise ExpiredError(f"{self._path} was replaced", hint="list again")
-            identity, revision = found, page.revision
+            page, seen = await self._do(partial(_look, kind=kind, revision=revision))
+            revision = page.revision
             for row in page.rows:
                 yield Event(EventType(row.type), documents.decode(row.body), row.revision)
             if not page.more:
@@ -125,11 +122,9 @@ class EmbeddedStore:
     def _opened(self) -> Tables:
         if self._closed:
             raise UnavailableError(f"{self._path}: this store is closed")
-        if self._tables is not None and self._tables.replaced():
-            self._tables.close()
-            self._tables = None
         if self._tables is None:
             self._tables = Tables(self._path, self._keep)
+        self._tables.stay()
         return self._tables
 
     def _listen(self) -> None:
@@ -150,7 +145,7 @@ class EmbeddedStore:
             return
 
 
-def _look(tables: Tables, kind: str, revision: int) -> tuple[Page, str, int]:
+def _look(tables: Tables, kind: str, revision: int) -> tuple[Page, int]:
     # The number is taken first: what is written after it shows in the next one.
     seen = tables.seen()
-    return tables.events(kind, revision), tables.identity, seen
+    return tables.events(kind, revision), seen

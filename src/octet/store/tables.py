@@ -24,8 +24,8 @@ BUSY_MS = 50  # how long one call may block for another writer; a transaction ta
 PAGE = 500  # events read at once
 
 SCHEMA = """
-CREATE TABLE state (revision INTEGER NOT NULL, identity TEXT NOT NULL);
-INSERT INTO state VALUES (0, lower(hex(randomblob(16))));
+CREATE TABLE state (revision INTEGER NOT NULL);
+INSERT INTO state VALUES (0);
 CREATE TABLE objects (kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL,
     UNIQUE (kind, namespace, name));
 CREATE TABLE events (revision INTEGER PRIMARY KEY, kind TEXT NOT NULL, type TEXT NOT NULL,
@@ -86,7 +86,6 @@ class Tables:
         try:
             with self._translated():
                 self._prepare()
-                self.identity: str = self._one("SELECT identity FROM state")
         except BaseException:
             self._db.close()
             raise
@@ -95,15 +94,14 @@ class Tables:
         """Close the connection. Idempotent."""
         self._db.close()
 
-    def replaced(self) -> bool:
-        """Tell whether the path leads to another file by now. Raises UnavailableError where to none.
+    def stay(self) -> None:
+        """Raise UnavailableError where the path does not lead to this file any more.
 
-        A file that vanished is not made again: an empty one would read as a cluster without nodes.
+        Another file is not opened, nor a new one made: to watchers it would read as a cluster that lost its
+        nodes, and beside the old file's log it may be misread (sqlite.org/howtocorrupt.html, 1.4).
         """
-        found = self._inode()
-        if found is None:
-            raise UnavailableError(f"{self._path} is gone", hint="put it back, or start anew without it")
-        return found != self._file
+        if self._inode() != self._file:
+            raise UnavailableError(f"{self._path} is gone, or another file", hint="start again")
 
     def seen(self) -> int:
         """Return a number that differs after another connection wrote (PRAGMA data_version)."""
