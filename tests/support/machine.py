@@ -162,7 +162,8 @@ def assign_cidr(store: Path) -> None:
         "    await s.close()\n"
         "asyncio.run(main())\n"
     )
-    wait_for(lambda: subprocess.run([sys.executable, "-c", code, str(store)], check=False).returncode == 0)
+    assign = [sys.executable, "-c", code, str(store)]
+    wait_for(lambda: subprocess.run(assign, check=False, capture_output=True).returncode == 0)
 
 
 def wait_for(true: Callable[[], bool], seconds: float = 15) -> None:
