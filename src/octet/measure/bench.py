@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from octet.errors import OctetError
@@ -43,7 +43,7 @@ class Bench:
     """The labs that are up, and what was measured: by provider and figure, a value per round."""
 
     labs: dict[str, Lab]
-    values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    values: dict[str, dict[str, list[float]]]
 
     def turn(self, provider: str) -> dict[str, float]:
         """Measure one provider once: pods one at a time, then many at once."""
@@ -61,9 +61,10 @@ class Bench:
         home = f"/run/octet/{_NODE}"
         plugins = PROVIDERS[provider].cni_path
         program = [sys.executable, "-m", "octet.measure.churn", mode, str(count), f"{home}/net.d"]
-        done = self.labs[provider].exec(_NODE, [*program, f"{home}/bench", *plugins], timeout=_LIMIT)
+        done = self.labs[provider].exec(_NODE, [*program, *plugins], timeout=_LIMIT)
         if done.returncode != 0:
-            raise OctetError(f"{provider}: {done.stderr.strip().splitlines()[-1:]}")
+            words = done.stderr.strip().splitlines() or ["says nothing"]
+            raise OctetError(f"{provider}: {words[-1]}")
         found = json.loads(done.stdout)
         return {key: value if isinstance(value, list) else [value] for key, value in found.items()}
 
@@ -79,7 +80,7 @@ def run(count: int, seed: int) -> Figures:
     """Measure and return the figures; every lab is down afterwards. Raises OctetError."""
     begun = time.monotonic()
     with ExitStack() as stack:
-        bench = Bench({})
+        bench = Bench({}, {name: {} for name in PROVIDERS})
         for index, (name, provider) in enumerate(PROVIDERS.items()):
             lab = Lab.up(provider, nodes=1, name=f"bench-{os.getpid()}-{index}")
             bench.labs[name] = stack.enter_context(lab)
@@ -106,7 +107,7 @@ def _keep(bench: Bench, turn: rounds.Turn) -> None:
     sys.stderr.write(f"\rround {turn.round + 1}: {turn.candidate:20}")
     found = bench.turn(turn.candidate)
     if turn.round != rounds.WARM_UP:
-        held = bench.values.setdefault(turn.candidate, {})
+        held = bench.values[turn.candidate]
         for figure, value in found.items():
             held.setdefault(figure, []).append(value)
 
