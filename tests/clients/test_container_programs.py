@@ -68,7 +68,17 @@ def test_podman_runs_a_container_on_our_network(machine: Machine, rootfs: Path) 
         f'[storage]\ndriver="vfs"\ngraphroot="{home}/root"\nrunroot="{home}/run"\n'
     )
     script = "ip -o -4 addr show eth0; ping -c 1 -W 2 10.244.1.1"
-    run = ["podman", "run", "--rm", "--ulimit", "host", "--network", "octet", "--rootfs", str(rootfs)]
+    run = [
+        "podman",
+        "run",
+        "--rm",
+        "--ulimit",
+        "nofile=1024:1024",
+        "--network",
+        "octet",
+        "--rootfs",
+        str(rootfs),
+    ]
     done = machine.call(
         *run,
         "/bin/sh",
