@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from octet.cni.runtime import Runtime
 
 import machine as machines
+from octet.cni.runtime import Runtime
 from octet.kernel import namespaces
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]

@@ -9,6 +9,9 @@ import pytest
 from machine import Machine, wait_for
 from octet.kernel import namespaces
 
+LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+"""What every machine allows; podman's default is more than a session without CAP_SYS_RESOURCE may set."""
+
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
 
