@@ -1,5 +1,6 @@
 """containerd's ctr and podman call our plugin as they call any other."""
 
+import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,6 @@ import pytest
 
 from machine import Machine, wait_for
 from octet.kernel import namespaces
-
-LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
-"""What every machine allows; podman's default is more than a session without CAP_SYS_RESOURCE may set."""
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
@@ -56,6 +54,14 @@ def test_ctr_runs_a_container_on_our_network(machine: Machine, containerd: str, 
     assert "10.244.1.2/24" in done.stdout, done.stdout + done.stderr
     assert " 0% packet loss" in done.stdout
     wait_for(lambda: not [name for name in machine.links() if name.startswith("veth")])
+
+
+def own_limits() -> list[str]:
+    """This process's own limits: podman's default is more than every session may set."""
+    nofile, nproc = (
+        resource.getrlimit(which)[1] for which in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
+    )
+    return ["--ulimit", f"nofile={nofile}:{nofile}", "--ulimit", f"nproc={nproc}:{nproc}"]
 
 
 def test_podman_runs_a_container_on_our_network(machine: Machine, rootfs: Path) -> None:
