@@ -50,7 +50,7 @@ class Runtime:
         """Attach through every plugin in order; return the last one's result. On failure call ``delete``.
 
         Raises:
-            CniError, OctetError: the first plugin's that failed; earlier plugins' work is left, as libcni does.
+            CniError, OctetError: the first plugin's that failed; earlier work is left, as libcni does.
         """
         network = self._network()
         key = Attachment(network.name, container, interface)
@@ -186,7 +186,7 @@ def _config(
     previous: Mapping[str, Any] | None,
     capabilities: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return what a plugin reads: its own part, the network's name and version, and the runtime's additions."""
+    """Return what a plugin reads: its own part, the network's name and version, the runtime's additions."""
     config = {**plugin, "name": network.name, "cniVersion": network.version}
     declared = plugin.get("capabilities") or {}
     given = {key: value for key, value in (capabilities or {}).items() if declared.get(key)}
