@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from octet.lab import reference
@@ -91,7 +91,7 @@ def compared(broken: Candidate) -> Results:
 
 def test_a_candidate_that_passes_no_packets_is_named() -> None:
     """Without routes between nodes nothing passes: the candidate fails with a reason, the other counts."""
-    cut = replace(reference("bridge"), static_routes=False)
+    cut = msgspec.structs.replace(reference("bridge"), static_routes=False)
     found = compared(Candidate("cut off", "the bridge plugin without routes between nodes", cut))
     assert [failure.candidate for failure in found.failures] == ["cut off"]
     assert {sample.candidate for sample in found.samples} == {"bridge"}
