@@ -12,15 +12,14 @@ from typing import Self
 
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import Underlay
-from octet.kernel import namespaces
+from octet.kernel import execution, namespaces
 from octet.kernel.facility import Facility
 from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.linking import Linking
 from octet.kernel.netlink.rtnetlink import Rtnetlink
 from octet.kernel.netlink.wire import Socket
 from octet.kernel.nft.facility import NftFacility
-from octet.kernel.plan import plan
-from octet.kernel.port import Failure, Outcome
+from octet.kernel.port import Outcome
 from octet.kernel.shaping import Shaping
 from octet.kernel.sysctl import Memory, Sysctls
 from octet.kernel.underlay import NodeAddresses, observe
@@ -59,18 +58,11 @@ class HostKernel:
 
     def read(self, wanted: Blueprint) -> Blueprint:
         """Return what the namespace holds of ours, as ``port.Kernel.read``."""
-        return Blueprint(item for facility in self._facilities for item in facility.read(wanted))
+        return execution.read(self._facilities, wanted)
 
     def apply(self, change: Change) -> Outcome:
         """Make a change true, as ``port.Kernel.apply``."""
-        steps = plan(change, self._facilities)
-        done = list(steps.gone)
-        failed = [Failure(item, errno.EOPNOTSUPP, f"no facility knows {item}") for item in steps.unknown]
-        for stage in steps.stages:
-            outcome = _attempt(stage.facility, stage.change)
-            done += outcome.done
-            failed += outcome.failed
-        return Outcome(tuple(done), tuple(failed))
+        return execution.carry_out(change, self._facilities)
 
     def enter(self, namespace: int) -> "HostKernel":
         """Return the kernel of another namespace, whose veths have their peers here."""
@@ -106,13 +98,3 @@ class HostKernel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _attempt(facility: Facility, change: Change) -> Outcome:
-    """Let a facility try; when it breaks down midway, nothing of its part can be vouched for."""
-    try:
-        return facility.apply(change)
-    except OSError as error:
-        items = (*change.add, *(new for _, new in change.alter), *change.remove)
-        reason = f"{error.strerror}: what is true now is not known"
-        return Outcome(failed=tuple(Failure(item, error.errno or errno.EIO, reason) for item in items))

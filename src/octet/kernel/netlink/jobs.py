@@ -4,6 +4,7 @@ What lives here: how many objects become one batch, and what has become of each.
 What it must not know: any kind of object.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,15 @@ class Progress:
     def fail(self, item: KernelObject, number: int, reason: str = "") -> None:
         """Note a refusal; without a text from the kernel, the errno's own."""
         self.failed.append(Failure(item, number, reason or os.strerror(number)))
+
+    def attempt(self, item: KernelObject, act: Callable[[], None]) -> None:
+        """Do something for one object and note how it went."""
+        try:
+            act()
+        except OSError as error:
+            self.fail(item, error.errno or errno.EIO, error.strerror or "")
+        else:
+            self.done.append(item)
 
     def outcome(self) -> Outcome:
         """Return it as a value."""
