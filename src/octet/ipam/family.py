@@ -145,10 +145,9 @@ class Family:
         """Mark an address as cooling down after an owner."""
         self._cooling[int(address)] = owner
 
-    def settle(self, address: Address, owner: Attachment) -> None:
-        """End the cooling down of an address that was this owner's; it is the last to be used again."""
-        if self._cooling.get(int(address)) == owner:
-            del self._cooling[int(address)]
+    def settle(self, address: Address) -> None:
+        """End the cooling down of an address; it is the last to be used again."""
+        if self._cooling.pop(int(address), None) is not None:
             self.forget(address)
 
     def forget(self, address: Address) -> None:

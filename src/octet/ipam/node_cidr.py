@@ -165,7 +165,7 @@ class Pool:
         del self._cooling[given_up.addresses]
         for address in given_up.addresses:
             if (family := self._family(address)) is not None:
-                family.settle(address, given_up.owner)
+                family.settle(address)
 
     def _family(self, address: Address) -> Family | None:
         """Return the family whose network holds an address; after a change of CIDR none may."""

@@ -202,7 +202,7 @@ POD_EVENTS = st.lists(
 
 
 @given(POD_EVENTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_indexes_never_drift_from_the_pods(events):
     """After any events every index is what a fresh list of the same pods would build."""
     view = after(EMPTY, *[("Pod", happened, pod(name, ip, on=on)) for happened, name, on, ip in events])
@@ -219,9 +219,9 @@ def _names(pods):
     return [each.name for each in pods]
 
 
-def test_one_event_among_100000_pods_copies_little():
-    """A pod event among 100,000 pods shares nearly all of the view before."""
-    items = {("shop", str(n)): Pod(str(n), "shop", node=f"n{n % 1000}") for n in range(100_000)}
+def test_one_event_among_many_pods_copies_little():
+    """A pod event among 20,000 pods shares nearly all of the view before."""
+    items = {("shop", str(n)): Pod(str(n), "shop", node=f"n{n % 1000}") for n in range(20_000)}
     view = dataclasses.replace(EMPTY, pods=items)
     changed, changes = view.with_event("Pod", ("MODIFIED", pod("7", "10.0.0.7", on="n7")))
     assert isinstance(changes[0], PodChanged)

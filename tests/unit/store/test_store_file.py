@@ -47,6 +47,15 @@ async def test_content_survives(path, build):
     )
 
 
+async def test_a_watcher_far_behind_catches_up(path, build, following):
+    """A watch that is more than one page of events behind gets all of them, in order."""
+    async with EmbeddedStore(path) as store:
+        for number in range(1200):
+            await store.create("Node" if number % 2 else "Pod", build(f"n{number}"))
+        events = await following(store.watch("Node", 0), 600)
+    assert [event.revision for event in events] == list(range(2, 1201, 2))
+
+
 async def test_a_newer_version_is_refused(path, build):
     """A file of a newer schema is refused by name with both versions, and is not touched."""
     await fill(path, build, "node1")
@@ -125,20 +134,20 @@ async def test_a_short_lock_is_waited_for(path, build):
         clock = asyncio.get_running_loop().time
         write = asyncio.create_task(store.create("Node", build("node2")))
         turns = [clock()]
-        while turns[-1] < turns[0] + 0.4:
+        while turns[-1] < turns[0] + 0.2:
             await asyncio.sleep(0.001)
             turns.append(clock())
         other.execute("ROLLBACK")
         other.close()
         assert (await write)["metadata"]["name"] == "node2"
     pauses = sorted(later - earlier for earlier, later in pairwise(turns))
-    assert len(turns) > 5
+    assert len(turns) > 3
     assert pauses[len(pauses) // 2] < 0.1
 
 
 async def test_a_long_lock_makes_it_unavailable(path, build, monkeypatch):
     """A file that stays locked is unavailable in the end, and says why."""
-    monkeypatch.setattr(embedded, "PATIENCE", 0.2)
+    monkeypatch.setattr(embedded, "PATIENCE", 0.1)
     async with EmbeddedStore(path) as store:
         await store.create("Node", build("node1"))
         other = sqlite3.connect(path, isolation_level=None)
