@@ -1,0 +1,110 @@
+"""Whatever JSON a store holds, reading it gives a value or one of our errors, never another exception."""
+
+import copy
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from octet.cluster import objects
+from octet.cluster.objects import KINDS
+from octet.errors import BadConfigurationError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+SELECTOR = {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}
+RULE = {"ports": [{"port": 1, "endPort": 2, "protocol": "TCP"}]}
+PEER = {"podSelector": SELECTOR, "namespaceSelector": {}}
+BLOCK = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}
+METADATA = {"name": "x", "namespace": "y", "uid": "u", "labels": {"a": "b"}, "annotations": {"c": "d"}}
+
+WHOLE = {
+    "Node": {
+        "spec": {"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.0.0/24"], "providerID": "p"},
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": "192.0.2.1"}],
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    },
+    "Namespace": {},
+    "Pod": {
+        "spec": {
+            "nodeName": "n",
+            "hostNetwork": False,
+            "containers": [{"ports": [{"name": "h", "containerPort": 1}]}],
+        },
+        "status": {"phase": "Running", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}]},
+    },
+    "NetworkPolicy": {
+        "spec": {
+            "podSelector": SELECTOR,
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [PEER, BLOCK], **RULE}],
+            "egress": [{"to": [PEER], **RULE}],
+        }
+    },
+    "Service": {
+        "spec": {
+            "clusterIPs": ["10.0.0.1"],
+            "ports": [{"port": 1, "targetPort": "x"}],
+            "sessionAffinity": "ClientIP",
+            "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 1}},
+            "loadBalancerSourceRanges": ["10.0.0.0/8"],
+        },
+        "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}},
+    },
+    "EndpointSlice": {
+        "addressType": "IPv4",
+        "endpoints": [
+            {
+                "addresses": ["10.0.0.1"],
+                "conditions": {"ready": True},
+                "hints": {"forZones": [{"name": "a"}]},
+                "targetRef": {"kind": "Pod", "name": "p"},
+            }
+        ],
+        "ports": [{"port": 1}],
+    },
+}
+
+
+def places(value, path=()):
+    """Yield the path to every value inside an object."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def replaced(item, path, value):
+    """Return an object with something else in one place."""
+    made = copy.deepcopy(item)
+    at = made
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_anything_in_any_place(kind, data):
+    """An object with any JSON in any one place is read, or refused as a wrong configuration of it."""
+    whole = {"metadata": METADATA, **WHOLE[kind]}
+    item = replaced(whole, data.draw(st.sampled_from(list(places(whole)))), data.draw(JSON))
+    refused = None
+    try:
+        getattr(objects, kind).from_object(item)
+    except BadConfigurationError as error:
+        refused = error
+    assert refused is None or refused.source.startswith(f"{kind} ")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_whole_object_is_read(kind):
+    """The objects that the test above spoils are themselves read."""
+    assert getattr(objects, kind).from_object({"metadata": METADATA, **WHOLE[kind]}).name == "x"
