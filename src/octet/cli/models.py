@@ -69,20 +69,22 @@ def show(
     """Explain one model: its decisions, and the kernel objects of a cluster of two nodes."""
     model = models.find(name)
     running = model.parse({}, source=name)
-    objects = drawn(running, example.FAMILIES[family.value])
+    families = example.FAMILIES[family.value]
+    objects, needed = drawn(running, families), needs(running, families)
     if as_json:
-        output.print_json(described(model, running) | {"family": family.value, "objects": objects})
+        drawing = {"family": family.value, "needs": needed, "objects": objects}
+        output.print_json(described(model) | drawing)
         return
     typer.echo(f"{model.name}: {model.summary}\n\n{textwrap.fill(model.about, WIDTH)}\n")
     answers = [[decision, question, getattr(model, decision)] for decision, question in DECISIONS.items()]
     output.table("", ["decision", "question", "answer"], answers, as_json=False)
-    typer.echo(f"\nNeeds from the kernel: {', '.join(needs(running))}")
+    typer.echo(f"\nNeeds from the kernel: {', '.join(needed)}")
     for part, title in TITLES.items():
         if objects[part]:
             typer.echo(f"\n{title}:\n{textwrap.indent(chr(10).join(objects[part]), '  ')}")
 
 
-def described(model: Model, running: Running) -> dict[str, Any]:
+def described(model: Model) -> dict[str, Any]:
     """Return a model's row as JSON has it."""
     decisions = {decision: getattr(model, decision) for decision in DECISIONS}
     return {
@@ -90,7 +92,6 @@ def described(model: Model, running: Running) -> dict[str, Any]:
         "summary": model.summary,
         "about": model.about,
         "decisions": decisions,
-        "needs": needs(running),
     }
 
 

@@ -1,31 +1,29 @@
 """What a model needs from the kernel, read off the objects it would make.
 
-What lives here: which kind of object needs which feature. What it must not know: how a feature is probed
-(``kernel.features`` has the same names), which kernels have it.
+What lives here: which object needs which feature, by the names of ``kernel.features``.
+What it must not know: how a feature is probed, which kernels have it.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import assert_never
 
-from octet.blueprint import Blueprint, Bridge, Ifb, Link, Shaper, Veth, Vxlan, nft
+from octet.blueprint import Blueprint, Bridge, Ifb, Link, LinkDetail, Shaper, Veth, Vxlan, nft
 from octet.blueprint.base import KernelObject
-from octet.cluster.endpoint import Bandwidth
+from octet.cluster.endpoint import Bandwidth, HostPort
 from octet.models import example
 from octet.models.model import Running
 
-LINKS: dict[type[object], str] = {Bridge: "bridge", Ifb: "ifb", Veth: "veth", Vxlan: "vxlan"}
-OBJECTS: dict[type[object], str] = {nft.Chain: "nftables", Shaper: "tbf"}
 
-
-def needs(running: Running) -> tuple[str, ...]:
-    """Return names of kernel features, in alphabetical order, for every family and every capability."""
-    found = {feature for families in example.FAMILIES.values() for feature in _features(running, families)}
-    return tuple(sorted(found))
-
-
-def _features(running: Running, families: tuple[int, ...]) -> set[str]:
+def needs(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str, ...]:
+    """Return names of kernel features in alphabetical order, with every capability that a pod may ask for."""
     view = example.view(running, families)
     network = running.network(view)
-    pod = replace(example.endpoint(running.attach, network), bandwidth=Bandwidth(1000, 0, 1000, 0))
+    pod = replace(
+        example.endpoint(running.attach, network),
+        bandwidth=Bandwidth(1000, 0, 1000, 0),
+        host_ports=(HostPort(8080, 80),),
+    )
     plan = running.endpoint(network, pod)
     parts: tuple[Blueprint, ...] = (
         running.node(view),
@@ -33,9 +31,30 @@ def _features(running: Running, families: tuple[int, ...]) -> set[str]:
         plan.pod,
         plan.node,
     )
-    return {feature for part in parts for item in part for feature in _needed(item)}
+    found = {feature for part in parts for item in part for feature in _needed(item)}
+    return tuple(sorted(found | ({"ipv6"} if 6 in families else set())))
 
 
-def _needed(item: KernelObject) -> set[str]:
-    named = {OBJECTS.get(type(item)), LINKS.get(type(item.detail)) if isinstance(item, Link) else None}
-    return {feature for feature in named if feature}
+def _needed(item: KernelObject) -> Iterator[str]:
+    if isinstance(item, Link):
+        yield _kind(item.detail)
+    elif isinstance(item, Shaper):
+        yield "tbf"
+        yield from ["redirect"] if item.redirect_from else []
+    elif isinstance(item, nft.Chain):
+        yield "nftables"
+        yield from ["nftables-nat"] if isinstance(item.hook, nft.Hook) and item.hook.kind == "nat" else []
+        yield from ["nftables-fib"] if any("fib " in str(rule) for rule in item.rules) else []
+
+
+def _kind(detail: LinkDetail) -> str:
+    match detail:
+        case Veth():
+            return "veth"
+        case Bridge():
+            return "bridge"
+        case Ifb():
+            return "ifb"
+        case Vxlan():
+            return "vxlan" if detail.local.version == 4 else "vxlan6"
+    assert_never(detail)

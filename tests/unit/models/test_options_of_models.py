@@ -3,6 +3,7 @@ import re
 import pytest
 
 from octet.errors import BadConfigurationError
+from octet.kernel.features import FEATURES
 from octet.models import MODELS, Running, example, find, names
 from octet.models.decisions import DECISIONS
 from octet.models.needs import needs
@@ -95,13 +96,26 @@ def test_the_same_options_are_the_same_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "vxlan"), [("flannel", True), ("flannel:host-gw", False), ("kopeio-vxlan", True)]
+    ("name", "families", "tunnels"),
+    [
+        ("flannel", (4,), {"vxlan"}),
+        ("flannel", (4, 6), {"vxlan", "vxlan6"}),
+        ("kopeio-vxlan", (6,), {"vxlan6"}),
+        ("flannel:host-gw", (4, 6), set()),
+    ],
 )
-def test_needs_are_read_off_the_objects(name: str, vxlan: bool) -> None:
-    """A model needs VXLAN of the kernel only if it makes such a device."""
-    needed = needs(find(name).parse({}, source="test"))
-    assert ("vxlan" in needed) is vxlan
-    assert {"bridge", "veth", "nftables"} <= set(needed)
+def test_needs_are_read_off_the_objects(name: str, families: tuple[int, ...], tunnels: set[str]) -> None:
+    """A model needs of the kernel what it makes for these families, and no more."""
+    needed = set(needs(find(name).parse({}, source="test"), families))
+    assert needed & {"vxlan", "vxlan6"} == tunnels
+    assert ("ipv6" in needed) is (6 in families)
+    assert {"bridge", "veth", "nftables", "nftables-nat", "nftables-fib", "tbf", "ifb", "redirect"} <= needed
+
+
+@pytest.mark.parametrize("name", names())
+def test_needs_are_features_that_are_probed(name: str) -> None:
+    """What a model needs, octet doctor can answer."""
+    assert set(needs(find(name).parse({}, source="test"))) <= {feature.name for feature in FEATURES}
 
 
 def test_the_example_cluster_talks() -> None:
