@@ -23,6 +23,9 @@ from octet.lab.objects import Object, read_manifest
 from octet.lab.provider import Foreign, Octet
 from octet.lab.registry import Entry, Registry
 
+ANSWER_LIMIT = 2.0
+"""Seconds within which a lab that is well says what it is."""
+
 _CHUNK, _LOOK = 1 << 16, 0.1
 _numbers = itertools.count(1)
 
@@ -215,7 +218,7 @@ class Lab:
     def answers(self) -> bool:
         """Tell whether the lab takes requests."""
         try:
-            self.info()
+            control.ask(self._entry, protocol.Info(), ANSWER_LIMIT)
         except OctetError:
             return False
         return True
@@ -249,7 +252,7 @@ class Lab:
         try:
             with control.connect(self._entry) as connection:
                 pid = control.supervisor_pid(connection)
-            self._ask(protocol.Down())
+            control.ask(self._entry, protocol.Down(), DOWN_LIMIT)
         except OctetError:
             if not self._entry.alive():
                 self._entry.wait_gone(0)

@@ -19,13 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from octet.errors import NotFoundError, OctetError
+from octet.errors import NotFoundError, NotReadyError, OctetError
 from octet.lab import protocol
 from octet.lab.registry import CONTROL, Entry
 
 _CREDENTIALS = struct.Struct("iII")
 _MOST_DESCRIPTORS = 8
 _CHUNK = 1 << 16
+
+PATIENCE = 120.0
+"""Seconds a client waits for an answer: a plugin has 60, and a chain may have several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +136,21 @@ def supervisor_pid(connection: socket.socket) -> int:
     return pid
 
 
-def ask(entry: Entry, request: protocol.Request) -> tuple[Any, list[int]]:
-    """Return the answer's value and descriptors, the caller's to close. Raises OctetError."""
-    with connect(entry) as client:
-        client.sendall(protocol.encode(request))
-        line, descriptors = _receive(client)
+def ask(entry: Entry, request: protocol.Request, limit: float = PATIENCE) -> tuple[Any, list[int]]:
+    """Return the answer's value and descriptors, the caller's to close. Raises OctetError.
+
+    Args:
+        entry: the lab's.
+        request: what to ask.
+        limit: seconds until the lab counts as hung.
+    """
+    try:
+        with connect(entry) as client:
+            client.settimeout(limit)
+            client.sendall(protocol.encode(request))
+            line, descriptors = _receive(client)
+    except OSError as error:
+        raise NotReadyError(f"lab {entry.name!r} does not answer: {error}") from error
     if not line:
         raise OctetError(f"lab {entry.name!r} ended while it was asked")
     answer = protocol.decode_answer(line)

@@ -87,11 +87,12 @@ def _become(command: Sequence[str], where: str) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.execvp(command[0], list(command))  # noqa: S606 - a list, not a shell: what exec is for
-    except FileNotFoundError:
-        code = NOT_FOUND
-        _say(f"{command[0]}: not found")
     except OSError as error:
-        _say(f"{command[0]}: {error.strerror}")
+        # A directory of PATH that may not be searched hides nothing: the program is not there.
+        hidden = isinstance(error, PermissionError) and "/" not in command[0]
+        missing = isinstance(error, FileNotFoundError) or hidden
+        code = NOT_FOUND if missing else NOT_EXECUTABLE
+        _say(f"{command[0]}: {'not found' if missing else error.strerror}")
     finally:
         os._exit(code)
 

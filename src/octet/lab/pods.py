@@ -96,9 +96,12 @@ class Pods:
         A failure leaves neither object nor namespace. Raises OctetError.
         """
         if (request.namespace, request.pod) in self._pods:
-            raise OctetError(f"pod {request.pod!r} is there already", hint="octet lab delete pod")
+            raise OctetError(
+                f"pod {request.pod!r} is there already", hint=f"octet lab delete pod {request.pod}"
+            )
         await self._directory.ensure_namespace(request.namespace)
         wanted = pod_object(request.pod, request.namespace, request.node, request.labels, request.command)
+        wanted["metadata"]["annotations"] = request.annotations
         made = await self._directory.create("Pod", wanted)
         pod = Pod(request.namespace, request.pod, request.node, made["metadata"]["uid"].replace("-", ""))
         self._pods[pod.namespace, pod.name] = pod

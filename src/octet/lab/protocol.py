@@ -39,6 +39,7 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     namespace: str = "default"
     labels: dict[str, str] = {}
     command: tuple[str, ...] = DEFAULT_COMMAND
+    annotations: dict[str, str] = {}
 
 
 class Apply(msgspec.Struct, frozen=True, tag="apply"):

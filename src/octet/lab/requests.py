@@ -97,8 +97,8 @@ class Requests:
         metadata = item["metadata"]
         node = item.get("spec", {}).get("nodeName") or self._cluster.pods.emptiest(self._cluster.nodes)
         command = command_of(item) or protocol.DEFAULT_COMMAND
-        labels = metadata.get("labels") or {}
-        return protocol.Run(metadata["name"], node, metadata["namespace"], labels, command)
+        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        return protocol.Run(metadata["name"], node, metadata["namespace"], labels, command, annotations)
 
     async def _get(self, request: protocol.Get) -> list[Object]:
         kind = kind_of(request.kind)

@@ -1,0 +1,256 @@
+"""A lab's life and its ends: whatever ends it, nothing is left, and the machine stays as it was."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from octet.errors import OctetError
+from octet.lab import Lab, Octet, Registry, control, reference
+
+pytestmark = pytest.mark.lab
+
+OCTET = str(Path(sys.executable).with_name("octet"))
+NOBODY = 65534
+ROOT = Path(__file__).parents[2]
+START = "from octet.lab import Lab; import sys; Lab.up('flannel', nodes=3, name=sys.argv[1])"
+
+
+def parent(pid: int) -> int:
+    """The parent of a process (proc(5), stat, field 4)."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def running(pid: int) -> bool:
+    """A process that is neither gone nor waiting to be collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+def processes(lab: Lab) -> dict[str, int]:
+    """Janitor, first process and supervisor of a lab, as this process sees their ids."""
+    with control.connect(lab._entry) as connection:
+        supervisor = control.supervisor_pid(connection)
+    first = parent(supervisor)
+    return {"janitor": parent(first), "first": first, "supervisor": supervisor}
+
+
+def names(directory: Path) -> list[str]:
+    """What is in a directory, but for a registry that other labs of this machine may be in."""
+    return sorted(str(path) for path in directory.glob("*") if path.name != "octet-lab")
+
+
+def machine() -> dict[str, object]:
+    """What a lab must never change: all that the caller's namespaces and directories hold."""
+
+    def ask(*command: str) -> str:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    links = [
+        (link["ifname"], link["flags"], link.get("master")) for link in json.loads(ask("ip", "-j", "link"))
+    ]
+    return {
+        "links": links,
+        "addresses": ask("ip", "-o", "addr"),
+        "routes": ask("ip", "route", "show", "table", "all")
+        + ask("ip", "-6", "route", "show", "table", "all"),
+        "rules": ask("ip", "rule") + ask("ip", "-6", "rule"),
+        "nft": ask("nft", "list", "ruleset"),
+        "mounts": Path("/proc/self/mountinfo").read_text(),
+        "sysctls": ask(
+            "sysctl", "-a", "--pattern", r"^net\.ipv[46]\.(conf\.(all|default)\.forwarding|ip_forward)"
+        ),
+        "files": [path for place in ("/run", "/run/netns", "/var/lib") for path in names(Path(place))],
+    }
+
+
+@pytest.fixture
+def furnished() -> Iterator[None]:
+    """The test's own network with something of every kind in it, so that a change shows."""
+    lines = (
+        "link add had0 type bridge\nlink set had0 up\naddress add 192.0.2.1/24 dev had0\n"
+        "rule add pref 77 table 77\nroute add 203.0.113.0/24 dev had0"
+    )
+    subprocess.run(["ip", "-batch", "-"], input=lines, text=True, check=True)
+    subprocess.run(["nft", "add table inet had"], check=True)
+    time.sleep(0.1)
+    yield
+    subprocess.run(["nft", "delete table inet had"], check=True)
+    subprocess.run(["ip", "-batch", "-"], input="rule del pref 77\nlink del had0", text=True, check=True)
+
+
+@pytest.mark.usefixtures("furnished")
+def test_the_machine_never_changes() -> None:
+    """Links, addresses, routes, rules, nftables, mounts, directories: the same before, while and after."""
+    before = machine()
+    with Lab.up(reference("bridge", masquerade=True), nodes=2) as lab:
+        lab.run("a", "node1")
+        lab.cut("node2")
+        assert machine() == before
+    assert machine() == before
+
+
+@pytest.mark.parametrize("victims", [["supervisor"], ["first"], ["janitor"]])
+def test_a_killed_part_takes_all_and_leaves_nothing(registry: Registry, victims: list[str]) -> None:
+    """Whichever process of a lab is killed, the others end and the entry goes without anybody's help."""
+    lab = Lab.up(reference("ptp"), nodes=2)
+    lab.run("a", "node1")
+    pids = processes(lab)
+    program = lab.popen("a", ["sleep", "60"])
+    for victim in victims:
+        os.kill(pids[victim], signal.SIGKILL)
+    wait_for(lambda: not any(running(pid) for pid in pids.values()))
+    wait_for(lambda: not (registry.root / lab.name).exists())
+    assert program.wait(timeout=5) != 0
+
+
+def test_killed_janitor_and_supervisor_are_swept_by_the_next_command(registry: Registry) -> None:
+    """With nobody left to clean up, the next look at the registry does."""
+    lab = Lab.up(reference("ptp"), nodes=1)
+    pids = processes(lab)
+    os.kill(pids["janitor"], signal.SIGSTOP)
+    for victim in ("supervisor", "janitor"):
+        os.kill(pids[victim], signal.SIGKILL)
+    wait_for(lambda: not any(running(pid) for pid in pids.values()))
+    assert (registry.root / lab.name).exists()
+    assert registry.entries() == []
+    assert not (registry.root / lab.name).exists()
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing(registry: Registry) -> None:
+    """The error has the last words of the agent that failed; no entry, no process stays."""
+    broken = Octet(model="flannel", options={"Backend": {"Type": "carrier-pigeon"}})
+    with pytest.raises(OctetError, match="carrier-pigeon"):
+        Lab.up(broken, nodes=2, name="broken")
+    assert registry.entries() == []
+
+
+def test_a_client_that_goes_away_during_the_start_ends_it(registry: Registry) -> None:
+    """Nobody waits for the lab any more, so it is not made."""
+    client = subprocess.Popen([sys.executable, "-c", START, "orphan"])
+    entry = registry.root / "orphan"
+    wait_for(entry.exists)
+    client.kill()
+    client.wait()
+    wait_for(lambda: not entry.exists())
+
+
+def test_a_name_is_given_once() -> None:
+    """A second lab of one name is refused with what would do; the first is untouched."""
+    with Lab.up(reference("ptp"), nodes=1, name="twice") as lab:
+        with pytest.raises(OctetError, match="octet lab down twice"):
+            Lab.up(reference("ptp"), nodes=1, name="twice")
+        assert lab.answers()
+
+
+def test_labs_do_not_meet() -> None:
+    """Two labs at once have the same addresses and names, and each its own pods."""
+    with Lab.up(reference("ptp"), nodes=1) as one, Lab.up(reference("ptp"), nodes=1) as two:
+        assert one.run("a", "node1").addresses == two.run("a", "node1").addresses
+        one.delete("pod", "a")
+        assert (one.get("pods"), len(two.get("pods"))) == ([], 1)
+
+
+def test_down_is_quick_and_twice_is_once() -> None:
+    """Ending takes no taking apart, and ending what has ended is done."""
+    lab = Lab.up(reference("bridge"), nodes=3)
+    begin = time.monotonic()
+    lab.down()
+    assert time.monotonic() - begin < 2
+    lab.down()
+    assert not lab.alive()
+
+
+def test_a_hung_supervisor_is_killed(monkeypatch: pytest.MonkeyPatch, registry: Registry) -> None:
+    """A lab that takes requests no more still ends on ``down``."""
+    monkeypatch.setattr("octet.lab.api.DOWN_LIMIT", 0.3)
+    lab = Lab.up(reference("ptp"), nodes=1)
+    os.kill(processes(lab)["supervisor"], signal.SIGSTOP)
+    lab.down()
+    assert registry.entries() == []
+
+
+def as_ordinary_user() -> list[str]:
+    """Who to be: the user nobody, where we may become it; otherwise we are an ordinary user already."""
+    everybody = Path("/proc/self/uid_map").read_text().split()[2] != "1"
+    if os.geteuid() != 0 or not everybody:
+        return []
+    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    if subprocess.run([*prefix, sys.executable, "-c", "import octet"], cwd="/", check=False).returncode:
+        pytest.skip("this checkout cannot be read by other users: clone it where they can")
+    return prefix
+
+
+def test_an_ordinary_user_has_labs_too() -> None:
+    """Without root: up, pods on two nodes that reach each other, down; all through the command line."""
+    prefix = as_ordinary_user()
+    place = Path(f"/tmp/octet-lab-test-{os.getpid()}")
+    environment = {**os.environ, "OCTET_LAB_DIR": str(place), "HOME": "/nonexistent"}
+
+    def octet(*arguments: str) -> str:
+        command = [*prefix, OCTET, "lab", *arguments]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd="/", timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    octet("up", "--model", "flannel", "--nodes", "2")
+    try:
+        octet("run", "a", "--node", "node1")
+        address = octet("run", "b", "--node", "node2").strip()
+        assert " 0% packet loss" in octet(
+            "exec", "a", "--", "ping", "-c", "2", "-i", "0.2", "-W", "2", address
+        )
+    finally:
+        octet("down")
+    assert not place.exists()
+
+
+def test_another_users_request_is_refused(registry: Registry) -> None:
+    """Who is not the lab's user gets no answer, even with the socket's permissions wide open."""
+    prefix = as_ordinary_user()
+    if not prefix:
+        pytest.skip("there is no other user here to be")
+    with Lab.up(reference("ptp"), nodes=1) as lab:
+        ours = registry.root / lab.name / "control.sock"
+        ours.chmod(0o666)
+        program = (
+            "import os, socket, sys\n"
+            "directory = os.open(sys.argv[1], os.O_PATH)\n"
+            f"os.setresgid({NOBODY}, {NOBODY}, {NOBODY}); os.setresuid({NOBODY}, {NOBODY}, {NOBODY})\n"
+            "s = socket.socket(socket.AF_UNIX)\n"
+            "s.connect(f'/proc/self/fd/{directory}')\n"
+            's.sendall(b\'{"type":"info"}\\n\')\n'
+            "print(s.recv(9999).decode())\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(ours)], capture_output=True, text=True, check=False
+        )
+        assert "another user" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("family", ["v4", "v6", "dual"])
+def test_three_nodes_and_six_pods_are_up_within_five_seconds(family: str) -> None:
+    """From nothing to six attached pods on three nodes with their agents, and the last reaches the first."""
+    begin = time.monotonic()
+    with Lab.up("flannel", nodes=3, family=family) as lab:
+        pods = [lab.run(f"p{number}", f"node{number % 3 + 1}") for number in range(6)]
+        assert time.monotonic() - begin < 5
+        for target in pods[0].addresses:
+            assert lab.exec(pods[5].name, ["ping", "-c", "1", "-W", "2", target]).returncode == 0
