@@ -4,7 +4,7 @@ What lives here: the protocol, its values and its errors. What it must not know:
 Source of the semantics: Kubernetes API concepts, "Efficient detection of changes" and "Resource versions".
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -46,9 +46,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All objects of a kind at one revision; a watch from that revision misses nothing."""
+    """All objects of a kind at one revision; a watch from that revision misses nothing.
 
-    objects: tuple[Object, ...]
+    Attributes:
+        objects: by name. It may make each object anew when it is asked for, so go through it once.
+    """
+
+    objects: Sequence[Object]
     revision: int
 
 

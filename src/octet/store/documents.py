@@ -9,8 +9,8 @@ request limit of 1.5 MiB.
 import re
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, overload
 
 import msgspec
 
@@ -32,6 +32,32 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+class Documents(Sequence[Object]):
+    """Objects that are kept as JSON and decoded when they are asked for.
+
+    Decoded they take seven times the memory (100,000 small pods: 320 MiB), and who lists reads each once.
+    """
+
+    __slots__ = ("_bodies",)
+
+    def __init__(self, bodies: Sequence[bytes]) -> None:
+        self._bodies = bodies
+
+    def __len__(self) -> int:
+        return len(self._bodies)
+
+    @overload
+    def __getitem__(self, index: int) -> Object: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Documents": ...
+
+    def __getitem__(self, index: int | slice) -> "Object | Documents":
+        if isinstance(index, slice):
+            return Documents(self._bodies[index])
+        return decode(self._bodies[index])
 
 
 def key_of(kind: str, item: Object) -> Key:

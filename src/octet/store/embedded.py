@@ -19,7 +19,6 @@ from octet.store.tables import BusyError, Page, Tables
 KEEP = 10_000  # events remembered: what a watcher may be behind before it must list again
 PATIENCE = 5.0  # seconds of retries before a busy file counts as unavailable
 LOOK = 1.0  # seconds between looks without a ring: a writer may be killed between commit and bell
-DECODED_AT_ONCE = 500  # objects of a list decoded between two turns of the event loop
 
 T = TypeVar("T")
 
@@ -52,11 +51,7 @@ class EmbeddedStore:
     async def list(self, kind: str) -> Listing:
         """Return every object of a kind, by name, and the revision that this is true at."""
         bodies, revision = await self._do(lambda tables: tables.list(kind))
-        objects: list[Object] = []
-        for start in range(0, len(bodies), DECODED_AT_ONCE):
-            objects += map(documents.decode, bodies[start : start + DECODED_AT_ONCE])
-            await asyncio.sleep(0)
-        return Listing(tuple(objects), revision)
+        return Listing(documents.Documents(bodies), revision)
 
     async def watch(self, kind: str, revision: int) -> AsyncIterator[Event]:
         """Yield every change of a kind after a revision, in order, until the store is closed.

@@ -40,7 +40,7 @@ class MemoryStore:
         """Return every object of a kind, by name, and the revision that this is true at."""
         self._check_open()
         keys = sorted(key for key in self._bodies if key.kind == kind)
-        return Listing(tuple(documents.decode(self._bodies[key]) for key in keys), self._revision)
+        return Listing(documents.Documents([self._bodies[key] for key in keys]), self._revision)
 
     async def watch(self, kind: str, revision: int) -> AsyncIterator[Event]:
         """Yield every change of a kind after a revision, in order, until the store is closed."""

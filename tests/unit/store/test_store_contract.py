@@ -83,7 +83,7 @@ async def test_a_deletion_can_be_bound_to_a_revision(store, build):
     with pytest.raises(ConflictError):
         await store.delete("Node", "node1", revision=revision(made))
     await store.delete("Node", "node1", revision=revision(changed))
-    assert (await store.list("Node")).objects == ()
+    assert len((await store.list("Node")).objects) == 0
 
 
 async def test_a_list_has_one_kind_by_name(store, build):
@@ -96,6 +96,19 @@ async def test_a_list_has_one_kind_by_name(store, build):
         ["node1", "node2"],
         3,
     )
+
+
+async def test_a_list_is_a_sequence(store, build):
+    """A list can be indexed, cut and gone through again."""
+    for name in ("a", "b", "c"):
+        await store.create("Node", build(name))
+    objects = (await store.list("Node")).objects
+    assert [each["metadata"]["name"] for each in (*objects[1:], objects[0], *objects[-1:])] == [
+        "b",
+        "c",
+        "a",
+        "c",
+    ]
 
 
 async def test_a_watch_tells_everything_in_order(store, build, following):
@@ -141,7 +154,7 @@ async def test_a_list_and_a_watch_miss_nothing(store, build, following):
         known = {key: value for key, value in known.items() if key != name}
         if event.type is not EventType.DELETED:
             known[name] = event.object
-    assert tuple(known.values()) == (await store.list("Node")).objects
+    assert list(known.values()) == list((await store.list("Node")).objects)
 
 
 async def test_an_old_revision_expires(store, build, following):
