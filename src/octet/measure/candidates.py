@@ -26,12 +26,14 @@ class Candidate:
     Attributes:
         summary: one sentence for the report.
         carrier: the link of a node through which its pods' packets to another node must go.
+        usual: measured when no candidates are named.
     """
 
     name: str
     summary: str
     provider: Octet | Foreign
     carrier: str = UPLINK
+    usual: bool = True
 
 
 _CARRIERS: Mapping[str, str] = {"flannel": "flannel.1", "kopeio-vxlan": "vxlan1"}
@@ -48,13 +50,20 @@ def _reference(kind: str) -> Candidate:
     return Candidate(kind, summary, reference(kind))
 
 
+def _masquerading() -> Candidate:
+    """Return the reference as clusters run it: address translation makes the kernel track connections."""
+    summary = "the reference bridge plugin that masquerades what leaves the cluster, with iptables"
+    return Candidate("bridge+masq", summary, reference("bridge", masquerade=True), usual=False)
+
+
 def candidates() -> tuple[Candidate, ...]:
     """Return everything that can be compared, the references first."""
-    return (_reference("bridge"), _reference("ptp"), *(_model(name) for name in models.names()))
+    ours = (_model(name) for name in models.names())
+    return (_reference("bridge"), _reference("ptp"), _masquerading(), *ours)
 
 
 def chosen(names: Sequence[str]) -> tuple[Candidate, ...]:
-    """Return these candidates (all, if none are named) with the baseline first and its twin last.
+    """Return these candidates (the usual ones, if none are named), the baseline first and its twin last.
 
     Raises BadConfigurationError naming the one that is unknown.
     """
@@ -64,8 +73,7 @@ def chosen(names: Sequence[str]) -> tuple[Candidate, ...]:
             raise BadConfigurationError(
                 "octet compare", "--candidates", name, "unknown", hint=f"known: {', '.join(known)}"
             )
-    asked = [known[name] for name in dict.fromkeys(names) if name != BASELINE] or list(known.values())[1:]
-    if list(names) == [BASELINE]:
-        asked = []
+    wanted = names or [candidate.name for candidate in known.values() if candidate.usual]
+    asked = [known[name] for name in dict.fromkeys(wanted) if name != BASELINE]
     twin = replace(known[BASELINE], name=TWIN, summary=f"an identical copy of {BASELINE}: shows the noise")
     return (known[BASELINE], *asked, twin)

@@ -16,6 +16,7 @@ class Metric:
         unit: as printed after the number.
         higher_is_better: False for times and costs.
         digits: decimals that mean something.
+        exact: the same every time, so one value says all and noise has no part in it.
     """
 
     key: str
@@ -23,6 +24,7 @@ class Metric:
     unit: str
     higher_is_better: bool
     digits: int = 1
+    exact: bool = False
 
     def text(self, value: float) -> str:
         """Return the value as a person reads it, without the unit."""
@@ -36,7 +38,7 @@ CPU = Metric("cpu_s_per_gbyte", "CPU per GB", "s", higher_is_better=False, digit
 RTT_P50 = Metric("rtt_p50_us", "round trip p50", "µs", higher_is_better=False)
 RTT_P99 = Metric("rtt_p99_us", "round trip p99", "µs", higher_is_better=False)
 CONNECTIONS = Metric("connections_per_s", "connections", "/s", higher_is_better=True, digits=0)
-MTU = Metric("mtu_bytes", "effective MTU", "bytes", higher_is_better=True, digits=0)
+MTU = Metric("mtu_bytes", "effective MTU", "bytes", higher_is_better=True, digits=0, exact=True)
 
 METRICS: tuple[Metric, ...] = (ATTACH, DETACH, STREAM, CPU, RTT_P50, RTT_P99, CONNECTIONS, MTU)
 """Every metric, in the order of tables and charts."""

@@ -9,9 +9,10 @@ from octet.measure.site import sent
 
 
 def test_every_model_is_a_candidate() -> None:
-    """Each name that octet can run can be compared, and so can the two reference plugins."""
+    """Each name that octet can run is compared unless others are named, and so are the reference plugins."""
     names = {candidate.name for candidate in candidates()}
-    assert names == {*models.names(), "bridge", "ptp"}
+    assert names == {*models.names(), "bridge", "ptp", "bridge+masq"}
+    assert {candidate.name for candidate in chosen([])} == {*models.names(), "bridge", "ptp", TWIN}
 
 
 def test_the_twin_is_the_baseline_by_another_name() -> None:
@@ -36,7 +37,7 @@ def test_the_baseline_is_always_there(asked: list[str], expected: list[str]) -> 
 
 def test_an_unknown_candidate_is_refused_with_what_would_do() -> None:
     """A wrong name is refused at the door, with the names there are."""
-    with pytest.raises(BadConfigurationError, match=r"'calico'.*known: bridge, ptp, flannel"):
+    with pytest.raises(BadConfigurationError, match=r"'calico'.*known: bridge, ptp, bridge.masq, flannel"):
         chosen(["calico"])
 
 
@@ -45,14 +46,16 @@ def test_tunnels_are_expected_where_there_are_some() -> None:
     carriers = {candidate.name: candidate.carrier for candidate in candidates()}
     assert carriers["flannel"] == "flannel.1"
     assert carriers["kopeio-vxlan"] == "vxlan1"
-    assert {carriers[name] for name in ("flannel:host-gw", "flannel:direct", "bridge", "ptp")} == {"eth0"}
+    assert {
+        carriers[name] for name in ("flannel:host-gw", "flannel:direct", "bridge", "ptp", "bridge+masq")
+    } == {"eth0"}
 
 
 def test_providers_are_what_their_names_say() -> None:
     """Ours run as octet, the references as foreign plugins with static routes between nodes."""
     for candidate in candidates():
-        if candidate.name in {"bridge", "ptp"}:
-            assert isinstance(candidate.provider, Foreign)
+        if isinstance(candidate.provider, Foreign):
+            assert candidate.name in {"bridge", "ptp", "bridge+masq"}
             assert candidate.provider.static_routes
         else:
             assert candidate.provider == Octet(model=candidate.name)

@@ -70,9 +70,31 @@ def test_half_as_fast_is_worse(measured: Results) -> None:
     assert row.verdict == "worse"
 
 
-def test_a_twin_is_never_called_different(measured: Results) -> None:
-    """The A/A pair sets the noise, so it is by construction no difference."""
-    assert stream_row(measured, "bridge (again)").verdict == "no difference seen"
+@pytest.mark.parametrize(("rounds", "verdict"), [(4, "too few rounds"), (5, "worse")])
+def test_few_rounds_claim_nothing(rounds: int, verdict: str) -> None:
+    """Under five rounds no difference is claimed, however large it looks."""
+    found = record({"bridge": 1.0, "bridge (again)": 1.0, "half": 0.5}, rounds)
+    assert stream_row(found, "half").verdict == verdict
+
+
+def test_what_is_exact_needs_no_rounds() -> None:
+    """An effective MTU of 1450 against 1500 is worse after one measurement."""
+    sizes = {"bridge": 1500.0, "bridge (again)": 1500.0, "half": 1450.0}
+    samples = [
+        Sample(candidate=name, round=0, order=0, values={metrics.MTU.key: size}, raw={})
+        for name, size in sizes.items()
+    ]
+    rows = [row for row in summary(record({}, samples=samples)) if row.metric is metrics.MTU and row.ratio]
+    verdicts = {row.candidate: row.verdict for row in rows}
+    assert verdicts == {"bridge (again)": "no difference seen", "half": "worse"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_twin_is_never_called_different(seed: int) -> None:
+    """The A/A pair sets the noise, so it is by construction no difference, also at the last digit."""
+    source = random.Random(seed)
+    found = record({"bridge": 1.0, "bridge (again)": source.uniform(0.5, 2)}, seed=seed)
+    assert stream_row(found, "bridge (again)").verdict == "no difference seen"
 
 
 def test_the_baseline_has_no_ratio(measured: Results) -> None:
