@@ -4,8 +4,6 @@ What lives here: order, prevResult, capabilities, the cache's part in it (specif
 What it must not know: what a plugin does. Calls for one container wait for each other; others run at once.
 """
 
-import threading
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,21 +11,23 @@ from typing import Any
 
 from octet.cluster.endpoint import Attachment
 from octet.cni.runtime import conflist
-from octet.cni.runtime.cache import Cache
+from octet.cni.runtime.cache import Cache, Remembered
 from octet.cni.runtime.conflist import ConfList
 from octet.cni.runtime.execute import execute, locate
-from octet.cni.spec import conversion, versions
+from octet.cni.runtime.locks import Locks
+from octet.cni.spec import conversion, environment, versions
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.spec.result import Result
+from octet.errors import OctetError
 
 Arguments = Mapping[str, str]
 
 
 class Runtime:
-    """Drives the first network of a configuration directory.
+    """Drives one network: a configuration file, or the first one of a directory.
 
     Args:
-        configuration: the directory (``/etc/cni/net.d``), looked into at every call.
+        configuration: the directory (``/etc/cni/net.d``) or the file, looked at anew at every call.
         path: where plugins are (CNI_PATH), in order.
         cache: where results are remembered (libcni: ``/var/lib/cni``).
     """
@@ -36,7 +36,7 @@ class Runtime:
         self._configuration = Path(configuration)
         self._path = tuple(path)
         self._cache = Cache(Path(cache))
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks = Locks()
 
     def add(
         self,
@@ -49,31 +49,44 @@ class Runtime:
     ) -> Result:
         """Attach through every plugin in order; return the last one's result. On failure call ``delete``.
 
+        Args:
+            container: the container's id.
+            netns: path of its network namespace.
+            interface: name of the interface to make inside.
+            args: CNI_ARGS.
+            capabilities: values by capability (``portMappings``); a plugin gets those that it declares.
+
         Raises:
             CniError, OctetError: the first plugin's that failed; earlier work is left, as libcni does.
         """
-        network = self._network()
-        key = Attachment(network.name, container, interface)
-        with self._alone(container):
-            previous: dict[str, Any] | None = None
+        network = self.network()
+        key = _key(network, container, interface)
+        with self._locks.alone(container):
+            held: dict[str, Any] | None = None
             for plugin in network.plugins:
-                config = _config(network, plugin, previous, capabilities)
-                previous = self._run("ADD", plugin, config, key, netns, args)
-                if previous is None:
+                config = _config(network, plugin, held, capabilities)
+                held = self._run("ADD", plugin, config, key, netns, args)
+                if held is None:
                     raise CniError(Code.DECODING_FAILURE, f"{plugin['type']} printed no result")
-            held = previous or {}
-            self._cache.write(
-                key, held, {"capabilityArgs": dict(capabilities or {}), "cniArgs": dict(args or {})}
-            )
-        return conversion.from_json(held, version=network.version)
+            remembered = Remembered(key, held or {}, netns, args, capabilities, network.text)
+            self._cache.write(remembered)
+        return conversion.from_json(remembered.result, version=network.version)
 
-    def add_or_undo(self, container: str, netns: str, interface: str = "eth0", **options: Any) -> Result:
-        """Attach; on failure detach again, as runtimes do, and raise what failed."""
+    def add_or_undo(
+        self,
+        container: str,
+        netns: str,
+        interface: str = "eth0",
+        *,
+        args: Arguments | None = None,
+        capabilities: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Attach; on failure detach again, as container runtimes do, and raise what failed."""
         try:
-            return self.add(container, netns, interface, **options)
-        except CniError:
-            with suppress(CniError):
-                self.delete(container, netns, interface, args=options.get("args"))
+            return self.add(container, netns, interface, args=args, capabilities=capabilities)
+        except (OctetError, OSError):
+            with suppress(OctetError, OSError):
+                self.delete(container, netns, interface, args=args, capabilities=capabilities)
             raise
 
     def delete(
@@ -85,99 +98,111 @@ class Runtime:
         args: Arguments | None = None,
         capabilities: Mapping[str, Any] | None = None,
     ) -> None:
-        """Detach through every plugin in reverse, with the result of the ADD from 0.4.0 on. Idempotent."""
-        network = self._network()
-        key = Attachment(network.name, container, interface)
-        with self._alone(container):
-            held = self._cache.read(key) or {}
-            given = capabilities if capabilities is not None else held.get("capabilityArgs")
-            previous = held.get("result") if _carries_result(network) else None
+        """Detach through every plugin in reverse, with the result of the ADD from 0.4.0 on. Idempotent.
+
+        What is not said is taken from what is remembered of the ADD, if anything is.
+        """
+        network = self.network()
+        key = _key(network, container, interface)
+        with self._locks.alone(container):
+            held = self._cache.read(key) or Remembered(key, {})
+            known = held.result if versions.at_least(network.version, versions.CHECK_SINCE) else {}
+            given = held.capabilities if capabilities is None else capabilities
             for plugin in reversed(network.plugins):
-                self._run("DEL", plugin, _config(network, plugin, previous, given), key, netns, args)
+                config = _config(network, plugin, known or None, given)
+                self._run("DEL", plugin, config, key, netns, held.args if args is None else args)
             self._cache.forget(key)
 
     def check(
         self, container: str, netns: str, interface: str = "eth0", *, args: Arguments | None = None
     ) -> None:
         """Have every plugin check its part, with the result of the ADD. Raises CniError."""
-        network = self._network()
-        if network.disable_check:
-            return
+        network = self.network()
+        key = _key(network, container, interface)
         if not versions.at_least(network.version, versions.CHECK_SINCE):
             raise CniError(Code.INCOMPATIBLE_VERSION, f"cniVersion {network.version} has no CHECK")
-        key = Attachment(network.name, container, interface)
-        with self._alone(container):
+        if network.disable_check:
+            return
+        with self._locks.alone(container):
             held = self._cache.read(key)
             if held is None:
                 raise CniError(Code.UNKNOWN_CONTAINER, f"nothing is remembered of {key}")
             for plugin in network.plugins:
-                config = _config(network, plugin, held["result"], held.get("capabilityArgs"))
-                self._run("CHECK", plugin, config, key, netns, args)
+                config = _config(network, plugin, held.result, held.capabilities)
+                self._run("CHECK", plugin, config, key, netns, held.args if args is None else args)
 
     def status(self) -> None:
         """Ask every plugin whether it is ready; versions before 1.1.0 cannot be asked. Raises CniError."""
-        network = self._network()
+        network = self.network()
         if versions.at_least(network.version, versions.GC_SINCE):
             for plugin in network.plugins:
-                self._run("STATUS", plugin, _config(network, plugin, None, None), None, "", None)
+                self._run("STATUS", plugin, _config(network, plugin, None, None))
 
     def collect(self, valid: Iterable[tuple[str, str]]) -> None:
         """Remove everything of this network but the valid (container, interface) pairs; go on after errors.
 
+        What is remembered and not valid gets a DEL; plugins of 1.1.0 then get a GC. A network that says
+        ``disableGC`` is left alone.
+
         Raises:
-            CniError: the first failure, after everything has been tried.
+            CniError: the first failure, after everything has been tried; its details name the others.
         """
-        network = self._network()
-        keep = {Attachment(network.name, container, interface) for container, interface in valid}
+        network = self.network()
+        if network.disable_gc:
+            return
+        keep = {_key(network, container, interface) for container, interface in valid}
         failures: list[CniError] = []
-        for key in [each for each in self._cache.attachments(network.name) if each not in keep]:
-            with _noting(failures):
-                self.delete(key.container, "", key.interface)
-        if versions.at_least(network.version, versions.GC_SINCE) and not network.disable_gc:
+        for held in self._cache.attachments(network.name):
+            if held.key not in keep:
+                with _noting(failures):
+                    self.delete(held.key.container, held.netns, held.key.interface)
+        if versions.at_least(network.version, versions.GC_SINCE):
             listed = [{"containerID": key.container, "ifname": key.interface} for key in sorted(keep)]
             extra = {"cni.dev/valid-attachments": listed, "cni.dev/attachments": listed}
             for plugin in network.plugins:
                 with _noting(failures):
-                    self._run("GC", plugin, {**_config(network, plugin, None, None), **extra}, None, "", None)
+                    self._run("GC", plugin, {**_config(network, plugin, None, None), **extra})
         if failures:
-            raise failures[0]
+            first, *others = failures
+            details = "; ".join(filter(None, [first.details, *map(str, others)]))
+            raise CniError(first.code, first.message, details=details)
 
     def versions(self) -> dict[str, tuple[str, ...]]:
-        """Return what each plugin of the chain says it speaks."""
-        network = self._network()
+        """Return what each plugin of the chain says it speaks, by its type."""
+        network = self.network()
         said = {}
         for plugin in network.plugins:
-            answer = self._run("VERSION", plugin, {"cniVersion": network.version}, None, "", None) or {}
-            said[plugin["type"]] = tuple(answer.get("supportedVersions", ()))
+            answer = self._run("VERSION", plugin, {"cniVersion": network.version}) or {}
+            said[str(plugin["type"])] = tuple(map(str, answer.get("supportedVersions", ())))
         return said
 
-    def _network(self) -> ConfList:
-        return conflist.find(self._configuration)
-
-    @contextmanager
-    def _alone(self, container: str) -> Iterator[None]:
-        with self._locks[container]:
-            yield
+    def network(self) -> ConfList:
+        """Return the network as its file says now. Raises NotFoundError, BadConfigurationError."""
+        if self._configuration.is_dir():
+            return conflist.find(self._configuration)
+        return conflist.load(self._configuration)
 
     def _run(
         self,
         command: str,
         plugin: Mapping[str, Any],
         config: Mapping[str, Any],
-        key: Attachment | None,
-        netns: str,
-        args: Arguments | None,
+        key: Attachment | None = None,
+        netns: str = "",
+        args: Arguments | None = None,
     ) -> dict[str, Any] | None:
-        environment = {"CNI_COMMAND": command, "CNI_PATH": ":".join(self._path)}
+        said = {"CNI_COMMAND": command, "CNI_PATH": ":".join(self._path)}
         if key is not None:
-            environment |= {"CNI_CONTAINERID": key.container, "CNI_IFNAME": key.interface, "CNI_NETNS": netns}
+            said |= {"CNI_CONTAINERID": key.container, "CNI_IFNAME": key.interface, "CNI_NETNS": netns}
         if args:
-            environment["CNI_ARGS"] = ";".join(f"{name}={value}" for name, value in args.items())
-        return execute(locate(plugin["type"], self._path), environment, config)
+            said["CNI_ARGS"] = ";".join(f"{name}={value}" for name, value in args.items())
+        return execute(locate(plugin["type"], self._path), said, config)
 
 
-def _carries_result(network: ConfList) -> bool:
-    return versions.at_least(network.version, versions.CHECK_SINCE)
+def _key(network: ConfList, container: str, interface: str) -> Attachment:
+    """Return the key of an attachment whose parts a plugin would accept. Raises CniError (4)."""
+    said = {"CNI_CONTAINERID": container, "CNI_IFNAME": interface}
+    return Attachment(network.name, environment.container(said), environment.interface(said))
 
 
 def _config(
@@ -189,7 +214,7 @@ def _config(
     """Return what a plugin reads: its own part, the network's name and version, the runtime's additions."""
     config = {**plugin, "name": network.name, "cniVersion": network.version}
     declared = plugin.get("capabilities") or {}
-    given = {key: value for key, value in (capabilities or {}).items() if declared.get(key)}
+    given = {key: value for key, value in (capabilities or {}).items() if declared.get(key) is True}
     if given:
         config["runtimeConfig"] = given
     if previous is not None:
