@@ -14,7 +14,11 @@ import typer
 from octet.cli import output
 from octet.errors import NotReadyError, OctetError
 
-app = typer.Typer(no_args_is_help=True, help="The process on every node that makes the network.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The process on every node that makes the network.",
+    epilog=output.examples("octet agent run --config /etc/octet/agent.toml", "octet agent status"),
+)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The agent's TOML file.")]
 CONFIG = Path("/etc/octet/agent.toml")

@@ -24,7 +24,11 @@ app = typer.Typer(
         "octet lab up --model flannel --nodes 3", "octet lab run a --node node1", "octet lab down"
     ),
 )
-fault = typer.Typer(no_args_is_help=True, help="Break things, and mend them.")
+fault = typer.Typer(
+    no_args_is_help=True,
+    help="Break things, and mend them.",
+    epilog=examples("octet lab fault cut node2", "octet lab fault heal"),
+)
 app.add_typer(fault, name="fault")
 
 Name = Annotated[
