@@ -4,7 +4,6 @@ What lives here: the move into private namespaces, and fixtures that prove nothi
 What it must not know: any model.
 """
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from octet.kernel import namespaces
+from snapshot import snapshot
 
 PRIVATE = {"kernel", "lab", "clients"}
 
@@ -40,26 +40,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         with Path(place).open("a") as file:
             file.write(f"{reason.removeprefix('Skipped: ')}\n")
-
-
-def snapshot(descriptor: int) -> dict[str, object]:
-    """Return all that other programs can see of a namespace: links, addresses, routes, rules, nftables."""
-
-    def ask(*command: str) -> object:
-        with namespaces.inside(descriptor):
-            text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        return json.loads(text) if "-j" in command else text
-
-    return {
-        "links": sorted(link["ifname"] for link in ask("ip", "-j", "link")),
-        "addresses": [sorted(a["local"] for a in link["addr_info"]) for link in ask("ip", "-j", "addr")],
-        "routes": ask("ip", "-j", "route", "show", "table", "all"),
-        "routes6": ask("ip", "-6", "-j", "route", "show", "table", "all"),
-        "rules": ask("ip", "-j", "rule"),
-        "rules6": ask("ip", "-6", "-j", "rule"),
-        "neighbours": ask("ip", "-j", "neigh", "show", "nud", "permanent"),
-        "nft": ask("nft", "list", "ruleset"),
-    }
 
 
 @pytest.fixture

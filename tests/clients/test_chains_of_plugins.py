@@ -1,6 +1,5 @@
 """Our plugin works wherever it stands in a chain of the reference plugins."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import machine as machines
 from octet.cni.runtime import Runtime
 from octet.kernel import namespaces
+from pods import pods
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
@@ -21,14 +21,8 @@ FIREWALL = {"type": "firewall", "backend": "iptables"}
 @pytest.fixture
 def pod(tmp_path: Path) -> Iterator[str]:
     """The path of a pod's network namespace."""
-    path = tmp_path / "pod-ns"
-    path.touch()
-    descriptor = namespaces.create()
-    subprocess.run(
-        ["mount", "--bind", f"/proc/self/fd/{descriptor}", str(path)], check=True, pass_fds=[descriptor]
-    )
-    yield str(path)
-    subprocess.run(["umount", "-l", str(path)], check=True)
+    with pods(tmp_path, 1) as (path,):
+        yield path
 
 
 @pytest.mark.parametrize("other", [TUNING, BANDWIDTH, PORTMAP], ids=lambda plugin: str(plugin["type"]))

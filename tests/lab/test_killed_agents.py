@@ -11,6 +11,7 @@ import pytest
 
 import machine as machines
 from octet.kernel import namespaces
+from pods import pods
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -24,31 +25,10 @@ def machine(tmp_path: Path) -> Iterator[machines.Machine]:
         yield here
 
 
-class Pods:
-    """Network namespaces with paths that a runtime would give."""
-
-    def __init__(self, root: Path, count: int) -> None:
-        self.root = root
-        self.paths = [self._make(number) for number in range(count)]
-
-    def _make(self, number: int) -> str:
-        path = self.root / f"ns{number}"
-        path.touch()
-        descriptor = namespaces.create()
-        source = f"/proc/self/fd/{descriptor}"
-        subprocess.run(["mount", "--bind", source, str(path)], check=True, pass_fds=[descriptor])
-        return str(path)
-
-    def close(self) -> None:
-        for path in self.paths:
-            subprocess.run(["umount", "-l", path], check=True)
-
-
 @pytest.fixture
-def pods(tmp_path: Path) -> Iterator[Pods]:
-    made = Pods(tmp_path, PODS + 1)
-    yield made
-    made.close()
+def paths(tmp_path: Path) -> Iterator[list[str]]:
+    with pods(tmp_path, PODS + 1) as made:
+        yield made
 
 
 def addresses(machine: machines.Machine) -> set[str]:
@@ -61,17 +41,17 @@ def addresses(machine: machines.Machine) -> set[str]:
     return {str(endpoint["v4"]) for endpoint in json.loads(state.stdout)["endpoints"]}
 
 
-def test_fifty_kills_during_churn(machine: machines.Machine, pods: Pods) -> None:
+def test_fifty_kills_during_churn(machine: machines.Machine, paths: list[str]) -> None:
     """50 kills at random moments of ADDs and DELs: a running ping loses nothing, nothing leaks."""
     random.seed(2)
-    status, _ = machine.plugin_call("ADD", "stable", pods.paths[PODS])
+    status, _ = machine.plugin_call("ADD", "stable", paths[PODS])
     assert status == 0
     stable = addresses(machine)
     with namespaces.inside(machine.namespace), (machine.root / "ping").open("w") as out:
         ping = subprocess.Popen(["ping", "-i", "0.05", "-W", "1", next(iter(stable))], stdout=out)
     for _ in range(KILLS):
         churn = [
-            machine.start_plugin(random.choice(["ADD", "DEL"]), f"c{number}", pods.paths[number])
+            machine.start_plugin(random.choice(["ADD", "DEL"]), f"c{number}", paths[number])
             for number in range(PODS)
         ]
         time.sleep(random.uniform(0, 0.02))
@@ -81,13 +61,13 @@ def test_fifty_kills_during_churn(machine: machines.Machine, pods: Pods) -> None
         machine.start_agent()
         machine.wait_ready()
     for number in range(PODS):
-        assert machine.plugin_call("DEL", f"c{number}", pods.paths[number])[0] == 0
+        assert machine.plugin_call("DEL", f"c{number}", paths[number])[0] == 0
     ping.send_signal(2)
     ping.wait(timeout=5)
     assert " 0% packet loss" in (machine.root / "ping").read_text()
     assert addresses(machine) == stable
     machines.wait_for(lambda: len([n for n in machine.links() if n.startswith("veth")]) == 1)
-    for path in pods.paths[:PODS]:
+    for path in paths[:PODS]:
         left = subprocess.run(
             ["nsenter", f"--net={path}", "ip", "-j", "link"], check=True, capture_output=True
         )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octet.kernel import namespaces
+from snapshot import snapshot
 
 PLUGIN = Path(__file__).parents[2] / "src/octet/cni/plugin/octet-cni"
 REFERENCE = Path("/usr/lib/cni")
@@ -180,8 +181,11 @@ def ready(run: Path) -> bool:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Machine]:
-    """A node with an agent that is ready, in private directories; the node ends as it began."""
+def running(root: Path, *, uninstall: bool = False) -> Iterator[Machine]:
+    """A node with an agent that is ready, in private directories.
+
+    With ``uninstall`` the agent is taken away at the end, and the node must be as it was before it came.
+    """
     namespace = namespaces.create()
     with private(PRIVATE_PLACES):
         here = Machine(namespace, Path("/run/octet-clients/octet"), root)
@@ -193,6 +197,7 @@ def running(root: Path) -> Iterator[Machine]:
         here.call("ip", "link", "set", "wire", "up")
         here.call("ip", "link", "set", "uplink", "up")
         (root / "agent.toml").write_text(config(here.run, root))
+        before = snapshot(namespace) if uninstall else None
         here.start_agent()
         try:
             assign_cidr(root / "store.db")
@@ -200,6 +205,10 @@ def running(root: Path) -> Iterator[Machine]:
             yield here
         finally:
             here.kill_agent(15)
+        if before is not None:
+            here.uninstall()
+            assert snapshot(namespace) == before, "uninstall left something behind"
+            assert not here.run.exists()
     os.close(namespace)
 
 
