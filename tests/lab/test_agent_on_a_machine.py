@@ -78,7 +78,7 @@ KINDS = {
 }
 
 
-_CHANGING = re.compile(r"@if\d+| linkdown")
+_CHANGING = re.compile(r"@\w+| linkdown| (UP|DOWN|UNKNOWN) |<[A-Z_,-]*>")
 """Numbers of other ends, and whether a bridge has ports now: no difference that matters."""
 
 

@@ -139,11 +139,11 @@ class Network:
         for item in outcome.done:
             self._failed.pop(item.key, None)
         for failure in outcome.failed:
-            key = failure.item.key
-            if key not in self._failed:
-                log.error("the kernel refused", extra={"object": str(failure.item), "reason": str(failure)})
-            self._failed[key] = str(failure)
-            self._metrics.refused(str(key[0]))
+            self._metrics.refused(str(failure.item.key[0]))
+        fresh = [failure for failure in outcome.failed if failure.item.key not in self._failed]
+        self._failed.update((failure.item.key, str(failure)) for failure in outcome.failed)
+        if fresh:
+            log.error("the kernel refused", extra={"objects": len(fresh), "first": str(fresh[0])})
 
     def reconcile(self, found: Blueprint | None = None, *, repair: bool = False) -> Change:
         """Make kernel and wanted state equal; prune once the view is whole; return the first difference.
