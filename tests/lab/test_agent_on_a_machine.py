@@ -96,7 +96,8 @@ def everything(machine: machines.Machine) -> list[str]:
     ]
     text = "\n".join(machine.call(*command).stdout for command in shown)
     words = [line.split(":", 1)[-1] if line[:1].isdigit() else line for line in text.splitlines()]
-    return sorted(_CHANGING.sub("", line.split(" state ")[0]) for line in words if "fe80::" not in line)
+    kept = (_CHANGING.sub(" ", line.split(" state ")[0]) for line in words if "fe80::" not in line)
+    return sorted(" ".join(line.split()) for line in kept)
 
 
 @pytest.mark.usefixtures("peer", "pod")
