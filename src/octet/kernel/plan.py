@@ -115,12 +115,24 @@ def plan(change: Change, facilities: Sequence[Facility]) -> Plan:
     going = {item.name for item in change.remove if isinstance(item, Link)}
     gone = tuple(item for item in change.remove if _doomed(item, going))
     parts = [(facility, _part(change, facility, set(gone))) for facility in facilities]
+    stages = _stages(parts)
+    return Plan(tuple(stage for stage in stages if stage.change), gone, tuple(_unknown(change, facilities)))
+
+
+def _stages(parts: Sequence[tuple[Facility, Change]]) -> Iterator[Stage]:
     whole = [(facility, part) for facility, part in parts if facility.atomic]
     split = [(facility, part) for facility, part in parts if not facility.atomic]
-    stages = [Stage(facility, part) for facility, part in whole if part.add or part.alter]
-    stages += [Stage(facility, Change(part.add, part.alter)) for facility, part in split]
-    stages += [Stage(facility, Change(remove=part.remove)) for facility, part in reversed(split)]
-    stages += [Stage(facility, part) for facility, part in whole if not (part.add or part.alter)]
-    everything = (*change.add, *(new for _, new in change.alter), *change.remove)
-    unknown = tuple(item for item in everything if not any(each.handles(item) for each in facilities))
-    return Plan(tuple(stage for stage in stages if stage.change), gone, unknown)
+    yield from (Stage(facility, part) for facility, part in whole if _adds(part))
+    yield from (Stage(facility, Change(part.add, part.alter)) for facility, part in split)
+    yield from (Stage(facility, Change(remove=part.remove)) for facility, part in reversed(split))
+    yield from (Stage(facility, part) for facility, part in whole if not _adds(part))
+
+
+def _adds(part: Change) -> bool:
+    return bool(part.add or part.alter)
+
+
+def _unknown(change: Change, facilities: Sequence[Facility]) -> Iterator[KernelObject]:
+    for item in (*change.add, *(new for _, new in change.alter), *change.remove):
+        if not any(each.handles(item) for each in facilities):
+            yield item
