@@ -212,7 +212,10 @@ def cut(
     peer: Annotated[str, typer.Argument(help="Lose only what passes between the two.")] = "",
     name: Name = None,
 ) -> None:
-    """Unplug a node from the switch, or lose everything between two nodes."""
+    """Unplug a node from the switch, or lose everything between two nodes.
+
+    The agents' store is not on the switch: a cut node still hears of changes.
+    """
     _lab(name).cut(node, peer)
 
 

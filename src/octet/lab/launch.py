@@ -5,6 +5,7 @@ What lives here: ``launch``. What it must not know: what the steps do.
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -32,6 +33,11 @@ def check(spec: protocol.Spec) -> None:
     fabric.build(spec.fabric, node_names(spec.nodes), Plan.of(spec.family))
     if isinstance(spec.provider, Octet):
         find(spec.provider.model)
+    path = os.pathsep.join(spec.provider.cni_path)
+    for plugin in spec.provider.plugins:
+        if shutil.which(plugin, path=path) is None:
+            hint = "make setup builds ours; Debian's containernetworking-plugins has the reference ones"
+            raise BadConfigurationError("lab", "plugin", plugin, f"not in {path}", hint=hint)
 
 
 def launch(spec: protocol.Spec, registry: Registry, report: Report) -> tuple[Entry, Any]:

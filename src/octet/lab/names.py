@@ -33,9 +33,16 @@ SWITCH = "switch"
 OUTSIDE = "outside"
 """The host beyond the cluster: default gateway of every node, with an address that knows no pod route."""
 
+LAB = "lab"
+"""What the supervisor's own log is called."""
+
+_LONGEST = 250
+"""Bytes: a pod's handle and ``.log`` make a file name (NAME_MAX is 255)."""
+
 _LAB = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _POD = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_NODE = re.compile(r"node[1-9][0-9]*")
 _NAMESPACE = re.compile(_LABEL)
 
 UNDERLAY: dict[int, Network] = {4: ip_network("172.31.0.0/16"), 6: ip_network("fd00:172:31::/64")}
@@ -62,8 +69,12 @@ def check_lab(name: str) -> str:
 
 def check_pod(name: str, namespace: str) -> None:
     """Refuse what is no pod's name or namespace (RFC 1123). Raises BadConfigurationError."""
-    if len(name) > 253 or not _POD.fullmatch(name):
+    if not _POD.fullmatch(name):
         raise BadConfigurationError("pod", "name", name, "not a pod name", hint="use a-z, 0-9, - and dots")
+    if name in {SWITCH, OUTSIDE, LAB} or _NODE.fullmatch(name):
+        raise BadConfigurationError("pod", "name", name, "means something else in a lab")
+    if len(handle(namespace, name)) > _LONGEST:
+        raise BadConfigurationError("pod", "name", name, "too long together with its namespace")
     if not _NAMESPACE.fullmatch(namespace):
         hint = "use a-z, 0-9 and -, up to 63"
         raise BadConfigurationError("pod", "namespace", namespace, "not a namespace", hint=hint)
@@ -81,7 +92,7 @@ def node_names(count: int) -> tuple[str, ...]:
 
 def node_number(name: str) -> int:
     """Return a node's number from its name. Raises ValueError for another name."""
-    if not re.fullmatch(r"node[1-9][0-9]*", name):
+    if not _NODE.fullmatch(name):
         raise ValueError(f"{name!r} is not a node name")
     return int(name.removeprefix("node"))
 

@@ -53,6 +53,11 @@ class Octet(msgspec.Struct, frozen=True, tag="octet"):
         """What to call it."""
         return self.model
 
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """The plugins that must be on its path."""
+        return ("octet-cni",)
+
     def conflist(self, place: Place) -> dict[str, Any]:
         """Return the CNI network configuration list of one node."""
         plugin = {
@@ -83,6 +88,11 @@ class Foreign(msgspec.Struct, frozen=True, tag="foreign"):
     def title(self) -> str:
         """What to call it."""
         return self.name
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """The plugins that must be on its path; those that they call themselves are theirs to find."""
+        return tuple(str(plugin["type"]) for plugin in self.template["plugins"])
 
     def conflist(self, place: Place) -> dict[str, Any]:
         """Return the CNI network configuration list of one node."""

@@ -14,10 +14,10 @@ from octet.errors import OctetError
 from octet.kernel import namespaces
 from octet.lab import mounts
 
-_REFUSED = "this machine does not let {who} make namespaces: {why}"
 _HINT = (
     "run as root, or allow user namespaces (sysctl user.max_user_namespaces, "
-    "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"
+    "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0), "
+    "and in a container leave its /proc unmasked"
 )
 
 
@@ -33,6 +33,8 @@ def separate() -> None:
         namespaces.unshare(namespaces.CLONE_NEWPID)
     except PermissionError:
         _with_user()
+    except OSError as error:
+        raise _refused(error) from error
 
 
 def _with_user() -> None:
@@ -43,7 +45,12 @@ def _with_user() -> None:
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
     except OSError as error:
-        raise OctetError(_REFUSED.format(who=f"user {user}", why=error.strerror), hint=_HINT) from error
+        raise _refused(error) from error
+
+
+def _refused(error: OSError) -> OctetError:
+    why = f"{error.strerror} {error.filename or ''}".strip()
+    return OctetError(f"this machine does not let user {os.geteuid()} make namespaces: {why}", hint=_HINT)
 
 
 def wall(directory: Path) -> None:
@@ -59,9 +66,7 @@ def wall(directory: Path) -> None:
         namespaces.unshare(namespaces.CLONE_NEWNET | namespaces.CLONE_NEWNS)
         mounts.furnish(directory)
     except OSError as error:
-        why = f"{error.strerror} {error.filename or ''}".strip()
-        hint = f"{_HINT}; inside a container, one with its own /proc unmasked"
-        raise OctetError(_REFUSED.format(who="this user", why=why), hint=hint) from error
+        raise _refused(error) from error
 
 
 def bury(supervisor: int) -> NoReturn:
