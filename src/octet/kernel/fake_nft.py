@@ -203,6 +203,7 @@ class _Walk:
         self._hooks: list[str] = []
         self._alive = True
         self._translating = packet.state == "new"
+        self._settled = False
 
     def end(self) -> Trace:
         return Trace(self._alive, self.packet, tuple(self._path), tuple(self._hooks))
@@ -226,14 +227,12 @@ class _Walk:
         if not self._alive:
             return
         self._hooks.append(at)
-        settled = False
+        self._settled = False
         for hook, chain in self._tracer.base_chains(at):
-            if hook.kind == "nat" and (settled or not self._translating):
+            if hook.kind == "nat" and (self._settled or not self._translating):
                 continue  # translation is decided once, for the first packet of a connection
-            before = self.packet.status
             self._path.append(f"{at}: chain {chain.name}")
             verdict = self._chain(chain) or self._policy(hook, chain)
-            settled |= hook.kind == "nat" and self.packet.status != before
             if verdict == DROP:
                 self._alive = False
                 return
@@ -268,6 +267,7 @@ class _Walk:
                 self.packet = step
                 continue
             self.packet = step.packet
+            self._settled |= step.translates
             return step.verdict
         return None
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from octet.blueprint.base import KernelObject
-from octet.blueprint.nft.fields import Field
-from octet.blueprint.nft.matches import Compare, Lookup
+from octet.blueprint.nft.fields import IIFNAME, NFPROTO, OIFNAME, Field
+from octet.blueprint.nft.matches import Compare, Lookup, ReversePath
 from octet.blueprint.nft.objects import Chain, Element, Hook, Map, Rule, Set
 from octet.blueprint.nft.packet import Part, Verdict
 from octet.blueprint.nft.statements import InlineVerdicts, Masquerade, Nat, NatMap, Reject, VerdictMap
@@ -23,6 +23,10 @@ _NAT_DATA = {
     4: {("ipv4_addr",), ("ipv4_addr", "inet_service")},
     6: {("ipv6_addr",), ("ipv6_addr", "inet_service")},
 }
+
+
+_LACKING = {"prerouting": OIFNAME, "input": OIFNAME, "output": IIFNAME}
+"""What a packet has not at a hook: the kernel compares an empty name, or once did not match at all."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def find_problems(objects: Iterable[KernelObject]) -> Iterator[str]:
 
 
 def _rule(rule: Rule, table: _Table) -> Iterator[str]:
+    if {4, 6} <= {family for part in rule.parts for family in _families(part)}:
+        yield "asks for IPv4 and IPv6 at once, which nft refuses and no packet is"
     asked = set[str]()
     for part in rule.parts:
         fields = _fields(part)
@@ -78,6 +84,16 @@ def _fields(part: Part) -> tuple[Field, ...]:
     if isinstance(part, Lookup | VerdictMap | NatMap):
         return part.fields
     return (part.field,) if isinstance(part, Compare | InlineVerdicts) else ()
+
+
+def _families(part: Part) -> set[int]:
+    """Return the families that packets must have for this part of a rule."""
+    found = {each.family for each in _fields(part)}
+    if isinstance(part, Nat | NatMap):
+        found.add(part.family)
+    if isinstance(part, Compare) and part.field == NFPROTO and not part.negated:
+        found |= {int(str(value)[-1]) for value in part.values} if len(part.values) == 1 else set()
+    return found
 
 
 def _lookup(part: Part, table: _Table) -> Iterator[str]:
@@ -198,4 +214,6 @@ def _allowed(part: Part, hook: Hook) -> bool:
         return hook.kind == "nat" and hook.at in _NAT_HOOKS[part.how]
     if isinstance(part, Reject):
         return hook.kind == "filter" and hook.at in {"prerouting", "input", "forward", "output"}
-    return True
+    if hook.at in _LACKING and _LACKING[hook.at] in _fields(part):
+        return False
+    return not isinstance(part, ReversePath) or hook.at in {"prerouting", "input", "forward"}

@@ -21,32 +21,34 @@ class Field:
         text: as nft(8) writes it.
         kind: its data type, as sets declare it.
         read: its value in a packet; None where the packet has no such thing, and then nothing matches.
+        family: of the packets that have it, 4 or 6; 0 is both.
         needs_protocol: is it at the same place whatever the protocol, so that the protocol must be asked too?
     """
 
     text: str
     kind: str
     read: _Read = field(repr=False, compare=False)
+    family: int = 0
     needs_protocol: bool = False
 
     def __str__(self) -> str:
         return self.text
 
 
-IIFNAME = Field("iifname", "ifname", lambda p, _: p.iif or None)
-OIFNAME = Field("oifname", "ifname", lambda p, _: p.oif or None)
-SADDR4 = Field("ip saddr", "ipv4_addr", lambda p, _: p.source if p.family == 4 else None)
-DADDR4 = Field("ip daddr", "ipv4_addr", lambda p, _: p.destination if p.family == 4 else None)
-SADDR6 = Field("ip6 saddr", "ipv6_addr", lambda p, _: p.source if p.family == 6 else None)
-DADDR6 = Field("ip6 daddr", "ipv6_addr", lambda p, _: p.destination if p.family == 6 else None)
+IIFNAME = Field("iifname", "ifname", lambda p, _: p.iif)
+OIFNAME = Field("oifname", "ifname", lambda p, _: p.oif)
+SADDR4 = Field("ip saddr", "ipv4_addr", lambda p, _: p.source if p.family == 4 else None, family=4)
+DADDR4 = Field("ip daddr", "ipv4_addr", lambda p, _: p.destination if p.family == 4 else None, family=4)
+SADDR6 = Field("ip6 saddr", "ipv6_addr", lambda p, _: p.source if p.family == 6 else None, family=6)
+DADDR6 = Field("ip6 daddr", "ipv6_addr", lambda p, _: p.destination if p.family == 6 else None, family=6)
 NFPROTO = Field("meta nfproto", "nf_proto", lambda p, _: f"ipv{p.family}")
 L4PROTO = Field("meta l4proto", "inet_proto", lambda p, _: p.protocol)
 SPORT = Field("th sport", "inet_service", lambda p, _: p.source_port, needs_protocol=True)
 DPORT = Field("th dport", "inet_service", lambda p, _: p.destination_port, needs_protocol=True)
 MARK = Field("meta mark", "mark", lambda p, _: p.mark)
 CT_STATE = Field("ct state", "ct_state", lambda p, _: p.state)
-ICMP_TYPE = Field("icmp type", "icmp_type", lambda p, _: _icmp(p, "icmp"))
-ICMPV6_TYPE = Field("icmpv6 type", "icmpv6_type", lambda p, _: _icmp(p, "icmpv6"))
+ICMP_TYPE = Field("icmp type", "icmp_type", lambda p, _: _icmp(p, "icmp"), family=4)
+ICMPV6_TYPE = Field("icmpv6 type", "icmpv6_type", lambda p, _: _icmp(p, "icmpv6"), family=6)
 FIB_DADDR_TYPE = Field("fib daddr type", "fib_addrtype", lambda p, around: around.kind_of(p.destination))
 FIB_SADDR_TYPE = Field("fib saddr type", "fib_addrtype", lambda p, around: around.kind_of(p.source))
 

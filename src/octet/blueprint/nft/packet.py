@@ -41,18 +41,17 @@ class Packet:
         return self.source.version
 
     def translated(self, address: NetworkAddress | None, port: int | None, how: str) -> "Packet":
-        """Return it after ``snat`` or ``dnat`` to an address, a port or both; None leaves a part."""
-        status = self.status | {how}
+        """Return it after ``snat`` or ``dnat`` to an address, a port or both; None leaves a part.
+
+        Translated to what it is already, a connection is not marked (net/netfilter/nf_nat_core.c).
+        """
         if how == "dnat":
-            return replace(
-                self,
-                destination=address or self.destination,
-                destination_port=port or self.destination_port,
-                status=status,
-            )
-        return replace(
-            self, source=address or self.source, source_port=port or self.source_port, status=status
-        )
+            goal = address or self.destination, port or self.destination_port
+            changed = replace(self, destination=goal[0], destination_port=goal[1])
+        else:
+            goal = address or self.source, port or self.source_port
+            changed = replace(self, source=goal[0], source_port=goal[1])
+        return self if changed == self else replace(changed, status=self.status | {how})
 
 
 class Surroundings(Protocol):
@@ -103,10 +102,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The rule ends here, with a verdict and the packet as it left."""
+    """The rule ends here, with a verdict and the packet as it left.
+
+    Attributes:
+        translates: has the rule decided the connection's translation, so that no other will?
+    """
 
     verdict: Verdict
     packet: Packet
+    translates: bool = False
 
 
 Step = Packet | Decision | None

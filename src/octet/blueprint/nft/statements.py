@@ -78,7 +78,7 @@ class Masquerade:
     def evaluate(self, packet: Packet, around: Surroundings) -> Step:
         """Accept with the interface's address as the source."""
         address = around.address_on(packet.oif, packet.family)
-        return Decision(ACCEPT, packet.translated(address, None, "snat"))
+        return Decision(ACCEPT, packet.translated(address, None, "snat"), translates=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Nat:
         """Accept the translated packet, if it is of our family."""
         if packet.family != self.family:
             return None
-        return Decision(ACCEPT, packet.translated(self.address, self.port, self.how))
+        return Decision(ACCEPT, packet.translated(self.address, self.port, self.how), translates=True)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -143,7 +143,7 @@ class NatMap:
             return None
         address = next((each for each in found if isinstance(each, IPv4Address | IPv6Address)), None)
         port = next((each for each in found if isinstance(each, int)), None)
-        return Decision(ACCEPT, packet.translated(address, port, self.how))
+        return Decision(ACCEPT, packet.translated(address, port, self.how), translates=True)
 
 
 @dataclass(frozen=True, slots=True)
