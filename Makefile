@@ -1,5 +1,5 @@
 # Octet on one machine. `make test` and `make compare` set everything up on a fresh Debian 12 as root, once.
-.PHONY: help setup compare test unit kernel lab clients docs lint bench clean
+.PHONY: help setup compare test unit slow kernel lab clients docs lint bench clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -21,11 +21,14 @@ compare: setup  ## measure every candidate side by side: report/ (ARGS="--rounds
 test: export OCTET_SKIPS = $(CURDIR)/$(SKIPS)
 test: setup lint  ## everything that CI checks
 	@mkdir -p report && : > $(SKIPS)
-	$(MAKE) --no-print-directory unit kernel lab clients docs
+	$(MAKE) --no-print-directory unit slow kernel lab clients docs
 	@scripts/count-skips $(SKIPS)
 
-unit: setup  ## decisions: no root, a few seconds
-	$(PYTEST) tests/unit
+unit: setup  ## decisions: no root, under ten seconds
+	$(PYTEST) tests/unit -m 'not slow'
+
+slow: setup  ## the long properties of the same
+	$(PYTEST) tests/unit -m slow
 
 kernel: setup  ## against a real kernel, in private namespaces
 	$(PYTEST) tests/kernel

@@ -124,10 +124,20 @@ def _spread(
     return each, (time.perf_counter() - begin) * 1000
 
 
+def versions(plugin: Plugin, count: int) -> dict[str, object]:
+    """Ask for the plugin's version this many times: what starting it costs before it does anything."""
+    nowhere = Pod("version", -1)
+    return {"version_ms": [plugin.call("VERSION", nowhere) for _ in range(count)]}
+
+
 def main(mode: str, count: str, configuration: str, *places: str) -> None:
-    """Run ``single`` or ``burst`` with this many pods; print the times as JSON."""
+    """Run ``single``, ``burst`` or ``version`` this many times; print the milliseconds as JSON."""
     plugin = Plugin.find(Path(configuration), places)
-    sys.stdout.write(json.dumps(churn(plugin, int(count), at_once=mode == "burst")))
+    if mode == "version":
+        found = versions(plugin, int(count))
+    else:
+        found = churn(plugin, int(count), at_once=mode == "burst")
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":
