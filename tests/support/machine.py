@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from octet.kernel import namespaces
 from snapshot import snapshot
@@ -70,18 +71,18 @@ class Machine:
         wait_for(lambda: ready(self.run))
 
     def plugin_call(
-        self, command: str, container: str, netns: str, ifname: str = "eth0"
-    ) -> tuple[int, dict[str, object]]:
-        """Run our plugin once as a runtime would; return its exit status and its answer."""
-        process = self.start_plugin(command, container, netns, ifname)
+        self, command: str, container: str, netns: str, ifname: str = "eth0", **keys: object
+    ) -> tuple[int, dict[str, Any]]:
+        """Run our plugin once, with more keys in its configuration; return its exit status and its answer."""
+        process = self.start_plugin(command, container, netns, ifname, **keys)
         out, _ = process.communicate(timeout=70)
         return process.returncode, json.loads(out) if out.strip() else {}
 
     def start_plugin(
-        self, command: str, container: str, netns: str, ifname: str = "eth0"
+        self, command: str, container: str, netns: str, ifname: str = "eth0", **keys: object
     ) -> subprocess.Popen[bytes]:
         """Start our plugin and give it its configuration; the caller reads its answer."""
-        config = json.dumps({"cniVersion": "1.0.0", "name": "octet", **self.plugin})
+        config = json.dumps({"cniVersion": "1.1.0", "name": "octet", **self.plugin, **keys})
         with namespaces.inside(self.namespace):
             process = subprocess.Popen(
                 [PLUGIN],

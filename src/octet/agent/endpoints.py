@@ -191,7 +191,7 @@ class Endpoints:
         return lowered
 
     def rebuild(self, key: Attachment) -> bool:
-        """Make a pair anew that somebody deleted, if the pod's namespace can still be opened by its path."""
+        """Make the pod's end as it should be, if its namespace can still be opened by its path; False if not."""
         entry = self._entries.get(key)
         if entry is None or not entry.netns:
             return False

@@ -12,6 +12,7 @@ from octet.agent.endpoints import Endpoints, Site
 from octet.agent.metrics import Metrics
 from octet.blueprint import Blueprint, Change, Key, Link
 from octet.cluster.changes import NodeChanged, UnderlayChanged
+from octet.cluster.endpoint import Endpoint
 from octet.cluster.objects import Node
 from octet.cluster.view import View, ViewChange
 from octet.errors import OctetError
@@ -105,19 +106,22 @@ class Network:
                 log.info("finished what was half done", extra={"attachment": str(key)})
         self.reconcile()
         for endpoint in lowered:
-            self._lower(endpoint.host_link, network.mtu)
+            self._lower(endpoint, network.mtu)
 
     def _say(self, problem: str) -> None:
         if problem != self.problem:
             log.warning("no pod network", extra={"reason": problem})
         self.problem = problem
 
-    def _lower(self, host_link: str, mtu: int) -> None:
+    def _lower(self, endpoint: Endpoint, mtu: int) -> None:
+        """Tell a running pod of a smaller MTU: by its namespace's path, else where the kernel says it is."""
+        if self._endpoints.rebuild(endpoint.attachment):
+            return
         try:
-            self.lower_mtu(host_link, mtu)
+            self.lower_mtu(endpoint.host_link, mtu)
         except OSError as error:
-            key = ("pod mtu", host_link)
-            self._failed[key] = f"the pod behind {host_link} keeps its MTU, {mtu} is what fits: {error}"
+            key = ("pod mtu", endpoint.host_link)
+            self._failed[key] = f"{endpoint.attachment} keeps its MTU, {mtu} is what fits: {error}"
 
     def _contribute(self, name: str, peer: Node | None) -> Change:
         self._left_out.pop(name, None)
