@@ -26,7 +26,7 @@ from pods import pods
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
 
 CROWD = 200
-JUNK = 2_000
+JUNK = 10_000
 PEER_CIDR = "10.244.2.0/24"
 
 

@@ -9,7 +9,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from octet.agent import config, logs
+from octet.agent import capable, config, logs
 from octet.agent.main import Agent, lock
 from octet.errors import BadConfigurationError, OctetError
 
@@ -19,6 +19,7 @@ def run(path: Path, overrides: dict[str, dict[str, object]] | None = None) -> in
     logs.start()
     try:
         told = config.load(path, overrides)
+        capable.insist(told, str(path))
         lock(told.run)
         with ExitStack() as resources:
             asyncio.run(Agent(told, resources).run())

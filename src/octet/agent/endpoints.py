@@ -191,7 +191,7 @@ class Endpoints:
         return lowered
 
     def rebuild(self, key: Attachment) -> bool:
-        """Make the pod's end as it should be, if its namespace can still be opened by its path; False if not."""
+        """Make the pod's end as it should be, if its namespace still opens by its path; False if not."""
         entry = self._entries.get(key)
         if entry is None or not entry.netns:
             return False

@@ -5,9 +5,11 @@ journal of an earlier boot is discarded, and writes need not wait for a disk (``
 nothing when a process dies). What it must not know: what the entries mean to a kernel.
 """
 
+import errno
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -87,8 +89,7 @@ class Journal:
         """Remember an entry, new or changed; its addresses are free no longer."""
         key = entry.attachment
         row = (key.network, key.container, key.interface, str(entry.state), records.encode(entry))
-        with self._base:
-            self._base.execute("BEGIN")
+        with self._transaction():
             self._base.execute("INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)", row)
             if entry.state is State.ADDING:
                 taken = [(str(address),) for address in entry.endpoint.addresses]
@@ -97,22 +98,36 @@ class Journal:
     def mark(self, key: Attachment, state: State) -> None:
         """Remember how far an entry has come."""
         where = (str(state), key.network, key.container, key.interface)
-        self._base.execute(
-            "UPDATE endpoint SET state = ? WHERE network = ? AND container = ? AND interface = ?", where
-        )
+        with self._transaction():
+            self._base.execute(
+                "UPDATE endpoint SET state = ? WHERE network = ? AND container = ? AND interface = ?", where
+            )
 
     def forget(self, entries: Iterable[Entry]) -> None:
-        """Drop entries; their addresses join the end of the queue of free ones."""
-        with self._base:
-            self._base.execute("BEGIN")
+        """Drop entries; their addresses join the end of the queue of free ones.
+
+        An entry that is ready is a later one of the same attachment, and stays.
+        """
+        with self._transaction():
             for entry in entries:
                 key = entry.attachment
                 self._base.execute(
-                    "DELETE FROM endpoint WHERE network = ? AND container = ? AND interface = ?",
-                    (key.network, key.container, key.interface),
+                    "DELETE FROM endpoint "
+                    "WHERE network = ? AND container = ? AND interface = ? AND state <> ?",
+                    (key.network, key.container, key.interface, str(State.READY)),
                 )
                 freed = [(str(address),) for address in entry.endpoint.addresses]
                 self._base.executemany("INSERT OR REPLACE INTO freed (address) VALUES (?)", freed)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing. Raises OSError where the file cannot be written (a full disk)."""
+        try:
+            with self._base:
+                self._base.execute("BEGIN")
+                yield
+        except sqlite3.Error as error:
+            raise OSError(errno.EIO, f"{self._path}: {error}") from error
 
     def close(self) -> None:
         """Let go of the file; idempotent."""

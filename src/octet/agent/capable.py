@@ -1,0 +1,33 @@
+"""Can this kernel do what the model needs? Asked once, at the start, before anything is changed.
+
+What lives here: the refusal, by name. What it must not know: how a feature is probed, which model it is.
+"""
+
+import logging
+
+from octet.agent.config import Config
+from octet.errors import BadConfigurationError
+from octet.kernel import features
+from octet.models.needs import needs
+
+log = logging.getLogger(__name__)
+
+ONLY_ASKED_FOR = frozenset({"tbf", "ifb", "redirect"})
+"""Features of the bandwidth capability: a node without them serves every pod that does not ask for limits."""
+
+
+def insist(config: Config, source: str) -> None:
+    """Refuse a model that this kernel cannot be; what could not be told is tried.
+
+    Raises:
+        BadConfigurationError: names every missing feature and the first kernel that has it.
+    """
+    families = tuple(sorted({cidr.version for cidr in config.pod_cidrs})) or (4,)
+    needed = needs(config.running, families)
+    missing = features.lacking(name for name in needed if name not in ONLY_ASKED_FOR)
+    if missing:
+        hint = "`octet doctor` shows what this kernel can do"
+        problem = f"this kernel lacks {'; '.join(missing)}"
+        raise BadConfigurationError(source, "model.name", config.model, problem, hint=hint)
+    for each in features.lacking(name for name in needed if name in ONLY_ASKED_FOR):
+        log.warning("bandwidth limits cannot be had", extra={"lacking": each})

@@ -1,0 +1,54 @@
+"""The namespaces of pods: what a descriptor stands for, and how a pod's is found again.
+
+What lives here: the checks of descriptors that come from outside. What it must not know: endpoints.
+"""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+from octet.cni.spec.failures import CniError, Code
+from octet.errors import NotFoundError
+from octet.kernel import namespaces
+
+Identity = tuple[int, int]
+"""(device, inode) of a namespace: what tells it from every other while it lives."""
+
+
+class Sandboxes(Protocol):
+    """How the agent recognises pods' namespaces."""
+
+    def look(self, namespace: int, path: str) -> Identity:
+        """Return what namespace a descriptor stands for. Raises CniError (8) unless it can be a pod's."""
+        ...
+
+    def reopen(self, path: str, identity: Identity) -> int:
+        """Return a new descriptor of a namespace by its path. Raises NotFoundError if it is not the same."""
+        ...
+
+
+class HostSandboxes:
+    """Those of this machine. The namespace that the agent runs in is the node's and never a pod's."""
+
+    def __init__(self) -> None:
+        self._own = namespaces.own_identity()
+
+    def look(self, namespace: int, path: str) -> Identity:
+        """As the protocol says."""
+        if not namespaces.is_network_namespace(namespace):
+            raise CniError(Code.INVALID_NETNS, f"CNI_NETNS = {path}: is not a network namespace")
+        identity = namespaces.identity(namespace)
+        if identity == self._own:
+            raise CniError(Code.INVALID_NETNS, f"CNI_NETNS = {path}: is the node's own network namespace")
+        return identity
+
+    def reopen(self, path: str, identity: Identity) -> int:
+        """As the protocol says. Whatever else may lie at the path by now does not make the agent wait."""
+        try:
+            namespace = os.open(Path("/") / path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError as error:
+            raise NotFoundError(f"the pod's namespace {path or '(unknown)'}: {error.strerror}") from error
+        if namespaces.identity(namespace) == identity:
+            return namespace
+        os.close(namespace)
+        raise NotFoundError(f"{path} is not the pod's namespace any more")
