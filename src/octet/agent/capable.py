@@ -27,7 +27,7 @@ def insist(config: Config, source: str) -> None:
     missing = features.lacking(name for name in needed if name not in ONLY_ASKED_FOR)
     if missing:
         hint = "`octet doctor` shows what this kernel can do"
-        problem = f"this kernel lacks {'; '.join(missing)}"
+        problem = "; ".join(missing)
         raise BadConfigurationError(source, "model.name", config.model, problem, hint=hint)
     for each in features.lacking(name for name in needed if name in ONLY_ASKED_FOR):
         log.warning("bandwidth limits cannot be had", extra={"lacking": each})
