@@ -204,9 +204,11 @@ def test_damage_by_hand_is_found_and_repaired(
     """Whatever another program adds, deletes or changes in our table is noticed and put right, once."""
     into(facility, EVERYTHING)
     nft(node_ns, damage)
-    mender = NftFacility(node_ns) if restarted else facility
+    newcomer = NftFacility(node_ns)
+    mender = newcomer if restarted else facility
     assert into(mender, EVERYTHING)
     assert not into(mender, EVERYTHING)
+    newcomer.close()
 
 
 def test_the_table_goes_with_its_last_object(facility: NftFacility, node_ns: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from octet.blueprint import Blueprint, Change, KernelObject
 from octet.blueprint.nft import TABLE, Chain, Element, Map, NftObject, Set, Table
 from octet.kernel import conntrack, namespaces
+from octet.kernel.nft import raw
 from octet.kernel.nft.elements import decode
 from octet.kernel.nft.flows import outdated
 from octet.kernel.nft.library import Nft, NftError, Output
@@ -45,6 +46,7 @@ class NftFacility:
         else:
             self._namespace = os.dup(namespace)
         self._handle: Nft | None = None
+        self._socket: raw.Transactions | None = None
         self._declared: Declared | None = None
         self._listings: dict[Chain, Block] = {}
 
@@ -54,6 +56,14 @@ class NftFacility:
         if self._handle is None:
             self._handle = Nft(self._namespace)
         return self._handle
+
+    @property
+    def _elements_socket(self) -> raw.Transactions:
+        """The socket for changes of elements alone, made at first use."""
+        if self._socket is None:
+            with namespaces.inside(self._namespace):
+                self._socket = raw.Transactions()
+        return self._socket
 
     def handles(self, item: KernelObject) -> bool:
         """Is it something that lives in our table?"""
@@ -149,6 +159,9 @@ class NftFacility:
 
     def _commit(self, change: Change) -> None:
         before = self._declared or Declared()
+        if raw.eligible(change, before.holders):
+            self._elements_socket.commit(raw.messages(change, before.holders))
+            return
         held = self._elements(before.holders) if _replaces_holder(change) else []
         self._nft.run(*render(change, before, held))
         self._declared = before.after(change)
@@ -171,6 +184,9 @@ class NftFacility:
         if self._handle is not None:
             self._handle.close()
             self._handle = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         if self._namespace >= 0:
             os.close(self._namespace)
             self._namespace = -1
