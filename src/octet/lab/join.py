@@ -54,13 +54,21 @@ def run(doors: Doors, command: Sequence[str]) -> int:
     Raises:
         OSError: a namespace can't be entered.
     """
-    where = os.getcwd()  # noqa: PTH109 - a plain string, for chdir after the mounts have changed
+    where = _directory()
     _enter(doors)
     signal.pthread_sigmask(signal.SIG_BLOCK, [*_PASSED_ON, signal.SIGCHLD])
     child = os.fork()
     if child == 0:
         _become(command, where)
     return _accompany(child)
+
+
+def _directory() -> Path:
+    """Return where the caller is, to be there again after the mounts have changed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
 
 
 def _enter(doors: Doors) -> None:
@@ -72,7 +80,7 @@ def _enter(doors: Doors) -> None:
     namespaces.setns(doors.pid, namespaces.CLONE_NEWPID)
 
 
-def _become(command: Sequence[str], where: str) -> NoReturn:
+def _become(command: Sequence[str], where: Path) -> NoReturn:
     """In the child: be the program, with a /sys of this network namespace, and no longer than the client."""
     code = NOT_EXECUTABLE
     try:
