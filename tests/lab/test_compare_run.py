@@ -1,8 +1,11 @@
 """The comparison as a person runs it, and what it does with candidates that cannot be trusted."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -81,6 +84,19 @@ def test_nothing_is_left(run: tuple[subprocess.CompletedProcess[str], Path]) -> 
     assert run
     done = subprocess.run([OCTET, "lab", "ls", "--json"], capture_output=True, text=True, check=True)
     assert [lab for lab in json.loads(done.stdout) if lab["name"].startswith("compare-")] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_comparison_takes_its_labs_along(number: int, tmp_path: Path) -> None:
+    """Ctrl-C or a plain kill while it measures ends it with 128 + signal, and no lab stays up."""
+    where = {**os.environ, "OCTET_LAB_DIR": str(tmp_path / "labs")}
+    command = [OCTET, "compare", "--candidates", "ptp", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, env=where, stderr=subprocess.DEVNULL)
+    time.sleep(3)
+    assert process.poll() is None, "it ended before it could be interrupted"
+    process.send_signal(number)
+    assert process.wait(timeout=30) == 128 + number
+    assert list((tmp_path / "labs").glob("*")) == []
 
 
 def compared(broken: Candidate) -> Results:

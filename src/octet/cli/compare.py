@@ -55,6 +55,7 @@ def compare(
     """
     from octet.measure import comparison, report, results
     from octet.measure.candidates import chosen
+    from octet.measure.ending import end_in_order
 
     settings = comparison.Settings(
         candidates=chosen([name.strip() for name in candidates.split(",") if name.strip()]),
@@ -64,6 +65,7 @@ def compare(
         limit=QUICK_LIMIT if quick else None,
         command=("octet", *sys.argv[1:]),
     )
+    end_in_order()
     with _progress() as tell:
         found = comparison.compare(settings, tell)
     results.write(found, out / "results.json")

@@ -20,6 +20,7 @@ from octet.errors import OctetError
 from octet.lab import Foreign, Lab, Octet, reference
 from octet.measure import machine, rounds
 from octet.measure.benchpage import Figures, insert, page
+from octet.measure.ending import end_in_order
 from octet.measure.statistics import quantile
 
 OURS = "octet"
@@ -139,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
     parser.add_argument("--write", type=Path, help="a Markdown file with the markers of benchpage")
     asked = parser.parse_args(arguments)
+    end_in_order()
     command = f"python -m octet.measure.bench --rounds {asked.rounds} --seed {asked.seed}"
     try:
         text = page(run(asked.rounds, asked.seed), command)
