@@ -4,6 +4,7 @@ What lives here: ``HostKernel``, which lets each facility do its part in the pla
 What it must not know: what any facility does; models, pods, nodes.
 """
 
+import contextlib
 import errno
 import os
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Self
 
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import Underlay
-from octet.kernel import execution, namespaces
+from octet.kernel import execution, namespaces, peers
 from octet.kernel.facility import Facility
 from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.linking import Linking
@@ -73,11 +74,23 @@ class HostKernel:
         return self._linking.reap()
 
     def set_peer_mtu(self, host_link: str, mtu: int) -> None:
-        """Set the MTU of the other end of a pair, wherever it lives. Raises OSError."""
+        """Set the MTU of the other end of a pair, wherever it lives. Raises OSError.
+
+        ENODEV when there is no such link here, ENOENT when the other end's namespace can't be found.
+        """
         found = interfaces.lookup(self._socket, [host_link]).get(host_link)
-        if found is None:
-            raise OSError(errno.ENODEV, f"there is no link {host_link}")
-        answer = self._socket.ask(links.set_peer_mtu(found, mtu))
+        if found is None or not found.lower:
+            raise OSError(errno.ENODEV, f"there is no pair {host_link}")
+        with contextlib.ExitStack() as stack:
+            socket = self._socket
+            if found.peer_namespace is not None:
+                descriptor = peers.find(self._socket, found.peer_namespace)
+                if descriptor is None:
+                    raise OSError(errno.ENOENT, f"the namespace behind {host_link} can't be found")
+                stack.callback(os.close, descriptor)
+                with namespaces.inside(descriptor):
+                    socket = stack.enter_context(Socket())
+            answer = socket.ask(links.set_mtu(found.lower, mtu))
         if answer.errno:
             raise OSError(answer.errno, answer.reason or os.strerror(answer.errno))
 

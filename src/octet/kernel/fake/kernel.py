@@ -99,6 +99,12 @@ class FakeKernel:
             return device is not None and not device.retired
         return key in self._here.objects
 
+    def peek(self, key: Key) -> KernelObject | None:
+        """Return what is there under a key, whoever made it, or None."""
+        device = self._here.devices.get(str(key[1])) if key[0] == "link" else None
+        held = self._here.objects.get(key)
+        return device.link if device is not None else held.item if held is not None else None
+
     def trace(self, packet: Packet) -> Trace:
         """Tell where a packet goes through what our nftables table holds now."""
         held = [each.item for each in self._here.objects.values()]

@@ -24,7 +24,8 @@ ADDRESS, IFNAME, MTU, LINK, MASTER, PROTINFO, LINKINFO = 1, 3, 4, 5, 10, 12, 18
 IFALIAS, AF_SPEC, GROUP, NET_NS_FD, EXT_MASK, LINK_NETNSID, TARGET_NETNSID = 20, 26, 27, 28, 29, 37, 46
 INFO_KIND, INFO_DATA, INFO_SLAVE_KIND, INFO_SLAVE_DATA = 1, 2, 4, 5
 TX_QUEUES, RX_QUEUES = 31, 32
-_SKIP_STATS = 1 << 3
+BRIEFLY = wire.u32(EXT_MASK, 1 << 3)
+"""Asks for a link without its counters (RTEXT_FILTER_SKIP_STATS)."""
 _AF_INET6, _ADDR_GEN_MODE, ADDR_GEN_NONE = 10, 8, 1
 
 
@@ -159,7 +160,7 @@ def autoconf(wanted: bool) -> bytes:
 def request(name: str) -> Message:
     """Return the request for one link by name, without its counters."""
     header = IFINFO.pack(0, 0, 0, 0, 0)
-    return Message(RTM_GETLINK, 0, header + wire.text(IFNAME, name) + wire.u32(EXT_MASK, _SKIP_STATS))
+    return Message(RTM_GETLINK, 0, header + wire.text(IFNAME, name) + BRIEFLY)
 
 
 def lookup(socket: Socket, names: Iterable[str]) -> Interfaces:
@@ -171,5 +172,5 @@ def lookup(socket: Socket, names: Iterable[str]) -> Interfaces:
 def everything(socket: Socket) -> Interfaces:
     """Return all links. Costs a dump."""
     header = IFINFO.pack(0, 0, 0, 0, 0)
-    found = socket.dump(Message(RTM_GETLINK, 0, header + wire.u32(EXT_MASK, _SKIP_STATS)))
+    found = socket.dump(Message(RTM_GETLINK, 0, header + BRIEFLY))
     return Interfaces(decode(body) for kind, body in found if kind == RTM_NEWLINK)

@@ -43,17 +43,19 @@ class Progress:
         return Outcome(tuple(self.done), tuple(self.failed))
 
 
-def is_removal(message: Message) -> bool:
-    """Tell whether it is an RTM_DEL: rtnetlink numbers go by four, NEW, DEL, GET, SET."""
-    return message.type & 3 == 1
+def _matters(message: Message, answer: Answer) -> bool:
+    """Tell a refusal from what is as good as done: absence to a removal, anything to a question.
+
+    The numbers of rtnetlink go by four: NEW, DEL, GET, SET.
+    """
+    verb = message.type & 3
+    return bool(answer.errno) and verb != 2 and not (verb == 1 and answer.errno in ABSENT)
 
 
 def _first_error(messages: Sequence[Message], answers: Sequence[Answer]) -> Answer | None:
-    """Return the first refusal that matters: of a removal, absence does not."""
-    for message, answer in zip(messages, answers, strict=True):
-        if answer.errno and not (is_removal(message) and answer.errno in ABSENT):
-            return answer
-    return None
+    """Return the first refusal that matters."""
+    pairs = zip(messages, answers, strict=True)
+    return next((answer for message, answer in pairs if _matters(message, answer)), None)
 
 
 def encode(

@@ -106,6 +106,9 @@ class Linking:
             if refusal is not None:
                 refused.append((link, refusal.errno, refusal.reason))
                 continue
+            if not replies:
+                refused.append((link, errno.ENODEV, "it was gone as soon as it was made"))
+                continue
             known.learn(interfaces.decode(replies[-1][1]))
             created.append(link)
         return refused

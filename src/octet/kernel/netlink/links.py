@@ -4,7 +4,7 @@ What lives here: what all kinds of devices share (``devices`` has each kind).
 What it must not know: sockets, order, other objects on the link.
 """
 
-from octet.blueprint import BridgePort, Link
+from octet.blueprint import BridgePort, Link, Veth
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.devices import CODERS, ONE_QUEUE, of_kind
 from octet.kernel.netlink.interfaces import BORN_GROUP, IFF_UP, IFINFO, Interface, Interfaces
@@ -13,6 +13,14 @@ from octet.kernel.netlink.wire import Message
 from octet.kernel.port import ALIAS_PREFIX, RETIRED_GROUP
 
 _BRPORT_STATE, _BRPORT_MODE, _BRPORT_ISOLATED = 1, 4, 33
+_BRPORT_LEARNING, _BRPORT_FLUSH, _BRPORT_LOCKED, _BRPORT_FLOODS = 8, 24, 39, (9, 27, 30)
+_SHUT = (
+    *(wire.u8(flood, 0) for flood in _BRPORT_FLOODS),
+    wire.u8(_BRPORT_LEARNING, 0),
+    wire.u8(_BRPORT_LOCKED, 1),
+    wire.attribute(_BRPORT_FLUSH, b""),
+    wire.u8(_BRPORT_STATE, 0),
+)
 _INET_CONF, _CONF_FORWARDING, _CONF_RP_FILTER = 1, 1, 8
 
 
@@ -51,7 +59,21 @@ def towards(link: Link, found: Interface, known: Interfaces) -> list[Message]:
     port = link.port or BridgePort()
     if link.master and port != _port_under(found, known.index(link.master)):
         messages.append(_port_settings(port, found.index))
+    if link.up and not found.flags & IFF_UP and isinstance(link.detail, Veth):
+        messages += _honour_carrier(found, known.index(link.master) if link.master else 0)
     return messages
+
+
+def _honour_carrier(found: Interface, master: int) -> list[Message]:
+    """Ask for both ends of a pair that came up, and its bridge: the kernel acts on carrier before it answers.
+
+    Otherwise a worker of the kernel does so some time later (link_watch.c), and until then packets that
+    leave the end which came up first, or pass the bridge, are dropped. Linux 6.8; harmless before.
+    """
+    where = b"" if found.peer_namespace is None else wire.u32(interfaces.TARGET_NETNSID, found.peer_namespace)
+    ends = [_header(found.lower) + where, _header(found.index)]
+    ends += [_header(master)] if master else []
+    return [Message(interfaces.RTM_GETLINK, 0, end + interfaces.BRIEFLY) for end in ends]
 
 
 def _changes(link: Link, found: Interface, known: Interfaces) -> list[bytes]:
@@ -112,18 +134,21 @@ def delete(index: int) -> Message:
 def retire(found: Interface) -> list[Message]:
     """Return the messages after which a pod's link passes nothing, and waits for ``reap``.
 
-    A bridge port is disabled (a port in that state neither sends nor learns nor delivers). Where there is
-    no bridge, the link stops forwarding and its strict reverse-path check refuses every source, because the
-    routes to the pod are removed before. Neither waits for RCU, as bringing the link down would.
+    None of them waits for RCU, as bringing the link down would. A bridge port is disabled; because a change
+    of carrier, which the pod can cause, would enable it again (br_port_carrier_check), it is also locked
+    with nothing learned behind it, so that whatever comes is dropped, and nothing is flooded to it. Where
+    there is no bridge, the link stops forwarding and its strict reverse-path check refuses every source,
+    because the routes to the pod are removed before.
     """
+    header = _header(found.index)
     mark = wire.u32(interfaces.GROUP, RETIRED_GROUP)
     if found.port is not None:
-        state = wire.nested(interfaces.PROTINFO, wire.u8(_BRPORT_STATE, 0))
-        disable = Message(interfaces.RTM_SETLINK, 0, _header(found.index, family=AF_BRIDGE) + state)
-        return [disable, Message(interfaces.RTM_SETLINK, 0, _header(found.index) + mark)]
+        shut = wire.nested(interfaces.PROTINFO, *_SHUT)
+        port = Message(interfaces.RTM_SETLINK, 0, _header(found.index, family=AF_BRIDGE) + shut)
+        return [Message(interfaces.RTM_SETLINK, 0, header + mark), port]
     settings = wire.u32(_CONF_FORWARDING, 0) + wire.u32(_CONF_RP_FILTER, 1)
     deaf = wire.nested(interfaces.AF_SPEC, wire.nested(AF_INET, wire.nested(_INET_CONF, settings)))
-    return [Message(interfaces.RTM_SETLINK, 0, _header(found.index) + mark + deaf)]
+    return [Message(interfaces.RTM_SETLINK, 0, header + mark + deaf)]
 
 
 def delete_retired() -> Message:
@@ -131,10 +156,9 @@ def delete_retired() -> Message:
     return Message(interfaces.RTM_DELLINK, 0, _header() + wire.u32(interfaces.GROUP, RETIRED_GROUP))
 
 
-def set_peer_mtu(found: Interface, mtu: int) -> Message:
-    """Return the message that sets the MTU of a veth's other end, in whatever namespace that lives."""
-    where = b"" if found.peer_namespace is None else wire.u32(interfaces.TARGET_NETNSID, found.peer_namespace)
-    return Message(interfaces.RTM_NEWLINK, 0, _header(found.lower) + where + wire.u32(interfaces.MTU, mtu))
+def set_mtu(index: int, mtu: int) -> Message:
+    """Return the message that sets a link's MTU, whoever made the link."""
+    return Message(interfaces.RTM_NEWLINK, 0, _header(index) + wire.u32(interfaces.MTU, mtu))
 
 
 def read(found: Interface, known: Interfaces, wanted: Wanted) -> Link | None:

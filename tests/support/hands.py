@@ -1,0 +1,21 @@
+"""Somebody else's hands in a namespace: programs that we did not write.
+
+What lives here: running one there. What it must not know: our kernel port.
+"""
+
+import subprocess
+
+from octet.kernel import namespaces
+
+
+def run(namespace: int, command: str, *, check: bool = True) -> str:
+    """Run a program in a namespace and return what it prints; CalledProcessError when it fails."""
+    with namespaces.inside(namespace):
+        done = subprocess.run(command.split(), check=check, capture_output=True, text=True)
+    return done.stdout
+
+
+def succeeds(namespace: int, command: str) -> bool:
+    """Run a program in a namespace and tell whether it ends well."""
+    with namespaces.inside(namespace):
+        return subprocess.run(command.split(), check=False, capture_output=True).returncode == 0

@@ -1,0 +1,434 @@
+"""What every kernel port does, as one table: kinds of objects by verbs, for the real one and the fake.
+
+What lives here: ``CASES``, ``VERBS`` and the harness that a kernel is judged through.
+What it must not know: which kernel it is; the real one is judged by ``ip``, ``bridge``, ``tc`` and ``nft``.
+"""
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any, Protocol
+
+from octet.blueprint import (
+    Address,
+    Blueprint,
+    Bridge,
+    Change,
+    FdbEntry,
+    Ifb,
+    KernelObject,
+    Link,
+    Neighbour,
+    Route,
+    RouteKind,
+    Rule,
+    Scope,
+    Shaper,
+    Sysctl,
+    Veth,
+    Vxlan,
+    nft,
+)
+from octet.kernel.port import Kernel
+from octet.kernel.reconcile import prune
+
+MAC, OTHER_MAC = "0a:58:0a:01:00:01", "0a:58:0a:01:00:02"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of object and what there is to say about it.
+
+    Attributes:
+        kind: the class; of a link, its detail's.
+        altered: the same key with another value; None where the key says it all.
+        shown: a command and a text that it prints while the object is there.
+        shown_altered: the text once it is altered.
+        base: what it stands on.
+        foreign: commands by which somebody else takes its place, separated by semicolons; empty where
+            nothing can. ``undo`` takes that away again.
+        orphan: errno when the link it is on is missing; 0 where it is on none.
+        in_pod: is it made in a pod's namespace?
+    """
+
+    name: str
+    kind: type
+    item: KernelObject
+    altered: KernelObject | None
+    shown: tuple[str, str]
+    shown_altered: str = ""
+    base: tuple[KernelObject, ...] = ()
+    foreign: str = ""
+    undo: str = ""
+    orphan: int = 0
+    in_pod: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Harness(Protocol):
+    """A kernel and a way to see and disturb what it holds without its help."""
+
+    kernel: Kernel
+
+    def shows(self, case: Case, text: str) -> bool:
+        """Is the case's object there, with this text about it?"""
+        ...
+
+    def plant(self, case: Case) -> None:
+        """Let somebody else put something in the object's place."""
+        ...
+
+    def uproot(self, case: Case) -> None:
+        """Take that away."""
+        ...
+
+
+BRIDGE = Link("br0", Bridge(), "test bridge", mtu=1450, mac=MAC, ipv6_autoconf=False)
+VXLAN = Link("vx0", Vxlan(7, 8472, ip_address("10.1.0.1")), "test overlay", mtu=1400, mac=OTHER_MAC)
+IFB = Link("shape0", Ifb(), "test shaping")
+PAIR = Link("eth0", Veth("pod0", OTHER_MAC), "test pod", mtu=1400, mac=MAC)
+NET4, NET6 = Address("br0", ip_interface("10.1.0.1/24")), Address("br0", ip_interface("fd01::1/64"))
+CHAIN = nft.Chain("one", (nft.Rule(nft.Compare(nft.IIFNAME, "a"), nft.DROP),))
+OTHER_CHAIN = nft.Chain("one", (nft.Rule(nft.Compare(nft.IIFNAME, "b"), nft.DROP),))
+MEMBERS = nft.Set("members", ("ipv4_addr",))
+JUMPS = nft.Map("jumps", ("ifname",))
+LIST_TABLE = "nft list table inet octet"
+
+
+def route(text: str, link: str | None = "br0", **more: Any) -> Route:
+    """Return a route by its destination's text."""
+    return Route(ip_network(text), link, **more)
+
+
+CASES = (
+    Case(
+        "bridge",
+        Bridge,
+        BRIDGE,
+        Link("br0", Bridge(multicast_snooping=False), "renamed", mtu=1300, mac=OTHER_MAC, up=False),
+        ("ip -d link show br0", "octet:test bridge"),
+        "octet:renamed",
+        foreign="ip link add br0 type bridge",
+        undo="ip link del br0",
+    ),
+    Case(
+        "vxlan",
+        Vxlan,
+        VXLAN,
+        Link("vx0", Vxlan(8, 4789, ip_address("fd01::1"), lower="br0"), "test overlay", mtu=1300),
+        ("ip -d link show vx0", "vxlan id 7 local 10.1.0.1 srcport 0 0 dstport 8472 nolearning"),
+        "vxlan id 8 local fd01::1 dev br0 srcport 0 0 dstport 4789 nolearning",
+        base=(BRIDGE,),
+        foreign="ip link add vx0 type vxlan id 9 dstport 9999 local 10.1.0.1",
+        undo="ip link del vx0",
+    ),
+    Case(
+        "ifb",
+        Ifb,
+        IFB,
+        Link("shape0", Ifb(), "test shaping", mtu=1300, up=False),
+        ("ip -d link show shape0", "octet:test shaping"),
+        "mtu 1300",
+        foreign="ip link add shape0 type ifb",
+        undo="ip link del shape0",
+    ),
+    Case(
+        "veth",
+        Veth,
+        PAIR,
+        Link("eth0", Veth("pod0", OTHER_MAC), "test pod", mtu=1300, mac=MAC, up=False),
+        ("ip -d link show eth0", f"link/ether {MAC}"),
+        "mtu 1300",
+        foreign="ip link add eth0 type bridge",
+        undo="ip link del eth0",
+        in_pod=True,
+    ),
+    Case(
+        "address 4",
+        Address,
+        NET4,
+        Address("br0", NET4.interface, scope=Scope.LINK, prefix_route=False),
+        ("ip -4 address show dev br0", "inet 10.1.0.1/24 scope global br0"),
+        "inet 10.1.0.1/24 scope link noprefixroute br0",
+        base=(BRIDGE,),
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "address 6",
+        Address,
+        NET6,
+        Address("br0", NET6.interface, prefix_route=False),
+        ("ip -6 address show dev br0", "inet6 fd01::1/64 scope global nodad"),
+        "noprefixroute",
+        base=(BRIDGE,),
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "route 4",
+        Route,
+        route("10.2.0.0/24", via=ip_address("10.1.0.9"), source=ip_address("10.1.0.1"), mtu=1300),
+        route("10.2.0.0/24", scope=Scope.LINK),
+        ("ip route show 10.2.0.0/24", "via 10.1.0.9 dev br0 proto 111 src 10.1.0.1 linkdown mtu 1300"),
+        "10.2.0.0/24 dev br0 proto 111 scope link",
+        base=(BRIDGE, NET4),
+        foreign="ip route add blackhole 10.2.0.0/24",
+        undo="ip route del 10.2.0.0/24",
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "route 6",
+        Route,
+        route("fd02::/64", via=ip_address("fd02::"), onlink=True),
+        route("fd02::/64", via=ip_address("fd01::9")),
+        ("ip -6 route show fd02::/64", "via fd02:: dev br0 proto 111 metric 1024 onlink"),
+        "via fd01::9 dev br0 proto 111",
+        base=(BRIDGE, NET6),
+        foreign="ip -6 route add unreachable fd02::/64",
+        undo="ip -6 route del fd02::/64",
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "blackhole",
+        Route,
+        route("10.3.0.0/16", None, kind=RouteKind.BLACKHOLE, table=1000, metric=7),
+        route("10.3.0.0/16", None, kind=RouteKind.THROW, table=1000, metric=7),
+        ("ip route show table 1000", "blackhole 10.3.0.0/16 proto 111 metric 7"),
+        "throw 10.3.0.0/16 proto 111 metric 7",
+        foreign="ip route add unreachable 10.3.0.0/16 table 1000 metric 7",
+        undo="ip route del unreachable 10.3.0.0/16 table 1000 metric 7",
+    ),
+    Case(
+        "unreachable",
+        Route,
+        route("fd03::/32", None, kind=RouteKind.UNREACHABLE, table=1000),
+        route("fd03::/32", None, kind=RouteKind.BLACKHOLE, table=1000),
+        ("ip -6 route show table 1000", "unreachable fd03::/32 dev lo proto 111"),
+        "blackhole fd03::/32 dev lo proto 111",
+        foreign="ip -6 route add throw fd03::/32 table 1000",
+        undo="ip -6 route del throw fd03::/32 table 1000",
+    ),
+    Case(
+        "neighbour 4",
+        Neighbour,
+        Neighbour("br0", ip_address("10.2.0.0"), MAC),
+        Neighbour("br0", ip_address("10.2.0.0"), OTHER_MAC),
+        ("ip neigh show dev br0", f"10.2.0.0 lladdr {MAC} PERMANENT proto 111"),
+        f"10.2.0.0 lladdr {OTHER_MAC} PERMANENT proto 111",
+        base=(BRIDGE,),
+        foreign=f"ip neigh add 10.2.0.0 lladdr {OTHER_MAC} dev br0 nud permanent",
+        undo="ip neigh del 10.2.0.0 dev br0",
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "neighbour 6",
+        Neighbour,
+        Neighbour("br0", ip_address("fd02::"), MAC),
+        Neighbour("br0", ip_address("fd02::"), OTHER_MAC),
+        ("ip -6 neigh show dev br0", f"fd02:: lladdr {MAC} PERMANENT proto 111"),
+        f"fd02:: lladdr {OTHER_MAC} PERMANENT proto 111",
+        base=(BRIDGE,),
+        foreign=f"ip neigh add fd02:: lladdr {OTHER_MAC} dev br0 nud permanent",
+        undo="ip neigh del fd02:: dev br0",
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "proxy 4",
+        Neighbour,
+        Neighbour("br0", ip_address("10.9.0.9"), proxy=True),
+        None,
+        ("ip neigh show proxy dev br0", "10.9.0.9 proxy proto 111"),
+        base=(BRIDGE,),
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "proxy 6",
+        Neighbour,
+        Neighbour("br0", ip_address("fd09::9"), proxy=True),
+        None,
+        ("ip -6 neigh show proxy dev br0", "fd09::9 proxy proto 111"),
+        base=(BRIDGE,),
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "fdb",
+        FdbEntry,
+        FdbEntry("vx0", MAC, ip_address("192.0.2.7")),
+        FdbEntry("vx0", MAC, ip_address("192.0.2.8")),
+        ("bridge fdb show dev vx0", f"{MAC} dst 192.0.2.7 self permanent"),
+        f"{MAC} dst 192.0.2.8 self permanent",
+        base=(VXLAN,),
+        orphan=errno.ENODEV,
+    ),
+    Case(
+        "rule 4",
+        Rule,
+        Rule(100, 4, 1000, source=ip_network("10.1.0.0/16"), mark=(1, 3), incoming="br0"),
+        Rule(100, 4, 254, source=ip_network("10.1.0.0/16"), mark=(1, 3), incoming="br0"),
+        (
+            "ip rule show priority 100",
+            "from 10.1.0.0/16 fwmark 0x1/0x3 iif br0 [detached] lookup 1000 proto 111",
+        ),
+        "lookup main proto 111",
+    ),
+    Case(
+        "rule 6",
+        Rule,
+        Rule(101, 6, 1000, destination=ip_network("fd01::/16")),
+        Rule(101, 6, 255, destination=ip_network("fd01::/16")),
+        ("ip -6 rule show priority 101", "from all to fd01::/16 lookup 1000 proto 111"),
+        "lookup local proto 111",
+    ),
+    Case(
+        "sysctl",
+        Sysctl,
+        Sysctl("net/ipv4/ip_forward", "1"),
+        Sysctl("net/ipv4/ip_forward", "0"),
+        ("sysctl net.ipv4.ip_forward", "= 1"),
+        "= 0",
+    ),
+    Case(
+        "sysctl of a link",
+        Sysctl,
+        Sysctl("net/ipv4/conf/br0/rp_filter", "1"),
+        Sysctl("net/ipv4/conf/br0/rp_filter", "2"),
+        ("sysctl net.ipv4.conf.br0.rp_filter", "= 1"),
+        "= 2",
+        base=(BRIDGE,),
+        orphan=errno.ENOENT,
+    ),
+    Case(
+        "shaper",
+        Shaper,
+        Shaper("shape0", 8_000_000, 800_000, redirect_from="br0"),
+        Shaper("shape0", 16_000_000, 800_000, redirect_from="br0"),
+        ("tc qdisc show dev shape0", "rate 8Mbit"),
+        "rate 16Mbit",
+        base=(BRIDGE, IFB),
+        orphan=errno.ENODEV,
+    ),
+    Case("nft table", nft.Table, nft.Table(), None, ("nft list tables", "table inet octet")),
+    Case("nft chain", nft.Chain, CHAIN, OTHER_CHAIN, (LIST_TABLE, 'iifname "a" drop'), 'iifname "b" drop'),
+    Case(
+        "nft set",
+        nft.Set,
+        MEMBERS,
+        nft.Set("members", ("ipv6_addr",)),
+        (LIST_TABLE, "set members"),
+        "ipv6_addr",
+    ),
+    Case(
+        "nft map",
+        nft.Map,
+        JUMPS,
+        nft.Map("jumps", ("ipv4_addr",)),
+        (LIST_TABLE, "map jumps"),
+        "ipv4_addr : verdict",
+    ),
+    Case(
+        "nft element",
+        nft.Element,
+        nft.Element("jumps", "a", target=nft.DROP),
+        nft.Element("jumps", "a", target=nft.ACCEPT),
+        (LIST_TABLE, '"a" : drop'),
+        '"a" : accept',
+        base=(JUMPS,),
+    ),
+)
+"""Every kind of kernel object, some in both families."""
+
+
+def _add(harness: Harness, *items: KernelObject) -> None:
+    outcome = harness.kernel.apply(Change(add=items))
+    assert outcome.ok, [str(failure) for failure in outcome.failed]
+
+
+def _present(harness: Harness, case: Case) -> None:
+    _add(harness, *case.base, case.item)
+
+
+def adds(harness: Harness, case: Case) -> None:
+    """What is added is there, and reads back as it was wanted."""
+    assert not harness.shows(case, case.shown[1]) or case.kind is Sysctl
+    _present(harness, case)
+    assert harness.shows(case, case.shown[1])
+    wanted = Blueprint([*case.base, case.item])
+    assert wanted.change_from(harness.kernel.read(wanted)).add == ()
+    assert wanted.change_from(harness.kernel.read(wanted)).alter == ()
+
+
+def adds_again(harness: Harness, case: Case) -> None:
+    """Adding what is there exactly is done, and changes nothing."""
+    _present(harness, case)
+    outcome = harness.kernel.apply(Change(add=(case.item,)))
+    assert (outcome.done, outcome.failed) == ((case.item,), ())
+    assert harness.shows(case, case.shown[1])
+
+
+def alters(harness: Harness, case: Case) -> None:
+    """What is altered becomes the new value; reconciling twice does no more."""
+    if case.altered is None:
+        assert case.kind in {Neighbour, nft.Table}, "only what is all key can't be altered"
+        return
+    _present(harness, case)
+    outcome = harness.kernel.apply(Change(alter=((case.item, case.altered),)))
+    assert outcome.ok, [str(failure) for failure in outcome.failed]
+    assert harness.shows(case, case.shown_altered)
+    wanted = Blueprint([*case.base, case.altered])
+    assert wanted.change_from(harness.kernel.read(wanted)).alter == ()
+
+
+def removes(harness: Harness, case: Case) -> None:
+    """What is removed is gone for everybody, at the latest after reaping."""
+    _present(harness, case)
+    outcome = harness.kernel.apply(Change(remove=(case.item,)))
+    harness.kernel.reap()
+    assert (outcome.done, outcome.failed) == ((case.item,), ())
+    assert not harness.shows(case, case.shown[1])
+
+
+def removes_again(harness: Harness, case: Case) -> None:
+    """Removing what is absent is done."""
+    _add(harness, *case.base)
+    outcome = harness.kernel.apply(Change(remove=(case.item,)))
+    assert (outcome.done, outcome.failed) == ((case.item,), ())
+
+
+def prunes(harness: Harness, case: Case) -> None:
+    """Pruning removes what is ours and no longer wanted; a setting stays until it is removed by name."""
+    _present(harness, case)
+    outcome = prune(harness.kernel, Blueprint(case.base))
+    harness.kernel.reap()
+    assert outcome.ok, [str(failure) for failure in outcome.failed]
+    assert harness.shows(case, case.shown[1]) is (case.kind is Sysctl)
+
+
+def respects(harness: Harness, case: Case) -> None:
+    """What is somebody else's is never taken, altered, listed or removed."""
+    if not case.foreign:
+        return
+    _add(harness, *case.base)
+    harness.plant(case)
+    outcome = harness.kernel.apply(Change(add=(case.item,)))
+    assert [failure.errno for failure in outcome.failed] == [errno.EEXIST]
+    assert case.item.key not in harness.kernel.read(Blueprint([case.item]))
+    if case.kind is not Neighbour:
+        harness.kernel.apply(Change(remove=(case.item,)))
+    assert not harness.shows(case, case.shown[1])
+    harness.uproot(case)
+
+
+def is_orphaned(harness: Harness, case: Case) -> None:
+    """Without the link it is on, the kernel refuses it with its usual error; removing it is done."""
+    if not case.orphan:
+        return
+    outcome = harness.kernel.apply(Change(add=(case.item,)))
+    assert [failure.errno for failure in outcome.failed] == [case.orphan]
+    assert harness.kernel.apply(Change(remove=(case.item,))).ok
+
+
+Verb = Callable[[Harness, Case], None]
+VERBS: tuple[Verb, ...] = (adds, adds_again, alters, removes, removes_again, prunes, respects, is_orphaned)
+"""Everything that a port does with an object."""
