@@ -37,7 +37,7 @@ def really_root() -> bool:
 def configured() -> set[str]:
     """Return the options that are built into the running kernel, or skip where it doesn't tell."""
     if not CONFIGURATION.exists():
-        pytest.skip("this kernel does not show its configuration (CONFIG_IKCONFIG_PROC)")
+        pytest.skip("kernel feature missing: its configuration in /proc (CONFIG_IKCONFIG_PROC)")
     lines = gzip.decompress(CONFIGURATION.read_bytes()).decode().splitlines()
     return {line.removesuffix("=y") for line in lines if line.endswith("=y")}
 

@@ -192,7 +192,7 @@ def as_ordinary_user() -> list[str]:
         return []
     prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     if subprocess.run([*prefix, sys.executable, "-c", "import octet"], cwd="/", check=False).returncode:
-        pytest.skip("this checkout cannot be read by other users: clone it where they can")
+        pytest.skip("needs another user: none can read this checkout, clone it where they can")
     return prefix
 
 
@@ -226,7 +226,7 @@ def test_another_users_request_is_refused(registry: Registry) -> None:
     """Who is not the lab's user gets no answer, even with the socket's permissions wide open."""
     prefix = as_ordinary_user()
     if not prefix:
-        pytest.skip("there is no other user here to be")
+        pytest.skip("needs root: there is no other user to become")
     with Lab.up(reference("ptp"), nodes=1) as lab:
         ours = registry.root / lab.name / "control.sock"
         ours.chmod(0o666)
