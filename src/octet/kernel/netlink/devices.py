@@ -112,6 +112,15 @@ CODERS: dict[type[LinkDetail], Coder[Any]] = {
 }
 
 
+def birth_mtu(link: Link) -> int | None:
+    """Return the MTU that a link is created with.
+
+    A bridge takes its ports' MTU, and 1500 when the last one leaves, unless its own has been changed since
+    it was made (net/bridge, BROPT_MTU_SET_BY_USER): so it is born with another one than it shall have.
+    """
+    return link.mtu ^ 1 if link.mtu and isinstance(link.detail, Bridge) else link.mtu
+
+
 def of_kind(kind: str) -> Coder[Any] | None:
     """Return the coder of a device by the kernel's word; None for kinds that we never make."""
     return next((coder for coder in CODERS.values() if coder.kind == kind), None)

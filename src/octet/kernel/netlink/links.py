@@ -6,7 +6,7 @@ What it must not know: sockets, order, other objects on the link.
 
 from octet.blueprint import BridgePort, Link, Veth
 from octet.kernel.netlink import interfaces, wire
-from octet.kernel.netlink.devices import CODERS, ONE_QUEUE, of_kind
+from octet.kernel.netlink.devices import CODERS, ONE_QUEUE, birth_mtu, of_kind
 from octet.kernel.netlink.interfaces import BORN_GROUP, IFF_UP, IFINFO, Interface, Interfaces
 from octet.kernel.netlink.kind import AF_BRIDGE, AF_INET, AF_UNSPEC, Wanted, as_mac, mac_bytes
 from octet.kernel.netlink.wire import Message
@@ -38,7 +38,8 @@ def create(link: Link, known: Interfaces, home: int | None = None) -> Message:
     """Return the message that creates a link: down, and ours from birth by its group."""
     coder = CODERS[type(link.detail)]
     body = _header() + wire.text(interfaces.IFNAME, link.name) + wire.u32(interfaces.GROUP, BORN_GROUP)
-    body += wire.u32(interfaces.MTU, link.mtu) if link.mtu else b""
+    mtu = birth_mtu(link)
+    body += wire.u32(interfaces.MTU, mtu) if mtu else b""
     body += wire.attribute(interfaces.ADDRESS, mac_bytes(link.mac)) if link.mac else b""
     body += ONE_QUEUE
     body += _info(coder.kind, coder.data(link.detail, link, known, home))
