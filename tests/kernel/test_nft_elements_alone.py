@@ -118,8 +118,8 @@ def test_what_is_not_written_here_is_left_to_the_library(change: Change) -> None
 
 def test_many_elements_of_a_tree_work_too(facility: NftFacility) -> None:
     """The other way gives the same result."""
-    wanted = [Element("tree", ip_network(f"10.{n}.0.0/17")) for n in range(50)]
-    wanted += [Element("ports", number) for number in range(MOST)]
+    wanted = [Element("tree", ip_network(f"10.{n}.0.0/17")) for n in range(200)]
+    wanted += [Element("ports", number) for number in range(5 * MOST)]
     assert facility.apply(Change(add=tuple(wanted))).ok
     assert present(facility) == set(wanted)
 

@@ -8,7 +8,9 @@ import ctypes
 import errno as errnos
 import os
 import re
+import socket
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from enum import IntFlag
 from functools import cache
 from typing import Self
@@ -18,6 +20,8 @@ from octet.kernel import namespaces
 _SEPARATOR = "; "
 """One line for all commands: nft's error marks are only right for the first line of a buffer."""
 
+_NETLINK_NETFILTER = 12
+_ROOM = 16 << 20  # bytes; the kernel cuts it to net.core.wmem_max
 _MARK = re.compile(r" *[~^][~^ ]*")
 
 
@@ -80,11 +84,12 @@ class Nft:
 
     def __init__(self, namespace: int | None = None) -> None:
         self._library = _library()
-        if namespace is None:
+        place = namespaces.inside(namespace) if namespace is not None else nullcontext()
+        with place:
+            free = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+            os.close(free)
             self._context = self._library.nft_ctx_new(0)
-        else:
-            with namespaces.inside(namespace):
-                self._context = self._library.nft_ctx_new(0)
+            _make_room(free)
         if not self._context:
             raise OSError(errnos.ENOMEM, "libnftables made no context")
         self._library.nft_ctx_buffer_output(self._context)
@@ -124,6 +129,17 @@ class Nft:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _make_room(descriptor: int) -> None:
+    """Let the library's socket take big transactions, where the descriptor is that socket.
+
+    The library asks for room by SO_SNDBUFFORCE alone, which an ordinary user's namespace is refused: about
+    two thousand elements were too many. It gives its socket the lowest free descriptor, like everybody.
+    """
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as held:
+        if (held.family, held.proto) == (socket.AF_NETLINK, _NETLINK_NETFILTER):
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
 
 
 @cache
