@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kernel_contract import CASES, VERBS, Case, Verb
+from kernel_contract import CASES, Case
+from kernel_verbs import VERBS, Verb
 from octet.blueprint import Blueprint
 from octet.kernel import namespaces
 from octet.kernel.host import HostKernel

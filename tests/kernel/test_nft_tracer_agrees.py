@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from hands import listening
 from octet.blueprint import Blueprint, KernelObject
 from octet.blueprint.nft import (
     ACCEPT,
@@ -172,15 +173,6 @@ def join(node: int, end: int, name: str, far: str, addresses: dict[int, object])
         )
         ip(end, f"neighbour replace {gateway} lladdr {MAC[name]} dev eth0 nud permanent")
         ip(node, f"neighbour replace {addresses[family]} lladdr {MAC[far]} dev {name} nud permanent")
-
-
-def listening(family: int, port: int) -> socket.socket:
-    """Return a UDP socket of one family on a port of every address."""
-    made = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
-    if family == 6:
-        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    made.bind(("", port))
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 What lives here: running one there. What it must not know: our kernel port.
 """
 
+import socket
 import subprocess
 
 from octet.kernel import namespaces
@@ -19,3 +20,12 @@ def succeeds(namespace: int, command: str) -> bool:
     """Run a program in a namespace and tell whether it ends well."""
     with namespaces.inside(namespace):
         return subprocess.run(command.split(), check=False, capture_output=True).returncode == 0
+
+
+def listening(family: int, port: int) -> socket.socket:
+    """Return a UDP socket of one family on a port of every address."""
+    made = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    if family == 6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    made.bind(("", port))
+    return made

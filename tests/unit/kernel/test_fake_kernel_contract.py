@@ -5,7 +5,8 @@ from typing import get_args
 import pytest
 
 import octet.blueprint as values
-from kernel_contract import CASES, VERBS, Case, Verb
+from kernel_contract import CASES, Case
+from kernel_verbs import VERBS, Verb
 from octet.blueprint import KernelObject, Link, LinkDetail, Sysctl, nft
 from octet.kernel.fake import FakeKernel, World
 
