@@ -6,11 +6,10 @@ What lives here: the start. What it must not know: anything the agent does.
 import argparse
 import asyncio
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 from octet.agent import capable, config, logs
-from octet.agent.main import Agent, lock
+from octet.agent.main import lock, serve_node
 from octet.errors import BadConfigurationError, OctetError
 
 
@@ -21,8 +20,7 @@ def run(path: Path, overrides: dict[str, dict[str, object]] | None = None) -> in
         told = config.load(path, overrides)
         capable.insist(told, str(path))
         lock(told.run)
-        with ExitStack() as resources:
-            asyncio.run(Agent(told, resources).run())
+        asyncio.run(serve_node(told))
     except OctetError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2 if isinstance(error, BadConfigurationError) else 1

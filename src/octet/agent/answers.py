@@ -1,57 +1,66 @@
-"""What a runtime is told about an endpoint, and how a plugin's earlier result must agree with it.
+"""What a runtime is told about an endpoint, and what it asked for in our own terms.
 
-What lives here: endpoint and plan to a CNI result, and the comparison that CHECK makes. Pure.
+What lives here: endpoint and plan to a CNI result, requested ranges. Pure.
 What it must not know: JSON, the kernel, the journal.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_address
 
-from octet.blueprint import Address, Blueprint, Route
+from octet.attach import EndpointPlan
+from octet.blueprint import Address, Link, Route
 from octet.cluster.endpoint import Endpoint
+from octet.cni.config import IpRange, NetworkConfig
+from octet.cni.spec.failures import CniError, Code
 from octet.cni.spec.result import Address as IpAddress
 from octet.cni.spec.result import Dns, Interface, Ip, Result
 from octet.cni.spec.result import Route as ResultRoute
+from octet.ipam.node_cidr import Range
+
+NO_DNS = Dns()
 
 
 def result(
     endpoint: Endpoint,
-    pod: Blueprint,
+    plan: EndpointPlan,
     gateways: tuple[str | None, str | None],
     netns: str,
-    *,
-    before: Result | None = None,
-    dns: Dns | None = None,
+    config: NetworkConfig,
 ) -> Result:
     """Return the result of an ADD: what came before in the chain, and ours appended.
 
     Args:
         endpoint: what was attached.
-        pod: what the pod's namespace was given; addresses and routes come from it.
+        plan: what was made; addresses and routes come from it.
         gateways: of v4 and v6, to name beside the addresses.
         netns: the pod's namespace as the runtime calls it.
-        before: prevResult, None when we are the first of the chain.
-        dns: what the runtime asked to have passed on.
+        config: the request's, for prevResult and DNS.
     """
-    previous = before or Result()
-    first = len(previous.interfaces)
-    name = endpoint.attachment.interface
-    host = Interface(endpoint.host_link, mtu=endpoint.mtu)
-    own = Interface(name, mac=endpoint.mac, mtu=endpoint.mtu, sandbox=netns)
+    previous = config.previous or Result()
+    name, pod = endpoint.attachment.interface, plan.pod
+    inside = len(previous.interfaces) + 1
     via = {4: gateways[0], 6: gateways[1]}
     ips = tuple(
-        Ip(held.interface, _gateway(via[held.interface.version]), first + 1)
+        Ip(held.interface, _gateway(via[held.interface.version]), inside)
         for held in pod.of(Address)
         if held.link == name
     )
     routes = tuple(ResultRoute(route.destination, route.via) for route in pod.of(Route) if route.link == name)
     return Result(
-        interfaces=(*previous.interfaces, host, own),
+        interfaces=(*previous.interfaces, _host(endpoint, plan), _inner(endpoint, netns)),
         ips=(*previous.ips, *ips),
         routes=(*previous.routes, *routes),
-        dns=dns if dns and dns != Dns() else previous.dns,
+        dns=previous.dns if config.dns == NO_DNS else config.dns,
     )
+
+
+def _host(endpoint: Endpoint, plan: EndpointPlan) -> Interface:
+    link = plan.node.get(("link", endpoint.host_link))
+    mac = link.mac if isinstance(link, Link) else None
+    return Interface(endpoint.host_link, mac=mac or "", mtu=endpoint.mtu)
+
+
+def _inner(endpoint: Endpoint, netns: str) -> Interface:
+    return Interface(endpoint.attachment.interface, mac=endpoint.mac, mtu=endpoint.mtu, sandbox=netns)
 
 
 def _gateway(text: str | None) -> IpAddress | None:
@@ -63,24 +72,18 @@ def has_default_route(previous: Result | None) -> bool:
     return previous is not None and any(route.destination.prefixlen == 0 for route in previous.routes)
 
 
-def disagreements(endpoint: Endpoint, previous: Result) -> Iterator[str]:
-    """Yield where a prevResult contradicts what we know of the endpoint, a sentence each.
+def ranges(config: NetworkConfig) -> tuple[Range, ...]:
+    """Return the first and last address of every range that the runtime wants chosen from.
 
-    Chained plugins may add to a result and change what they are for (a MAC, an MTU), so only what is ours
-    and is missing counts: the interface and its addresses.
+    Raises:
+        CniError: 7 where two sets are of one family: an interface gets one address of each.
     """
-    name = endpoint.attachment.interface
-    numbers = [
-        number for number, held in enumerate(previous.interfaces) if held.name == name and held.sandbox
-    ]
-    if not numbers:
-        yield f"prevResult has no interface {name} in a sandbox"
-    held = {ip.address.ip for ip in previous.ips if ip.interface is None or ip.interface in numbers}
-    for address in endpoint.addresses:
-        if address not in held:
-            yield f"prevResult lacks the address {address} of {name}"
+    families = [one_set[0].subnet.version for one_set in config.ip_ranges]
+    if len(set(families)) < len(families):
+        problem = "has two sets of one family, and an interface gets one address of each family"
+        raise CniError(Code.INVALID_CONFIG, f"runtimeConfig.ipRanges {problem}")
+    return tuple(_range(each) for one_set in config.ip_ranges for each in one_set)
 
 
-def with_mtu(endpoint: Endpoint, mtu: int) -> Endpoint:
-    """Return the endpoint as it must be where the path takes at most ``mtu`` bytes."""
-    return endpoint if endpoint.mtu <= mtu else replace(endpoint, mtu=mtu)
+def _range(wanted: IpRange) -> Range:
+    return wanted.start or wanted.subnet[0], wanted.end or wanted.subnet[-1]

@@ -38,6 +38,12 @@ class Metrics:
             "octet_addresses", "Addresses of the node's CIDR, by state", ["family", "state"], registry=made
         )
         self.wanted = Gauge("octet_wanted_objects", "Kernel objects that should be there", registry=made)
+        self.failing = Gauge("octet_failures", "What is not as it should be", registry=made)
+        self.silence = Gauge(
+            "octet_store_silence_seconds",
+            "Time since the store stopped answering, 0 while it does",
+            registry=made,
+        )
         Gauge("octet_build_info", "Version of the agent", ["version"], registry=made).labels(__version__).set(
             1
         )

@@ -1,190 +1,152 @@
-"""What the view means for this node's kernel: contributions kept up to date, changes applied, faults kept.
+"""What the view means for this node's kernel: contributions, kept up to date as the view changes.
 
-What lives here: ``Network``: decides by asking the model, does by telling the kernel, remembers what failed.
-All of it synchronous. What it must not know: the store, tasks, time.
+What lives here: ``Network``: asks the model, keeps what was decided in ``Desired``. All of it synchronous.
+What it must not know: the store, tasks, time, how the kernel is read.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from octet.agent.desired import Desired
+from octet.agent.applying import Applier
+from octet.agent.care import Care
+from octet.agent.desired import Desired, merged
 from octet.agent.endpoints import Endpoints, Site
-from octet.agent.metrics import Metrics
-from octet.blueprint import Blueprint, Change, Key, Link
+from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import NodeChanged, UnderlayChanged
-from octet.cluster.endpoint import Endpoint
 from octet.cluster.objects import Node
 from octet.cluster.view import View, ViewChange
 from octet.errors import OctetError
-from octet.kernel.port import Kernel, Outcome
 from octet.models.model import Running
 
 log = logging.getLogger(__name__)
 
 NODE = ("node",)
-PASSES = 3
-"""A link made anew takes what was on it away; the next pass puts that back."""
+BATCH = 64
+"""Peers decided about in one go; pods are attached between two goes."""
 
 
 class Network:
-    """This node's share of the pod network, in force.
+    """This node's share of the pod network, as decided.
 
     Attributes:
         view: what is known now.
-        whole: has everything been listed once, so that what is not wanted may be removed?
         problem: why there is no network, or not the wanted one; empty is none.
-        lower_mtu: sets the MTU inside a running pod: (host link, bytes).
+        generation: goes up whenever this node's own part was decided anew, which only a full comparison with
+            the kernel makes true.
+        settled: the generation that the kernel was made to hold; until then changes wait for the comparison.
+        on_work: told that there is something to do.
     """
 
     def __init__(
         self,
         view: View,
         running: Running,
-        kernel: Kernel,
+        applier: Applier,
         endpoints: Endpoints,
+        care: Care,
         desired: Desired,
-        metrics: Metrics,
     ) -> None:
         self.view = view
-        self.whole = False
         self.problem = "the cluster's nodes are not known yet"
-        self.lower_mtu: Callable[[str, int], None] = lambda _link, _mtu: None
+        self.generation = 0
+        self.settled = -1
+        self.on_work: Callable[[], None] = lambda: None
         self._running = running
-        self._kernel = kernel
+        self._applier = applier
         self._endpoints = endpoints
+        self._care = care
         self._desired = desired
-        self._metrics = metrics
-        self._failed: dict[Key, str] = {}
-        self._left_out: dict[str, str] = {}
+        self._changed: dict[str, None] = {}
+        self._refused: dict[str, str] = {}
+        self._obstacles: dict[str, tuple[str, ...]] = {}
+        self._pods: list[str] = []
+
+    @property
+    def trouble(self) -> list[str]:
+        """What keeps this node itself from its work, a sentence each."""
+        mine = self._desired.part(NODE)
+        failed = [text for key, text in self._applier.failed.items() if key in mine]
+        return [*([self.problem] if self.problem else []), *failed]
 
     @property
     def failures(self) -> list[str]:
         """Everything that is not as it should be, a sentence each."""
-        return [*([self.problem] if self.problem else []), *self._failed.values(), *self._left_out.values()]
+        problem = [self.problem] if self.problem else []
+        kernel = self._applier.failed.values()
+        return [*problem, *kernel, *self._pods, *self._refused.values(), *self._care.unmet]
 
-    def see(self, view: View, changes: tuple[ViewChange, ...]) -> bool:
-        """Take the next version of the view; True if this node itself changed, so all was decided anew."""
+    @property
+    def obstacles(self) -> list[str]:
+        """Why some peers' pods can't be reached though nothing failed here, a sentence each."""
+        return [text for texts in self._obstacles.values() for text in texts]
+
+    def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
+        """Take the next version of the view; True if this node itself changed, so all is decided anew."""
         self.view = view
-        peers = [each for each in changes if isinstance(each, NodeChanged) and not self._is_me(each)]
-        own = any(isinstance(each, UnderlayChanged) or self._own_change(each) for each in changes)
-        if own or (self._endpoints.site is None and changes):
+        own = False
+        for each in changes:
+            if isinstance(each, NodeChanged) and (name := _name(each)) != view.me:
+                self._changed[name] = None
+            else:
+                own |= isinstance(each, NodeChanged | UnderlayChanged)
+        if own or self._endpoints.site is None:
             self.decide()
-            return True
-        if self._endpoints.site is not None:
-            for each in peers:
-                self._peer(_name(each), each.new)
-        return False
-
-    def _is_me(self, change: NodeChanged) -> bool:
-        return _name(change) == self.view.me
-
-    def _own_change(self, change: ViewChange) -> bool:
-        return isinstance(change, NodeChanged) and self._is_me(change)
+        self.on_work()
+        return own
 
     def decide(self) -> None:
-        """Decide everything anew and make it so: at start, and when this node itself changed."""
+        """Decide about this node and its pods, and have every peer decided about again."""
         try:
-            network = self._running.network(self.view)
-            node = self._running.node(self.view)
-        except OctetError as error:
-            self._say(str(error))
+            site = Site(self._running, self._running.network(self.view))
+            self._replace_node(self._running.node(self.view))
+            self._care.lower_mtu(site)
+            self._pods = self._endpoints.settle_in(site)
+        except (OctetError, ValueError) as error:
+            if str(error) != self.problem:
+                log.warning("no pod network", extra={"reason": str(error)})
+            self.problem = str(error)
             return
-        first = self._endpoints.site is None
-        running = [entry.attachment for entry in self._endpoints]
-        for owner in self._desired.owners():
-            if owner not in running:
-                self._desired.replace(owner, Blueprint())
-        self._left_out.clear()
-        lowered = self._endpoints.lower_mtu(network.mtu)
-        self._endpoints.settle_in(Site(self._running, network))
-        self._desired.replace(NODE, node)
-        for peer in self.view.peers:
-            self._contribute(peer.name, peer)
+        self._changed |= dict.fromkeys(name for name in self.view.nodes if name != self.view.me)
         self.problem = ""
-        if first:
-            for key in self._endpoints.recover():
-                log.info("finished what was half done", extra={"attachment": str(key)})
-        self.reconcile()
-        for endpoint in lowered:
-            self._lower(endpoint, network.mtu)
+        self.generation += 1
 
-    def _say(self, problem: str) -> None:
-        if problem != self.problem:
-            log.warning("no pod network", extra={"reason": problem})
-        self.problem = problem
-
-    def _lower(self, endpoint: Endpoint, mtu: int) -> None:
-        """Tell a running pod of a smaller MTU: by its namespace's path, else where the kernel says it is."""
-        if self._endpoints.rebuild(endpoint.attachment):
-            return
+    def _replace_node(self, node: Blueprint) -> None:
+        """Give the node's part; peers who have decided for a different object under one of its keys yield."""
         try:
-            self.lower_mtu(endpoint.host_link, mtu)
-        except OSError as error:
-            key = ("pod mtu", endpoint.host_link)
-            self._failed[key] = f"{endpoint.attachment} keeps its MTU, {mtu} is what fits: {error}"
+            self._desired.replace(NODE, node)
+        except ValueError:
+            for owner in self._desired.owners():
+                if isinstance(owner, tuple) and owner[0] == "peer":
+                    self._desired.replace(owner, Blueprint())
+            self._desired.replace(NODE, node)
+
+    def step(self) -> bool:
+        """Decide about the next peers that changed, and make it so; True while more wait."""
+        if self._endpoints.site is None:
+            return False
+        names = list(self._changed)[:BATCH]
+        for name in names:
+            del self._changed[name]
+        change = merged([self._contribute(name, self.view.nodes.get(name)) for name in names])
+        if change and self.settled == self.generation:
+            self._applier.apply(change)
+        return bool(self._changed)
 
     def _contribute(self, name: str, peer: Node | None) -> Change:
-        self._left_out.pop(name, None)
-        part = Blueprint() if peer is None else self._running.peer(self.view, peer)
-        try:
-            change = self._desired.replace(("peer", name), part)
-        except ValueError as error:
-            self._left_out[name] = f"node {name} is left out: {error}"
-            return self._desired.replace(("peer", name), Blueprint())
+        self._obstacles.pop(name, None)
+        part = Blueprint()
         if peer is not None and (why := self._running.obstacles(self.view, peer)):
-            self._left_out[name] = "; ".join(why)
+            self._obstacles[name] = why
+        try:
+            part = self._running.peer(self.view, peer) if peer is not None else part
+            change = self._desired.replace(("peer", name), part)
+        except (OctetError, ValueError) as error:
+            self._refused[name] = f"node {name} is left out: {error}"
+            return self._desired.replace(("peer", name), Blueprint())
+        self._refused.pop(name, None)
+        if change.alter or change.remove:
+            self._changed |= dict.fromkeys(self._refused)
         return change
-
-    def _peer(self, name: str, peer: Node | None) -> None:
-        self.took(self._kernel.apply(self._contribute(name, peer)))
-
-    def took(self, outcome: Outcome) -> None:
-        """Note what a change came to: what is done is no longer a failure."""
-        for item in outcome.done:
-            self._failed.pop(item.key, None)
-        for failure in outcome.failed:
-            self._metrics.refused(str(failure.item.key[0]))
-        fresh = [failure for failure in outcome.failed if failure.item.key not in self._failed]
-        self._failed.update((failure.item.key, str(failure)) for failure in outcome.failed)
-        if fresh:
-            log.error("the kernel refused", extra={"objects": len(fresh), "first": str(fresh[0])})
-
-    def reconcile(self, found: Blueprint | None = None, *, repair: bool = False) -> Change:
-        """Make kernel and wanted state equal; prune once the view is whole; return the first difference.
-
-        Args:
-            found: what the kernel holds, where somebody has read it already.
-            repair: are differences drift, to be counted?
-        """
-        self._failed.clear()
-        first = Change()
-        for number in range(PASSES):
-            held = (
-                found if found is not None and number == 0 else self._kernel.read(self._desired.blueprint())
-            )
-            change = self._desired.blueprint().change_from(held)
-            change = change if self.whole else Change(change.add, change.alter)
-            if not change:
-                break
-            first = first or change
-            self._rebuild_pods(change)
-            self.took(self._kernel.apply(change))
-        if repair:
-            self._count(first)
-        return first
-
-    def _rebuild_pods(self, change: Change) -> None:
-        """A pod's pair is made from the pod's end: find pods whose host end is gone, and make it anew."""
-        gone = {item.name for item in change.add if isinstance(item, Link)}
-        for entry in list(self._endpoints):
-            if entry.endpoint.host_link in gone and self._endpoints.rebuild(entry.attachment):
-                log.warning("made a pod's pair anew", extra={"attachment": str(entry.attachment)})
-
-    def _count(self, change: Change) -> None:
-        touched = (*change.add, *(new for _, new in change.alter), *change.remove)
-        for item in touched:
-            log.warning("drift repaired", extra={"object": str(item)})
-            self._metrics.repaired(str(item.key[0]))
 
 
 def _name(change: NodeChanged) -> str:

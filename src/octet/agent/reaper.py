@@ -45,7 +45,8 @@ class Reaper:
         self._news.set()
 
     async def run(self) -> None:
-        """Reap for ever."""
+        """Reap for ever; at first what an earlier agent left."""
+        await self.reap()
         loop = asyncio.get_running_loop()
         while True:
             await self._news.wait()
@@ -60,14 +61,13 @@ class Reaper:
             await self.reap()
 
     async def reap(self) -> None:
-        """Delete what waits now, and free its addresses."""
+        """Delete what waits now, and free its addresses; what cannot be deleted keeps them."""
         self._news.clear()
         self._waiting = 0
-        taken = self._endpoints.take_retired()
-        if not taken:
-            return
+        taken = self._endpoints.retired()
         try:
             await asyncio.get_running_loop().run_in_executor(self._worker, self._kernel.reap)
+            self._endpoints.settle(taken)
         except OSError as error:
             log.warning("cannot delete retired links", extra={"error": str(error)})
-        self._endpoints.settle(taken)
+            asyncio.get_running_loop().call_later(LONGEST, self._news.set)

@@ -1,7 +1,7 @@
-"""Drift: hear of it, look once when the burst is over, put back what somebody else changed.
+"""Making kernel and wanted state equal, whenever there is a reason: a start, a change of this node, drift.
 
-What lives here: when to compare. Comparing reads in a worker thread, so that pods are attached meanwhile;
-the difference is taken afterwards, against what is wanted by then. What it must not know: what is wanted.
+What lives here: when to compare. Reading happens in a worker thread, so that pods are attached meanwhile; the
+difference is taken afterwards, against what is wanted by then. What it must not know: what is wanted.
 """
 
 import asyncio
@@ -9,99 +9,157 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from octet.agent.applying import Applier
+from octet.agent.care import Care
 from octet.agent.desired import Desired
+from octet.agent.endpoints import Endpoints
+from octet.agent.metrics import Metrics
 from octet.agent.network import Network
-from octet.blueprint import Blueprint, Sysctl
-from octet.errors import OctetError
-from octet.kernel.drift import UnderlayChanged, is_drift
-from octet.kernel.host import HostKernel
-from octet.kernel.monitor import Monitor
-from octet.kernel.sysctl import is_set
+from octet.agent.pieces import pieces
+from octet.blueprint import Change
+from octet.kernel.port import Kernel
 
 log = logging.getLogger(__name__)
 
 BURST = 0.03
 """Seconds that news are gathered before the comparison."""
 
-SETTINGS = 0.5
-"""Seconds between looks at sysctls: the kernel tells of only a few of them."""
-
 EVERYTHING = 60.0
 """Seconds between full comparisons, in case something was never told."""
 
+RETRY = 2.0
+"""Seconds until what the kernel refused is tried again; twice as long each time, up to EVERYTHING."""
+
+PASSES = 3
+"""A link made anew takes what was on it away; the next pass puts that back."""
+
 
 class Repair:
-    """Watches one namespace and keeps it as wanted.
+    """Keeps one namespace as wanted.
 
     Args:
         reader: a kernel port of the worker thread's own.
+
+    Attributes:
+        whole: has everything been listed once, so that what is not wanted may be removed?
     """
 
     def __init__(
         self,
         network: Network,
+        endpoints: Endpoints,
+        care: Care,
         desired: Desired,
-        monitor: Monitor,
-        reader: HostKernel,
+        applier: Applier,
+        reader: Kernel,
         worker: ThreadPoolExecutor,
+        metrics: Metrics,
     ) -> None:
-        self.underlay_changed = asyncio.Event()
+        self.whole = False
         self._network = network
+        self._endpoints = endpoints
+        self._care = care
         self._desired = desired
-        self._monitor = monitor
+        self._applier = applier
         self._reader = reader
         self._worker = worker
-        self._suspicion = asyncio.Event()
+        self._metrics = metrics
+        self._work = asyncio.Event()
+        self._suspicion = False
+        network.on_work = self._work.set
+        endpoints.on_trouble = self.suspect
 
-    def hear(self) -> None:
-        """Take what the kernel said; called when the monitor's descriptor is readable."""
-        for event in self._monitor.drain(self._desired.objects):
-            if isinstance(event, UnderlayChanged):
-                self.underlay_changed.set()
-            if is_drift(event, self._desired.objects):
-                log.info("drift", extra={"news": str(event)})
-                self._suspicion.set()
+    def begin(self) -> None:
+        """Take note that everything has been listed: from now on what is not wanted may be removed."""
+        self.whole = True
+
+    def suspect(self) -> None:
+        """Have everything compared soon."""
+        self._suspicion = True
+        self._work.set()
 
     async def run(self) -> None:
-        """Compare on suspicion, and every EVERYTHING seconds, for ever."""
+        """Do what there is to do, for ever."""
+        patience = RETRY
         while True:
-            drift = False
             with suppress(TimeoutError):
-                async with asyncio.timeout(EVERYTHING):
-                    await self._suspicion.wait()
-                    drift = True
+                async with asyncio.timeout(patience if self._applier.failed else EVERYTHING):
+                    await self._work.wait()
+            waited_in_vain = not self._work.is_set()
+            patience = min(2 * patience, EVERYTHING) if waited_in_vain else RETRY
+            self._work.clear()
+            await self.turn(compare=waited_in_vain)
+
+    async def turn(self, *, compare: bool = False) -> None:
+        """Decide about peers that changed; compare with the kernel if asked to, or if there is a reason."""
+        more = True
+        while more:
+            more = self._network.step()
+            await asyncio.sleep(0)
+        drift = self._suspicion
+        if drift and self._settled:
             await asyncio.sleep(BURST)
-            self._suspicion.clear()
-            await self.compare(repair=drift)
+        self._suspicion = False
+        if compare or drift or not self._settled:
+            await self.compare(drift=drift and self._settled)
 
-    async def compare(self, *, repair: bool) -> None:
-        """Read everything, and put right what differs from what is wanted by then."""
-        wanted = self._desired.blueprint()
-        if self._network.problem and not len(wanted):
-            return
-        found = await self._read(wanted)
-        if found is None:
-            return
-        try:
-            change = self._network.reconcile(found, repair=repair)
-        except OctetError as error:
-            log.warning("repair failed", extra={"error": str(error)})
-            return
-        if change and repair:
-            log.info("repaired", extra={"objects": len(change.add) + len(change.alter) + len(change.remove)})
+    @property
+    def _settled(self) -> bool:
+        return self._network.settled == self._network.generation
 
-    async def _read(self, wanted: Blueprint) -> Blueprint | None:
+    async def compare(self, *, drift: bool = False) -> None:
+        """Read everything, and put right what differs from what is wanted by then.
+
+        Args:
+            drift: are differences somebody else's doing, to be told and counted?
+        """
+        if self._endpoints.site is None or not self.whole:
+            return
+        self._endpoints.recover()
+        generation, before = self._network.generation, Change()
+        for number in range(PASSES):
+            change = await self._difference()
+            if change is None:
+                return
+            if not change or change == before:
+                self._applier.note_silence(change)
+                break
+            if drift and number == 0:
+                self._tell(change)
+            await self._apply(change)
+            before = change
+        self._network.settled = generation
+        self._endpoints.open = True
+
+    async def _apply(self, change: Change) -> None:
+        self._care.rebuild(change.add)
+        for piece in pieces(change):
+            self._applier.apply(self._desired.still(piece))
+            await asyncio.sleep(0)
+
+    async def _difference(self) -> Change | None:
+        """Return what separates the kernel from what is wanted; None where it cannot be read.
+
+        What changed while it was being read was applied by whoever changed it.
+        """
         loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._worker, self._reader.read, wanted)
-        except OSError as error:
-            log.warning("cannot read the kernel", extra={"error": str(error)})
-            return None
+        with self._desired.noting() as touched:
+            try:
+                found = await loop.run_in_executor(self._worker, self._reader.read, self._desired.blueprint())
+            except OSError as error:
+                log.warning("cannot read the kernel", extra={"error": str(error)})
+                return None
+            change = self._desired.blueprint().change_from(found)
+        kept = Change(
+            tuple(item for item in change.add if item.key not in touched),
+            tuple(pair for pair in change.alter if pair[1].key not in touched),
+            tuple(item for item in change.remove if item.key not in touched),
+        )
+        differing = {item.key for item in (*kept.add, *(new for _, new in kept.alter), *kept.remove)}
+        self._applier.forget_all_but(differing | touched)
+        return kept
 
-    async def poll_settings(self) -> None:
-        """Look at the wanted sysctls every SETTINGS seconds, for ever."""
-        while True:
-            await asyncio.sleep(SETTINGS)
-            wanted = [item for item in self._desired.objects.values() if isinstance(item, Sysctl)]
-            if any(not is_set(item) for item in wanted):
-                self._suspicion.set()
+    def _tell(self, change: Change) -> None:
+        for item in (*change.add, *(new for _, new in change.alter), *change.remove):
+            log.warning("drift repaired", extra={"object": str(item)})
+            self._metrics.repaired(str(item.key[0]))

@@ -5,12 +5,15 @@ What lives here: raw request to reply. What it must not know: how an endpoint is
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from time import perf_counter
 
 import msgspec
 
+from octet.agent.care import Care
 from octet.agent.endpoints import Endpoints
 from octet.agent.metrics import Metrics
+from octet.cni import pending
 from octet.cni.request import Request, parse, version_of
 from octet.cni.spec import conversion, versions
 from octet.cni.spec.environment import Command
@@ -26,14 +29,20 @@ class Requests:
 
     Args:
         endpoints: what requests are about.
+        care: makes CHECK's comparison.
         trouble: says in a sentence why the node is not as it should be; empty is all well.
         metrics: counts and times them.
+        waiting: directory of DELs that the plugin could not deliver.
     """
 
-    def __init__(self, endpoints: Endpoints, trouble: Callable[[], str], metrics: Metrics) -> None:
+    def __init__(
+        self, endpoints: Endpoints, care: Care, trouble: Callable[[], str], metrics: Metrics, waiting: Path
+    ) -> None:
         self._endpoints = endpoints
+        self._care = care
         self._trouble = trouble
         self._metrics = metrics
+        self._waiting = waiting
         self._answers: Mapping[Command, Callable[[Request], Reply]] = {
             Command.ADD: self._add,
             Command.DEL: self._del,
@@ -61,7 +70,14 @@ class Requests:
         self._metrics.request(command, perf_counter() - start, failed=reply.status != 0)
         return reply
 
+    def drain(self) -> None:
+        """Do the DELs that the plugin wrote down while no agent answered."""
+        for raw in pending.drain(self._waiting):
+            self.answer(raw)
+
     def _add(self, request: Request) -> Reply:
+        if pending.waiting(self._waiting):
+            self.drain()
         return Reply.success(conversion.to_json(self._endpoints.add(request), request.version))
 
     def _del(self, request: Request) -> Reply:
@@ -70,12 +86,12 @@ class Requests:
         return Reply.success()
 
     def _check(self, request: Request) -> Reply:
-        self._endpoints.check(request)
+        self._care.check(request)
         return Reply.success()
 
     def _status(self, request: Request) -> Reply:
         del request
-        if self._endpoints.site is None:
+        if not self._endpoints.open:
             raise CniError(Code.NOT_AVAILABLE, self._trouble() or "this node has no pod network yet")
         if trouble := self._trouble():
             raise CniError(Code.LIMITED_CONNECTIVITY, trouble)

@@ -4,6 +4,8 @@ What lives here: the checks of descriptors that come from outside. What it must 
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -22,8 +24,8 @@ class Sandboxes(Protocol):
         """Return what namespace a descriptor stands for. Raises CniError (8) unless it can be a pod's."""
         ...
 
-    def reopen(self, path: str, identity: Identity) -> int:
-        """Return a new descriptor of a namespace by its path. Raises NotFoundError if it is not the same."""
+    def reopened(self, path: str, identity: Identity) -> AbstractContextManager[int]:
+        """Give a descriptor of a namespace by its path for a while. Raises NotFoundError if it is another."""
         ...
 
 
@@ -42,13 +44,16 @@ class HostSandboxes:
             raise CniError(Code.INVALID_NETNS, f"CNI_NETNS = {path}: is the node's own network namespace")
         return identity
 
-    def reopen(self, path: str, identity: Identity) -> int:
+    @contextmanager
+    def reopened(self, path: str, identity: Identity) -> Iterator[int]:
         """As the protocol says. Whatever else may lie at the path by now does not make the agent wait."""
         try:
             namespace = os.open(Path("/") / path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
             raise NotFoundError(f"the pod's namespace {path or '(unknown)'}: {error.strerror}") from error
-        if namespaces.identity(namespace) == identity:
-            return namespace
-        os.close(namespace)
-        raise NotFoundError(f"{path} is not the pod's namespace any more")
+        try:
+            if namespaces.identity(namespace) != identity:
+                raise NotFoundError(f"{path} is not the pod's namespace any more")
+            yield namespace
+        finally:
+            os.close(namespace)

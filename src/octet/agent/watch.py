@@ -6,7 +6,8 @@ What it must not know: what the network does about a change.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from octet.agent.network import Network
@@ -26,16 +27,26 @@ class Watch:
 
     Attributes:
         synced: has everything been listed at least once?
+        revision: the store's, of what was last heard of.
+        on_whole: told when everything has been listed for the first time.
     """
 
     def __init__(self, store: Store, network: Network, running: Running, *, register: bool) -> None:
         self.synced = False
+        self.revision = 0
+        self.on_whole: Callable[[], None] = lambda: None
         self._store = store
         self._network = network
         self._running = running
         self._register = register
+        self._silent_since: float | None = time.monotonic()
         self._tell = asyncio.Event()
         self._said: tuple[object, ...] = ()
+
+    @property
+    def silence(self) -> float:
+        """Seconds for which the store has not answered; 0 while it does."""
+        return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
     def tell(self) -> None:
         """Have our own Node written again if what it should say has changed."""
@@ -49,23 +60,24 @@ class Watch:
             except ExpiredError:
                 continue
             except UnavailableError as error:
+                if self._silent_since is None:
+                    self._silent_since = time.monotonic()
                 log.warning("store unavailable", extra={"error": str(error)})
                 await asyncio.sleep(PAUSE)
 
     async def _once(self) -> None:
         listing = await self._store.list("Node")
+        self._silent_since, self.revision = None, listing.revision
         listed = self._network.view.with_listing("Node", listing.objects)
         for refused in listed.refused:
             log.warning("object refused", extra={"error": str(refused)})
-        self._network.whole = True
         if not self.synced:
             self.synced = True
-            self._network.view = listed.view
-            self._network.decide()
-        else:
-            self._network.see(listed.view, listed.changes)
+            self.on_whole()
+        self._network.see(listed.view, listed.changes)
         self.tell()
         async for event in self._store.watch("Node", listing.revision):
+            self.revision = event.revision
             self._one(event.type.value, event.object)
 
     def _one(self, kind: str, item: Mapping[str, Any]) -> None:
@@ -98,7 +110,7 @@ class Watch:
             said = dict(self._running.annotations(view))
         except OctetError:
             said = {}
-        now = (view.underlay, tuple(sorted(said.items())), view.here is None)
+        now = (view.here, view.underlay, tuple(sorted(said.items())))
         if now == self._said:
             return
         await publish(self._store, view.me, view.underlay, said, register=self._register)
