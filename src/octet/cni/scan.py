@@ -8,6 +8,8 @@ BAD_JSON, BAD_CONFIG = 6, 7
 PATH_ROOM = 108
 VERSION_ROOM = 17
 
+DEFAULT_SOCKET = b"/run/octet/cni.sock"
+
 _SPACE = b" \t\n\r"
 
 
@@ -15,7 +17,7 @@ class Config:
     """The two keys we need, out of the top level of a JSON object; the agent judges all the rest."""
 
     def __init__(self) -> None:
-        self.socket = b"/run/octet/cni.sock"
+        self.socket = DEFAULT_SOCKET
         self.version = "1.1.0"
 
     def scan(self, text: bytes) -> int:

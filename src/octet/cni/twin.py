@@ -20,7 +20,9 @@ CONNECT_LIMIT = 5.0
 ANSWER_LIMIT = 60.0
 """Seconds for the agent's whole answer."""
 
-INPUT_LIMIT_SECONDS = 5.0
+INPUT_SECONDS = 5.0
+"""Seconds until standard input must have ended."""
+
 INPUT_LIMIT = 1 << 20
 REPLY_LIMIT = 1 << 20
 ENVIRONMENT_LIMIT = 0xFFFF
@@ -92,7 +94,10 @@ class UnansweredError(Exception):
 def _ask(path: bytes, request: bytes, namespace: int) -> tuple[int, bytes]:
     """Return the agent's exit status and body. Raises UnansweredError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:
-        agent.settimeout(CONNECT_LIMIT)
+        seconds, fraction = divmod(CONNECT_LIMIT, 1)
+        limit = array.array("l", [int(seconds), int(fraction * 1_000_000)])
+        # Not settimeout: with that, a full backlog would be an error at once instead of a place in the queue.
+        agent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit.tobytes())
         try:
             agent.connect(path)
         except OSError:
@@ -110,7 +115,9 @@ def _send(agent: socket.socket, request: bytes, namespace: int) -> None:
         return
     request = request[:5] + b"\1" + request[6:]
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [namespace]))]
-    agent.sendall(request[agent.sendmsg([request], rights) :])
+    rest = request[agent.sendmsg([request], rights) :]
+    if rest:  # sending nothing to an agent that has answered and gone already would be an error
+        agent.sendall(rest)
 
 
 def _answer(agent: int, deadline: float) -> tuple[int, bytes]:
@@ -191,12 +198,12 @@ def _run(config: Config) -> tuple[int, bytes]:
     if command is None:
         sentence = "CNI_COMMAND is missing: this program is run by container runtimes (see octet cni --help)"
         raise FailedError(BAD_ENVIRONMENT, sentence)
-    stdin = _read_up_to(0, INPUT_LIMIT + 1, time.monotonic() + INPUT_LIMIT_SECONDS)
+    stdin = _read_up_to(0, INPUT_LIMIT + 1, time.monotonic() + INPUT_SECONDS)
     problem = IO_FAILURE if stdin is None else BAD_JSON if len(stdin) > INPUT_LIMIT else config.scan(stdin)
     if command == b"VERSION":
         return 0, f'{{"cniVersion":"{config.version}","supportedVersions":[{SUPPORTED}]}}\n'.encode()
     if stdin is None:
-        raise FailedError(IO_FAILURE, f"standard input did not end within {INPUT_LIMIT_SECONDS:.0f} s")
+        raise FailedError(IO_FAILURE, f"standard input did not end within {INPUT_SECONDS * 1000:.0f} ms")
     if problem == BAD_JSON:
         raise FailedError(BAD_JSON, f"standard input is not a JSON object of at most {INPUT_LIMIT} bytes")
     if problem == BAD_CONFIG:

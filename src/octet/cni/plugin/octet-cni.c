@@ -23,23 +23,28 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef CONNECT_MS /* tests are compiled with shorter limits */
+#ifndef CONNECT_MS /* these four are defined otherwise by tests only */
 #define CONNECT_MS 5000
 #endif
 #ifndef ANSWER_MS
 #define ANSWER_MS 60000
 #endif
+#ifndef INPUT_MS
 #define INPUT_MS 5000
+#endif
+#ifndef DEFAULT_SOCKET
+#define DEFAULT_SOCKET "/run/octet/cni.sock"
+#endif
 #define INPUT_LIMIT (1u << 20)
 #define REPLY_LIMIT (1u << 20)
 #define ENVIRONMENT_LIMIT 0xFFFFu
 #define HEADER 12u
 #define SUPPORTED "\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\""
 
-enum { BAD_ENVIRONMENT = 4, IO_FAILURE = 5, BAD_JSON = 6, BAD_CONFIG = 7, BAD_NETNS = 8, TRY_AGAIN = 11, NOT_AVAILABLE = 50 };
+enum { BAD_ENVIRONMENT = 4, IO_FAILURE, BAD_JSON, BAD_CONFIG, BAD_NETNS, TRY_AGAIN = 11, NOT_AVAILABLE = 50 };
 
 extern char **environ;
-static char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)] = "/run/octet/cni.sock";
+static char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)] = DEFAULT_SOCKET;
 static char cni_version[17] = "1.1.0";
 static unsigned char input[INPUT_LIMIT + 1], message[HEADER + ENVIRONMENT_LIMIT + INPUT_LIMIT], reply[REPLY_LIMIT];
 
@@ -269,7 +274,7 @@ int main(void) {
         int size = snprintf(text, sizeof text, "{\"cniVersion\":\"%s\",\"supportedVersions\":[%s]}\n", cni_version, SUPPORTED);
         return !write_all(STDOUT_FILENO, text, (size_t)size);
     }
-    if (problem == IO_FAILURE) fail(IO_FAILURE, "standard input did not end within %d s", INPUT_MS / 1000);
+    if (problem == IO_FAILURE) fail(IO_FAILURE, "standard input did not end within %d ms", INPUT_MS);
     if (problem == BAD_JSON) fail(BAD_JSON, "standard input is not a JSON object of at most %u bytes", INPUT_LIMIT);
     if (problem == BAD_CONFIG) fail(BAD_CONFIG, "socket: must be an absolute path of at most %zu bytes", sizeof socket_path - 1);
 
