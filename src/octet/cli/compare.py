@@ -49,6 +49,8 @@ def compare(
 ) -> None:
     """Measure our models and the reference plugins side by side, in interleaved rounds.
 
+    Without --quick this is 20 rounds of 3 s per probe: about 25 minutes for all candidates.
+
     Each candidate is a cluster of two nodes in private namespaces. Every round takes all candidates
     in a new random order; ratios are between values of the same round; an identical copy of the
     baseline shows how large a difference means nothing. Exit code 1 when a candidate fails.

@@ -19,6 +19,9 @@ from octet.measure.probes import Connections, Latency, Mtu, Stream
 from octet.measure.results import Failure, Results, Sample
 from octet.measure.site import Site
 
+TOOLS = ("iperf3", "sockperf", "ping", "nsenter", "taskset")
+"""Programs that the probes and their places start."""
+
 PODS_PER_NODE = 2
 """Pods attached in each turn: the first of each node carry the traffic, all give attach and detach times."""
 
@@ -78,6 +81,7 @@ def compare(settings: Settings, tell: Tell) -> Results:
 
     Every lab is down when this returns or raises. Raises OctetError when nothing could be measured at all.
     """
+    machine.require(*TOOLS)
     begun, started = time.monotonic(), dt.datetime.now(dt.UTC)
     facts, versions = machine.facts(), machine.versions()
     before = machine.busy()

@@ -6,10 +6,13 @@ What lives here: readings of /proc and of tools' versions. What it must not know
 import os
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from octet.errors import NotFoundError
 
 TICK = os.sysconf("SC_CLK_TCK")
 """Units of /proc/stat per second (proc(5))."""
@@ -21,6 +24,10 @@ _VERSIONS: Mapping[str, tuple[str, ...]] = {
     "nft": ("nft", "--version"),
     "ip": ("ip", "-V"),
 }
+
+
+_PACKAGES = {"ping": "iputils-ping", "nsenter": "util-linux", "taskset": "util-linux"}
+"""Debian's package of a program that has another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,14 @@ def facts() -> dict[str, object]:
 def versions() -> dict[str, str]:
     """Return what each measuring tool says its version is; a tool that is not there says so."""
     return {"python": platform.python_version(), **{name: _version(line) for name, line in _VERSIONS.items()}}
+
+
+def require(*programs: str) -> None:
+    """Refuse to begin where a measuring tool is missing. Raises NotFoundError naming the packages."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        packages = " ".join(_PACKAGES.get(program, program) for program in missing)
+        raise NotFoundError(f"not installed: {', '.join(missing)}", hint=f"apt-get install {packages}")
 
 
 def _version(command: tuple[str, ...]) -> str:

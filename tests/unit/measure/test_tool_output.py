@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from octet.errors import NotFoundError
 from octet.measure import machine
 from octet.measure.places import ProbeFailedError, listening
 from octet.measure.probes import connections, latency, mtu, stream
@@ -102,6 +103,15 @@ def test_busy_time_leaves_idle_out() -> None:
     """Of /proc/stat, user, nice, system, irq and softirq are work; idle, iowait and steal are not."""
     found = machine.parse_stat("cpu  100 20 30 9999 888 5 45 7 0 0\ncpu0 1 2 3 4 5 6 7 8\n")
     assert found == machine.Busy(200 / machine.TICK, 7 / machine.TICK)
+
+
+def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything starts, what is not installed is named, and the Debian package that has it."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(
+        NotFoundError, match=r"not installed: iperf3, ping \(apt-get install iperf3 iputils-ping\)"
+    ):
+        machine.require("iperf3", "ping")
 
 
 def test_facts_name_the_machine() -> None:
