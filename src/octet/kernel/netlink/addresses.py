@@ -75,7 +75,8 @@ class Held:
     @property
     def usable(self) -> bool:
         """Can it be the source of packets that leave the link: not deprecated, temporary or tentative?"""
-        return self.scope == 0 and not self.flags & (_F_TEMPORARY | _F_DEPRECATED | _F_TENTATIVE)
+        temporary = _F_TEMPORARY if self.interface.version == 6 else 0  # for IPv4 the bit says "secondary"
+        return self.scope == 0 and not self.flags & (temporary | _F_DEPRECATED | _F_TENTATIVE)
 
 
 def held(body: bytes) -> Held:

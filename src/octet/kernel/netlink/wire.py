@@ -137,10 +137,13 @@ def split(datagram: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         offset += length + 3 & ~3
 
 
-def _error(flags: int, body: bytes) -> tuple[int, str]:
-    """Return (positive errno, extended text) of an NLMSG_ERROR body whose echo is capped to a header."""
+def _error(flags: int, body: bytes, words: int = 20) -> tuple[int, str]:
+    """Return (positive errno, extended text) of an answer; the text's attributes begin at ``words``.
+
+    After an NLMSG_ERROR's number comes the header of what it answers, after an NLMSG_DONE's nothing.
+    """
     number = -int.from_bytes(body[:4], "little" if LITTLE else "big", signed=True)
-    extended = attributes(body, 20) if flags & _F_ACK_TLVS else {}
+    extended = attributes(body, words) if flags & _F_ACK_TLVS else {}
     return number, as_text(extended.get(1, b""))
 
 
@@ -253,7 +256,7 @@ class Socket:
                 if kind not in {_NLMSG_DONE, _NLMSG_ERROR}:
                     found.append((kind, body))
                     continue
-                number, reason = _error(0 if kind == _NLMSG_DONE else marks, body)
+                number, reason = _error(marks, body, 4 if kind == _NLMSG_DONE else 20)
                 if number > 0:
                     raise OSError(number, reason or os.strerror(number))
                 return found, interrupted
