@@ -1,4 +1,4 @@
-"""``python -m octet.agent --config FILE``: the agent without the command line's libraries.
+"""``python -m octet.agent``: the agent from a file, or flags, without the command line's libraries.
 
 What lives here: the start. What it must not know: anything the agent does.
 """
@@ -6,6 +6,7 @@ What lives here: the start. What it must not know: anything the agent does.
 import argparse
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from octet.agent import capable, config, logs
@@ -13,12 +14,17 @@ from octet.agent.main import lock, serve_node
 from octet.errors import BadConfigurationError, OctetError
 
 
-def run(path: Path, overrides: dict[str, dict[str, object]] | None = None) -> int:
-    """Run an agent until a signal ends it; return the process's exit status."""
+def run(path: Path | None, flags: Mapping[str, object]) -> int:
+    """Run an agent until a signal ends it; return the process's exit status.
+
+    Args:
+        path: of the configuration, None where flags say all.
+        flags: by the names in ``config.FLAGS``; they win.
+    """
     logs.start()
     try:
-        told = config.load(path, overrides)
-        capable.insist(told, str(path))
+        told = config.load(path, config.overrides(flags))
+        capable.insist(told, str(path or "flags"))
         lock(told.run)
         asyncio.run(serve_node(told))
     except OctetError as error:
@@ -30,8 +36,12 @@ def run(path: Path, overrides: dict[str, dict[str, object]] | None = None) -> in
 def main() -> int:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="python -m octet.agent", description="Octet's node agent")
-    parser.add_argument("--config", type=Path, required=True, help="TOML file, see docs/agent.md")
-    return run(parser.parse_args().config)
+    parser.add_argument("--config", type=Path, help="TOML file, see docs/agent.md")
+    for flag, (section, field) in config.FLAGS.items():
+        action = {"register": "store_true", "pod_cidr": "append", "service_cidr": "append"}.get(flag, "store")
+        parser.add_argument(f"--{flag.replace('_', '-')}", action=action, help=f"[{section}] {field}")
+    given = vars(parser.parse_args())
+    return run(given.pop("config"), given)
 
 
 if __name__ == "__main__":

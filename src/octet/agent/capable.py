@@ -22,7 +22,8 @@ def insist(config: Config, source: str) -> None:
     Raises:
         BadConfigurationError: names every missing feature and the first kernel that has it.
     """
-    families = tuple(sorted({cidr.version for cidr in config.pod_cidrs})) or (4,)
+    networks = config.running.networks.stated or config.pod_cidrs
+    families = tuple(sorted({network.version for network in networks}))
     needed = needs(config.running, families)
     missing = features.lacking(name for name in needed if name not in ONLY_ASKED_FOR)
     if missing:

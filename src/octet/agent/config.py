@@ -1,11 +1,13 @@
 """The agent's configuration: TOML, parsed once at the door into frozen values.
 
 What lives here: ``Config`` and ``load``. What it must not know: what any model's options mean (the model
-reads them, ``Model.parse``), whether the kernel can (``main`` asks the probes).
+reads them, ``Model.parse``), whether the kernel can (``capable`` asks the probes).
 """
 
+import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -20,6 +22,12 @@ from octet.models.model import Running
 
 RUN = "/run/octet"
 
+NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", re.ASCII)
+"""Names of Kubernetes nodes (RFC 1123 subdomain, at most 253 bytes)."""
+
+RUN_LIMIT = 107 - len("/health.sock")
+"""Bytes of the run directory's path: sockets in it must fit into sun_path (unix(7))."""
+
 
 class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
@@ -27,7 +35,7 @@ class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pod_cidrs: tuple[str, ...]
+    pod_cidrs: tuple[str, ...] = ()
     service_cidrs: tuple[str, ...] = ()
 
 
@@ -55,9 +63,9 @@ class _Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: _Node
-    cluster: _Cluster
     model: _Model
     store: _Store
+    cluster: _Cluster = _Cluster()
     paths: _Paths = _Paths()
     underlay: _Underlay = _Underlay()
     health: _Health = _Health()
@@ -87,24 +95,57 @@ class Config:
     health_port: int = 0
 
 
-def load(path: Path, overrides: Mapping[str, Mapping[str, object]] | None = None) -> Config:
-    """Read a file; ``overrides`` (section to fields) come from flags and win.
+_MISSING = re.compile(r"Object missing required field `(.+)`")
+
+Overrides = Mapping[str, Mapping[str, object]]
+"""Sections to fields, as flags give them."""
+
+FLAGS = {
+    "node": ("node", "name"),
+    "register": ("node", "register"),
+    "pod_cidr": ("cluster", "pod_cidrs"),
+    "service_cidr": ("cluster", "service_cidrs"),
+    "model": ("model", "name"),
+    "store": ("store", "path"),
+    "run": ("paths", "run"),
+    "interface": ("underlay", "interface"),
+}
+"""Flags of the command line, and the section and field that each one stands for."""
+
+
+def overrides(given: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Return what flags say, by section and field; a flag without a value says nothing."""
+    told: dict[str, dict[str, object]] = {}
+    for flag, value in given.items():
+        if value not in (None, "", (), [], False):
+            section, field = FLAGS[flag]
+            told.setdefault(section, {})[field] = value
+    return told
+
+
+def load(path: Path | None, overrides: Overrides | None = None) -> Config:
+    """Read a file, or without one only flags; ``overrides`` come from flags and win.
 
     Raises:
         BadConfigurationError: naming file, field, value and what would do.
     """
-    source = str(path)
+    source = str(path) if path is not None else "flags"
+    document = _read(path, source) if path is not None else {}
+    for section, fields in (overrides or {}).items():
+        held = document.setdefault(section, {})
+        if not isinstance(held, dict):
+            raise BadConfigurationError(source, section, held, "must be a section")
+        held.update(fields)
+    return parse(document, source)
+
+
+def _read(path: Path, source: str) -> dict[str, Any]:
     try:
-        text = path.read_bytes().decode()
+        return tomllib.loads(path.read_bytes().decode())
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfigurationError(source, "file", source, f"cannot be read: {error}") from error
-    try:
-        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadConfigurationError(source, "syntax", "TOML", str(error)) from error
-    for section, fields in (overrides or {}).items():
-        document.setdefault(section, {}).update(fields)
-    return parse(document, source)
 
 
 def parse(document: Mapping[str, object], source: str) -> Config:
@@ -112,31 +153,45 @@ def parse(document: Mapping[str, object], source: str) -> Config:
     try:
         file = msgspec.convert(document, _File)
     except msgspec.ValidationError as error:
-        problem, _, where = str(error).partition(" - at `")
-        field = where.rstrip("`").removeprefix("$.") or "document"
-        raise BadConfigurationError(source, field, _at(document, field), problem) from error
+        raise _wrong_shape(error, document, source) from error
     if file.store.kind != "embedded":
         hint = 'kind = "embedded"'
         raise BadConfigurationError(source, "store.kind", file.store.kind, "no such store", hint=hint)
-    if not file.node.name:
-        raise BadConfigurationError(
-            source, "node.name", "", "is empty", hint="the node's name in the cluster"
-        )
-    return Config(
+    if not NODE_NAME.fullmatch(file.node.name):
+        problem = "must be a lower-case DNS name of at most 253 bytes"
+        raise BadConfigurationError(source, "node.name", file.node.name, problem, hint="the Node's name")
+    config = Config(
         node=file.node.name,
         register=file.node.register,
         pod_cidrs=_networks(file.cluster.pod_cidrs, source, "cluster.pod_cidrs"),
         service_cidrs=_networks(file.cluster.service_cidrs, source, "cluster.service_cidrs"),
         model=file.model.name,
         running=_running(file.model, source),
-        store=Path(file.store.path),
-        run=Path(file.paths.run),
+        store=_path(file.store.path, source, "store.path"),
+        run=_path(file.paths.run, source, "paths.run", RUN_LIMIT),
         interface=file.underlay.interface,
         health_port=_port(file.health.port, source),
     )
+    _refuse_contradictions(config, source)
+    return config
+
+
+def _wrong_shape(
+    error: msgspec.ValidationError, document: Mapping[str, object], source: str
+) -> BadConfigurationError:
+    """Return msgspec's words as ours: field and value first."""
+    problem, _, where = str(error).partition(" - at `")
+    field = where.rstrip("`").removeprefix("$").removeprefix(".")
+    missing = _MISSING.match(problem)
+    if missing:
+        field, problem = f"{field}.{missing[1]}".lstrip("."), "is missing"
+    return BadConfigurationError(source, field or "document", _at(document, field), problem)
 
 
 def _running(model: _Model, source: str) -> Running:
+    if model.name not in models.names():
+        hint = f"one of {', '.join(models.names())}"
+        raise BadConfigurationError(source, "model.name", model.name, "is no model", hint=hint)
     return models.find(model.name).parse(model.options, source=f"{source} [model.options]")
 
 
@@ -148,15 +203,48 @@ def _networks(texts: tuple[str, ...], source: str, field: str) -> tuple[Network,
         except ValueError as error:
             hint = "such as 10.244.0.0/16"
             raise BadConfigurationError(source, field, text, str(error), hint=hint) from error
-    if field.endswith("pod_cidrs") and len({each.version for each in found}) != len(found):
-        raise BadConfigurationError(source, field, texts, "has two networks of one family")
+    if len({each.version for each in found}) != len(found):
+        raise BadConfigurationError(source, field, list(texts), "has two networks of one family")
     return tuple(found)
+
+
+def _path(text: str, source: str, field: str, limit: int = 4095) -> Path:
+    if not text.startswith("/") or len(os.fsencode(text)) > limit:
+        problem = f"must be an absolute path of at most {limit} bytes"
+        raise BadConfigurationError(source, field, text, problem)
+    return Path(text)
 
 
 def _port(port: int, source: str) -> int:
     if not 0 <= port < 1 << 16:
         raise BadConfigurationError(source, "health.port", port, "is no TCP port", hint="0 is none")
     return port
+
+
+def _refuse_contradictions(config: Config, source: str) -> None:
+    """Refuse what each field alone allows and all together do not."""
+    stated = config.running.networks.stated
+    if not config.pod_cidrs and not stated:
+        problem = "is empty: what is inside the cluster must be known, as all else is outside"
+        raise BadConfigurationError(
+            source, "cluster.pod_cidrs", [], problem, hint='such as ["10.244.0.0/16"]'
+        )
+    for network in stated:
+        if config.pod_cidrs and not _any_overlaps(network, config.pod_cidrs):
+            problem = f"the model's options say {network}, which the cluster lacks"
+            raise BadConfigurationError(source, "cluster.pod_cidrs", _texts(config.pod_cidrs), problem)
+    for network in config.service_cidrs:
+        if _any_overlaps(network, (*config.pod_cidrs, *stated)):
+            problem = "overlaps the pods' network"
+            raise BadConfigurationError(source, "cluster.service_cidrs", str(network), problem)
+
+
+def _any_overlaps(network: Network, others: Iterable[Network]) -> bool:
+    return any(each.version == network.version and each.overlaps(network) for each in others)
+
+
+def _texts(networks: Iterable[Network]) -> list[str]:
+    return [str(each) for each in networks]
 
 
 def _at(document: Mapping[str, object], field: str) -> object:

@@ -38,21 +38,44 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-@app.command(epilog=output.examples("octet agent run --config /etc/octet/agent.toml"))
+@app.command(
+    epilog=output.examples(
+        "octet agent run",
+        "octet agent run --config /etc/octet/agent.toml --model flannel:host-gw",
+        "octet agent run --node node1 --register --pod-cidr 10.244.0.0/16 --model flannel "
+        "--store /var/lib/octet/store.db",
+    )
+)
 def run(
-    config: ConfigFile = CONFIG,
-    node: Annotated[str, typer.Option(help="This node's name, instead of the file's.")] = "",
-    model: Annotated[str, typer.Option(help="The model, instead of the file's.")] = "",
+    config: Annotated[
+        Path | None, typer.Option(help=f"The agent's TOML file.  [default: {CONFIG}, if it is there]")
+    ] = None,
+    *,
+    node: Annotated[str, typer.Option(help="This node's name.")] = "",
+    register: Annotated[bool, typer.Option("--register", help="Make and keep our own Node object.")] = False,
+    pod_cidr: Annotated[
+        list[str] | None, typer.Option(help="The cluster's pod network; one a family.")
+    ] = None,
+    service_cidr: Annotated[list[str] | None, typer.Option(help="The service network.")] = None,
+    model: Annotated[str, typer.Option(help="The model, as in `octet models`.")] = "",
+    store: Annotated[str, typer.Option(help="Path of the embedded store.")] = "",
+    run_directory: Annotated[str, typer.Option("--run", help="Directory of sockets and journal.")] = "",
+    interface: Annotated[str, typer.Option(help="The interface that leads to the other nodes.")] = "",
 ) -> None:
-    """Run the agent until SIGTERM; pods keep their network when it ends."""
+    """Run the agent until SIGTERM; pods keep their network when it ends. Flags win over the file."""
     from octet.agent.__main__ import run as run_agent
 
-    overrides: dict[str, dict[str, object]] = {}
-    if node:
-        overrides["node"] = {"name": node}
-    if model:
-        overrides["model"] = {"name": model}
-    raise typer.Exit(run_agent(config, overrides))
+    flags = {
+        "node": node,
+        "register": register,
+        "pod_cidr": pod_cidr,
+        "service_cidr": service_cidr,
+        "model": model,
+        "store": store,
+        "run": run_directory,
+        "interface": interface,
+    }
+    raise typer.Exit(run_agent(config or (CONFIG if CONFIG.exists() else None), flags))
 
 
 @app.command(
