@@ -327,3 +327,20 @@ def test_verdicts_are_values() -> None:
     """A verdict that needs a chain has one, and only such a verdict."""
     with pytest.raises(ValueError, match="jump"):
         Verdict("jump")
+
+
+def test_a_table_that_vanished_unseen_is_made_again(node_ns: int) -> None:
+    """A change of what is remembered but no longer there is made from what is really there."""
+    chain = Chain("one", (Rule(Compare(IIFNAME, "a"), DROP),))
+    other = Chain("one", (Rule(Compare(IIFNAME, "b"), DROP),))
+    facility = NftFacility(node_ns)
+    assert facility.apply(Change(add=(chain,))).ok
+    with namespaces.inside(node_ns):
+        subprocess.run(["nft", "delete", "table", "inet", "octet"], check=True)
+    outcome = facility.apply(Change(add=(chain,)))
+    assert outcome.ok, [str(failure) for failure in outcome.failed]
+    with namespaces.inside(node_ns):
+        subprocess.run(["nft", "delete", "table", "inet", "octet"], check=True)
+    assert facility.apply(Change(alter=((chain, other),))).ok
+    assert facility.apply(Change(remove=(other,))).ok
+    facility.close()

@@ -160,7 +160,7 @@ def _translate(complaints: str, commands: Sequence[str]) -> NftError:
         return NftError(complaints.strip() or "nft failed and said nothing", errnos.EINVAL)
     places = [_command_at(len(mark) - len(mark.lstrip()), commands) for mark in marks]
     told = [f"{what} in `{place}`" for what, place in zip(says, places, strict=False)] or says
-    reason = says[0].rpartition(": ")[2].strip()
+    reason = says[0].rpartition(": ")[2].partition(";")[0].strip()  # nft may add: did you mean ...
     return NftError("; ".join(dict.fromkeys(told)), _numbers().get(reason, errnos.EINVAL))
 
 
