@@ -23,6 +23,7 @@ from octet.blueprint import (
 )
 from octet.kernel.host import HostKernel
 from octet.kernel.reconcile import compare, make_gone, make_so, prune
+from refusals import REFUSALS, STANDING
 
 pytestmark = pytest.mark.kernel
 
@@ -193,3 +194,11 @@ def test_an_address_moves_within_its_network(kernel: HostKernel) -> None:
     moved = Blueprint([BRIDGE, Address("br0", ip_interface("10.1.0.2/24"))])
     assert prune(kernel, moved).ok
     assert kernel.read(moved) == moved
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_refusals_are_the_kernels(what: str, kernel: HostKernel) -> None:
+    """A mistake has the errno that the fake says it has."""
+    assert kernel.apply(Change(add=STANDING)).ok
+    item, number = REFUSALS[what]
+    assert [failure.errno for failure in kernel.apply(Change(add=(item,))).failed] == [number]

@@ -9,7 +9,7 @@ from octet.blueprint import Blueprint, Change, KernelObject
 from octet.kernel.port import Failure, Kernel, Outcome
 
 PASSES = 3
-"""A link that must be made anew takes what was on it away; the next pass puts that back."""
+"""A link made anew takes what was on it away, and some refusals pass: the next pass mends both."""
 
 
 def make_so(kernel: Kernel, wanted: Blueprint) -> Outcome:
@@ -34,14 +34,14 @@ def compare(kernel: Kernel, wanted: Blueprint, *, pruning: bool) -> Change:
 
 
 def _settle(kernel: Kernel, wanted: Blueprint, *, pruning: bool) -> Outcome:
-    """Compare and apply until nothing differs, or nothing moves any more."""
+    """Compare and apply until nothing differs, at most PASSES times."""
     done: dict[KernelObject, None] = {}
-    outcome, before = Outcome(), Change()
+    outcome = Outcome()
     for _ in range(PASSES):
         change = compare(kernel, wanted, pruning=pruning)
-        if not change or change == before:
+        if not change:
             break
-        outcome, before = kernel.apply(change), change
+        outcome = kernel.apply(change)
         done |= dict.fromkeys(outcome.done)
     else:
         change = compare(kernel, wanted, pruning=pruning)

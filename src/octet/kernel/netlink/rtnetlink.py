@@ -85,8 +85,9 @@ class Rtnetlink:
             return kind.alter(old, item, known) if old is not None else kind.add(item, known)
 
         others = [item for item in wanted if not isinstance(item, Link)]
-        for item in self._send([*present, *others], messages, progress):
-            self._settle(item, known, progress)
+        there = self._send([*present, *others], messages, progress)
+        if there:
+            self._settle(there, known, progress)
 
     def _send(
         self, items: Iterable[KernelObject], messages: _Encoder, progress: Progress
@@ -102,25 +103,27 @@ class Rtnetlink:
                 progress.fail(item, refusal.errno, refusal.reason)
         return there
 
-    def _settle(self, item: KernelObject, known: Interfaces, progress: Progress) -> None:
-        """Decide about an object that is there: ours and equal is done, merely learned is taken over."""
-        if isinstance(item, Neighbour) and self._learned(item, known):
-            forced = self._socket.batch(NEIGHBOURS.alter(item, item, known))
-            settled = not any(answer.errno for answer in forced)
-        else:
-            settled = self._holds(item)
-        if settled:
-            progress.done.append(item)
-        else:
-            progress.fail(item, errno.EEXIST, "something that is not ours, or differs, is there")
+    def _settle(self, there: list[KernelObject], known: Interfaces, progress: Progress) -> None:
+        """Decide about objects that are there: ours and equal is done, merely learned is taken over."""
+        learned = [item for item in there if isinstance(item, Neighbour) and self._learned(item, known)]
+        jobs = encode(learned, lambda item: KINDS[type(item)].alter(item, item, known), progress)
+        settled = {item for item, refusal, _ in run(self._socket, jobs) if refusal is None}
+        settled |= self._held(set(there) - settled)
+        for item in there:
+            if item in settled:
+                progress.done.append(item)
+            else:
+                progress.fail(item, errno.EEXIST, "something that is not ours, or differs, is there")
 
     def _learned(self, item: Neighbour, known: Interfaces) -> bool:
         replies = self._socket.ask(neighbours.request(item, known)).replies
         return any(neighbours.learned(body) for _, body in replies)
 
-    def _holds(self, item: KernelObject) -> bool:
-        known = interfaces.everything(self._socket)
-        return item in self._read_kind(KINDS[type(item)], known, Blueprint([item]))
+    def _held(self, items: set[KernelObject]) -> set[KernelObject]:
+        """Return those that are there as ours; one listing for each kind of them."""
+        known, wanted = interfaces.everything(self._socket), Blueprint(items)
+        kinds = {type(item) for item in items}
+        return items & {found for kind in kinds for found in self._read_kind(KINDS[kind], known, wanted)}
 
     def _remove(self, unwanted: Iterable[KernelObject], known: Interfaces, progress: Progress) -> None:
         backwards = ordered(unwanted)[::-1]
