@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -89,7 +90,8 @@ def node(node_ns: int) -> Iterator[HostKernel]:
     """A node with a bridge that forwards."""
     with HostKernel(node_ns) as kernel:
         make(kernel, NODE)
-        run(node_ns, "ping -c1 -W1 fd01::1")  # the kernel puts an IPv6 address into force a moment later
+        while not succeeds(node_ns, "ping -c1 -W1 fd01::1"):
+            time.sleep(0.01)  # the kernel puts an IPv6 address into force a moment later
         yield kernel
         prune(kernel, Blueprint())
         kernel.reap()
