@@ -144,3 +144,14 @@ def test_the_nodes_address_is_followed(machine: machines.Machine) -> None:
     machine.call("ip", "addr", "del", "172.31.0.9/24", "dev", "uplink")
     machine.call("ip", "addr", "add", "172.31.0.1/24", "dev", "uplink")
     machines.wait_for(lambda: "local 172.31.0.1" in machine.call(*shown).stdout, 3)
+
+
+def test_flannels_own_plugin_could_read_this_node(machine: machines.Machine) -> None:
+    """The agent leaves flanneld's subnet.env, as flannel's CNI plugin reads it."""
+    said = dict(line.split("=") for line in (machine.run / "subnet.env").read_text().splitlines())
+    assert said == {
+        "FLANNEL_NETWORK": "10.244.0.0/16",
+        "FLANNEL_SUBNET": "10.244.1.1/24",
+        "FLANNEL_MTU": "1450",
+        "FLANNEL_IPMASQ": "true",
+    }

@@ -181,6 +181,16 @@ def ready(run: Path) -> bool:
     return subprocess.run(probe, check=False, capture_output=True).returncode == 0
 
 
+def settled(namespace: int) -> dict[str, object]:
+    """Return what is in a namespace once it stays so: the kernel gives a new link's IPv6 its routes later."""
+    found = snapshot(namespace)
+    while True:
+        time.sleep(1.2)
+        before, found = found, snapshot(namespace)
+        if before == found:
+            return found
+
+
 @contextmanager
 def running(root: Path, *, uninstall: bool = False) -> Iterator[Machine]:
     """A node with an agent that is ready, in private directories.
@@ -198,7 +208,7 @@ def running(root: Path, *, uninstall: bool = False) -> Iterator[Machine]:
         here.call("ip", "link", "set", "wire", "up")
         here.call("ip", "link", "set", "uplink", "up")
         (root / "agent.toml").write_text(config(here.run, root))
-        before = snapshot(namespace) if uninstall else None
+        before = settled(namespace) if uninstall else None
         here.start_agent()
         try:
             assign_cidr(root / "store.db")
@@ -208,7 +218,7 @@ def running(root: Path, *, uninstall: bool = False) -> Iterator[Machine]:
             here.kill_agent(15)
         if before is not None:
             here.uninstall()
-            assert snapshot(namespace) == before, "uninstall left something behind"
+            assert settled(namespace) == before, "uninstall left something behind"
             assert not here.run.exists()
     os.close(namespace)
 

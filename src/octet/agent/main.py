@@ -20,7 +20,7 @@ from octet.agent.care import Care
 from octet.agent.config import Config
 from octet.agent.desired import Desired
 from octet.agent.drift import Hearing
-from octet.agent.endpoints import Endpoints
+from octet.agent.endpoints import Endpoints, Site
 from octet.agent.health import HealthServer
 from octet.agent.journal import Journal
 from octet.agent.metrics import Metrics
@@ -99,6 +99,17 @@ class Agent:
         self._watch.on_whole = self._repair.begin
         self._hearing.on_drift = self._repair.suspect
         self._hearing.on_underlay = self._underlay_news.set
+        self._network.on_site = self._leave_files
+
+    def _leave_files(self, site: Site) -> None:
+        """Write what other programs read of this node (subnet.env), each file whole or not at all."""
+        for name, text in site.running.files(site.network).items():
+            draft = self._config.run / f".{name}.new"
+            try:
+                draft.write_text(text)
+                draft.replace(self._config.run / name)
+            except OSError as error:
+                log.warning("cannot leave a file", extra={"file": name, "error": str(error)})
 
     def _trouble(self) -> str:
         return "; ".join(self._network.trouble[:3])

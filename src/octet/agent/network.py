@@ -35,6 +35,7 @@ class Network:
             the kernel makes true.
         settled: the generation that the kernel was made to hold; until then changes wait for the comparison.
         on_work: told that there is something to do.
+        on_site: told this node's share of the pod network whenever it is decided.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Network:
         self.generation = 0
         self.settled = -1
         self.on_work: Callable[[], None] = lambda: None
+        self.on_site: Callable[[Site], None] = lambda _site: None
         self._running = running
         self._applier = applier
         self._endpoints = endpoints
@@ -109,6 +111,7 @@ class Network:
         self._changed |= dict.fromkeys(name for name in self.view.nodes if name != self.view.me)
         self.problem = ""
         self.generation += 1
+        self.on_site(site)
 
     def _replace_node(self, node: Blueprint) -> None:
         """Give the node's part; peers who have decided for a different object under one of its keys yield."""

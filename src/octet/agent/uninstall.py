@@ -18,6 +18,7 @@ FILES = (
     "journal.db-wal",
     "journal.db-shm",
     "sysctl.json",
+    "subnet.env",
     "agent.lock",
 )
 """What an agent keeps in its run directory."""

@@ -3,11 +3,18 @@
 What lives here: flannel's options. What it must not know: how its transports and its bridge work.
 """
 
+from collections.abc import Mapping
+from functools import partial
+from ipaddress import ip_interface
+
 from octet.attach.bridge import BridgeAttach
+from octet.cluster.endpoint import NodeNetwork
 from octet.errors import BadConfigurationError
 from octet.models.model import Options, Running, merged
 from octet.models.options import masquerade_option
+from octet.transport import Transport
 from octet.transport.flannel import netconf
+from octet.transport.flannel.subnet_env import SubnetEnv
 from octet.transport.flannel.vxlan import flannel_host_gateway, flannel_vxlan
 from octet.transport.reach import PodNetworks
 
@@ -32,5 +39,18 @@ def build(options: Options, source: str) -> Running:
     networks = PodNetworks(conf.networks)
     attach = BridgeAttach(BRIDGE)
     if isinstance(conf.backend, netconf.VxlanBackend):
-        return Running(attach, flannel_vxlan(conf.backend, networks), networks, masquerade)
-    return Running(attach, flannel_host_gateway(networks), networks, masquerade)
+        transport: Transport = flannel_vxlan(conf.backend, networks)
+    else:
+        transport = flannel_host_gateway(networks)
+    return Running(attach, transport, networks, masquerade, partial(_files, masquerade=masquerade))
+
+
+def _files(network: NodeNetwork, *, masquerade: bool) -> Mapping[str, str]:
+    """Return what flanneld tells flannel's own CNI plugin, so that it could be used on this node too."""
+    pairs = ((network.gateway_v4, network.v4), (network.gateway_v6, network.v6))
+    gateways = tuple(
+        ip_interface(f"{gateway}/{cidr.prefixlen}")
+        for gateway, cidr in pairs
+        if gateway is not None and cidr is not None
+    )
+    return {"subnet.env": SubnetEnv(network.cluster, gateways, network.mtu, masquerade).text()}

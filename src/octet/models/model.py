@@ -32,6 +32,11 @@ SMALLEST_CIDR = 4
 Options = Mapping[str, object]
 
 
+def no_files(_network: NodeNetwork) -> Mapping[str, str]:
+    """Return nothing: most models leave no files for other programs."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A model with its options read: a pure value that answers what one node shall hold.
@@ -39,12 +44,14 @@ class Running:
     Attributes:
         networks: the cluster's pod networks, where the options state them.
         masquerade: is traffic that leaves the cluster given the node's address?
+        files: what the original leaves for other programs to read: texts by file name.
     """
 
     attach: Attach
     transport: Transport
     networks: PodNetworks = OF_THE_CLUSTER
     masquerade: bool = True
+    files: Callable[[NodeNetwork], Mapping[str, str]] = field(default=no_files, compare=False)
 
     def network(self, view: View) -> NodeNetwork:
         """Return this node's share of the pod network.
