@@ -50,7 +50,7 @@ def test_every_module_says_what_it_is_for() -> None:
     """A module opens with what it is, and one that holds code also with what it must not know."""
     texts = {path: ast.get_docstring(parsed(path)) or "" for path in SOURCES}
     assert [named(path) for path, text in texts.items() if not text] == []
-    whole = {path: text for path, text in texts.items() if len(code_lines(path)) > 20}
+    whole = {path: text for path, text in texts.items() if path.read_text().count("\n") > 40}
     assert [named(path) for path, text in whole.items() if "What lives here:" not in text] == []
     assert [named(path) for path, text in whole.items() if "must not know" not in text] == []
 
@@ -67,6 +67,7 @@ def test_no_function_is_longer_than_a_person_can_hold() -> None:
         f"{named(path)} {function.name}": len(code_lines(path) & lines_of(function))
         for path in SOURCES + TESTS
         for function in functions(path)
+        if len(lines_of(function)) > LONGEST_FUNCTION
     }
     assert {name: size for name, size in sizes.items() if size > LONGEST_FUNCTION} == {}
 
