@@ -88,10 +88,15 @@ def cluster(*nodes: Node, families: tuple[int, ...] = (4,), underlay: Underlay =
 
 
 class AgentNode:
-    """Node1 with its agent; ``start`` again is what a restarted agent is."""
+    """Node1 with its agent; ``start`` again is what a restarted agent is.
+
+    Attributes:
+        places: namespaces that a test wants to find again, by container.
+    """
 
     def __init__(self, directory: Path, families: tuple[int, ...] = (4,), model: str = "flannel") -> None:
         self.directory = directory
+        self.places: dict[str, int] = {}
         self.world = World()
         self.number = self.world.create()
         self.kernel = FakeKernel(self.world, self.number)

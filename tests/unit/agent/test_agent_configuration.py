@@ -42,6 +42,26 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ('name = "flannel:host-gw"', 'name = "flannel"\noptions = {Backnd = 1}', "Backnd"),
         ("[store]", "[health]\nport = 70000\n[store]", r"health\.port = 70000"),
         ("[node]", "[node", "TOML"),
+        ('name = "n1"', 'name = "N_1"', r"node\.name = 'N_1'.*lower-case DNS name"),
+        ('path = "/tmp/store.db"', 'path = "store.db"', r"store\.path = 'store\.db'.*absolute"),
+        ('path = "/tmp/store.db"', "", r"store\.path = None: is missing"),
+        ("[store]", f'[paths]\nrun = "/{"x" * 100}"\n[store]', r"paths\.run = .*at most 95 bytes"),
+        ('pod_cidrs = ["10.244.0.0/16"]', "", r"cluster\.pod_cidrs = \[\]: is empty"),
+        (
+            'pod_cidrs = ["10.244.0.0/16"]',
+            'pod_cidrs = ["10.244.0.0/16"]\nservice_cidrs = ["10.244.8.0/24"]',
+            r"cluster\.service_cidrs = '10\.244\.8\.0/24': overlaps",
+        ),
+        (
+            'name = "flannel:host-gw"',
+            'name = "flannel"\noptions = {Network = "10.9.0.0/16"}',
+            r"cluster\.pod_cidrs = .*10\.9\.0\.0/16, which the cluster lacks",
+        ),
+        (
+            'name = "flannel:host-gw"',
+            'name = "flannel"\noptions = {EnableIPv6 = true, IPv6Network = "fd00::/48", EnableIPv4 = false}',
+            r"fd00::/48, which the cluster lacks",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_file(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -62,3 +82,11 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(GOOD)
     told = config.load(tmp_path / "a.toml", {"node": {"name": "n2"}})
     assert told.node == "n2"
+
+
+def test_flags_alone_are_enough() -> None:
+    """An agent starts without a file when flags say everything; what they leave out is named."""
+    flags = {"node": "n1", "model": "flannel", "store": "/s.db", "pod_cidr": ["10.0.0.0/8"], "interface": ""}
+    assert config.load(None, config.overrides(flags)).store == Path("/s.db")
+    with pytest.raises(BadConfigurationError, match=r"flags: model = None: is missing"):
+        config.load(None, config.overrides({**flags, "model": None}))
