@@ -182,13 +182,21 @@ def ready(run: Path) -> bool:
 
 
 def settled(namespace: int) -> dict[str, object]:
-    """Return what is in a namespace once it stays so: the kernel gives a new link's IPv6 its routes later."""
-    found = snapshot(namespace)
+    """Return what is in a namespace once it stays so, but for the kernel's own link-local routes."""
+    found = _orderly(namespace)
     while True:
-        time.sleep(1.2)
-        before, found = found, snapshot(namespace)
+        time.sleep(0.5)
+        before, found = found, _orderly(namespace)
         if before == found:
             return found
+
+
+def _orderly(namespace: int) -> dict[str, object]:
+    found: dict[str, Any] = snapshot(namespace)
+    for family in ("routes", "routes6"):
+        mine = [each for each in found[family] if not str(each["dst"]).startswith(("fe80:", "ff00:"))]
+        found[family] = sorted(mine, key=str)
+    return found
 
 
 @contextmanager
@@ -218,7 +226,9 @@ def running(root: Path, *, uninstall: bool = False) -> Iterator[Machine]:
             here.kill_agent(15)
         if before is not None:
             here.uninstall()
-            assert settled(namespace) == before, "uninstall left something behind"
+            after = settled(namespace)
+            left = {key: (value, before[key]) for key, value in after.items() if value != before[key]}
+            assert not left, left
             assert not here.run.exists()
     os.close(namespace)
 
