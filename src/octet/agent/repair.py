@@ -30,6 +30,9 @@ EVERYTHING = 60.0
 RETRY = 2.0
 """Seconds until what the kernel refused is tried again; twice as long each time, up to EVERYTHING."""
 
+TOLD = 20
+"""Objects of one repair that the log names one by one."""
+
 PASSES = 3
 """A link made anew takes what was on it away; the next pass puts that back."""
 
@@ -160,6 +163,10 @@ class Repair:
         return kept
 
     def _tell(self, change: Change) -> None:
-        for item in (*change.add, *(new for _, new in change.alter), *change.remove):
-            log.warning("drift repaired", extra={"object": str(item)})
+        items = (*change.add, *(new for _, new in change.alter), *change.remove)
+        for item in items:
             self._metrics.repaired(str(item.key[0]))
+        for item in items[:TOLD]:
+            log.warning("drift repaired", extra={"object": str(item)})
+        if len(items) > TOLD:
+            log.warning("more drift repaired", extra={"objects": len(items) - TOLD})

@@ -3,6 +3,7 @@
 What lives here: the way out. What it must not know: models; what is ours is known by our marks.
 """
 
+import shutil
 from pathlib import Path
 
 from octet.agent.main import lock
@@ -18,6 +19,7 @@ FILES = (
     "journal.db-wal",
     "journal.db-shm",
     "sysctl.json",
+    "sysctl.new",
     "subnet.env",
     "agent.lock",
 )
@@ -51,6 +53,7 @@ def uninstall(run: Path) -> Outcome:
 def _forget(run: Path) -> None:
     for name in FILES:
         (run / name).unlink(missing_ok=True)
-    for place in (run / "pending" / "bad", run / "pending", run):
-        if place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
+    for place in (run / "pending", *run.glob(".*.sock.*")):
+        shutil.rmtree(place, ignore_errors=True)
+    if not any(run.iterdir()):
+        run.rmdir()

@@ -92,8 +92,8 @@ def status(config: ConfigFile = CONFIG, as_json: output.Json = False) -> None:
     ]
     title = f"node {state['node']}, model {state['model']}: {len(state['peers'])} peers"
     output.table(title, ["Pod", "State", "IPv4", "IPv6", "MTU"], rows, json_rows=state, as_json=as_json)
-    for failure in state["failures"]:
-        output.note(failure)
+    for text in (*state["failures"], *state["obstacles"]):
+        output.note(text)
     if not state["ready"]:
         raise typer.Exit(output.NOT_READY)
 
