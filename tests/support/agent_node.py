@@ -44,23 +44,23 @@ class PretendedSandboxes:
         self._world = world
         self._own = own
 
-    def look(self, namespace: int, path: str) -> tuple[int, int]:
+    def look(self, namespace: int, path: str) -> tuple[int, int, int]:
         try:
             self._world.namespace(namespace)
         except OSError as error:
             raise CniError(Code.INVALID_NETNS, f"CNI_NETNS = {path}: is not a network namespace") from error
         if namespace == self._own:
             raise CniError(Code.INVALID_NETNS, f"CNI_NETNS = {path}: is the node's own network namespace")
-        return 0, namespace
+        return 0, namespace, 0
 
     @contextmanager
-    def reopened(self, path: str, identity: tuple[int, int]) -> Iterator[int]:
+    def reopened(self, path: str, identity: tuple[int, int, int]) -> Iterator[int]:
         number = int(path.removeprefix("/ns/"))
         try:
             self._world.namespace(number)
         except OSError as error:
             raise NotFoundError(f"the pod's namespace {path} is gone") from error
-        if identity != (0, number):
+        if identity != (0, number, 0):
             raise NotFoundError(f"{path} is not the pod's namespace any more")
         yield number
 

@@ -29,13 +29,13 @@ class Entry:
 
     Attributes:
         netns: path of the pod's namespace as the runtime gave it, or empty.
-        identity: (device, inode) of that namespace, by which a path is known to be the same still.
+        identity: (device, inode, cookie) of that namespace, by which a path is known to be the same still.
     """
 
     endpoint: Endpoint
     state: State
     netns: str = ""
-    identity: tuple[int, int] = (0, 0)
+    identity: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def attachment(self) -> Attachment:
@@ -85,8 +85,8 @@ def decode(state: str, body: bytes) -> Entry:
         bandwidth=Bandwidth(**held["bandwidth"]),
         default_route=held["default_route"],
     )
-    device, inode = held["identity"]
-    return Entry(endpoint, State(state), held["netns"], (device, inode))
+    device, inode, cookie = held["identity"]
+    return Entry(endpoint, State(state), held["netns"], (device, inode, cookie))
 
 
 def _port(held: Mapping[str, Any]) -> HostPort:

@@ -13,8 +13,8 @@ from octet.cni.spec.failures import CniError, Code
 from octet.errors import NotFoundError
 from octet.kernel import namespaces
 
-Identity = tuple[int, int]
-"""(device, inode) of a namespace: what tells it from every other while it lives."""
+Identity = tuple[int, int, int]
+"""(device, inode, cookie) of a namespace: what tells it from every other, also from one that is gone."""
 
 
 class Sandboxes(Protocol):
@@ -39,10 +39,9 @@ class HostSandboxes:
         """As the protocol says."""
         if not namespaces.is_network_namespace(namespace):
             raise CniError(Code.INVALID_NETNS, f"CNI_NETNS = {path}: is not a network namespace")
-        identity = namespaces.identity(namespace)
-        if identity == self._own:
+        if namespaces.identity(namespace) == self._own:
             raise CniError(Code.INVALID_NETNS, f"CNI_NETNS = {path}: is the node's own network namespace")
-        return identity
+        return _identity(namespace)
 
     @contextmanager
     def reopened(self, path: str, identity: Identity) -> Iterator[int]:
@@ -52,8 +51,12 @@ class HostSandboxes:
         except OSError as error:
             raise NotFoundError(f"the pod's namespace {path or '(unknown)'}: {error.strerror}") from error
         try:
-            if namespaces.identity(namespace) != identity:
+            if not namespaces.is_network_namespace(namespace) or _identity(namespace) != identity:
                 raise NotFoundError(f"{path} is not the pod's namespace any more")
             yield namespace
         finally:
             os.close(namespace)
+
+
+def _identity(namespace: int) -> Identity:
+    return (*namespaces.identity(namespace), namespaces.cookie(namespace))

@@ -8,8 +8,10 @@ import ctypes
 import errno
 import fcntl
 import os
+import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
@@ -17,6 +19,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 _NS_GET_NSTYPE = 0xB703
+_SO_NETNS_COOKIE = 71
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -57,6 +60,22 @@ def own_identity() -> tuple[int, int]:
     """Return the identity of the calling thread's network namespace."""
     status = Path("/proc/thread-self/ns/net").stat()
     return status.st_dev, status.st_ino
+
+
+def cookie(descriptor: int) -> int:
+    """Return the number of a network namespace that no other one gets until the machine is started again.
+
+    An ``identity`` is only good while the namespace lives: the next one gets the inode number that has just
+    become free. Counted by Linux 5.14 and later (SO_NETNS_COOKIE of a socket in it); 0 before.
+    """
+    away = identity(descriptor) != own_identity()  # to look at one's own takes no privilege
+    with inside(descriptor) if away else nullcontext(), socket.socket(socket.AF_UNIX) as here:
+        try:
+            return int.from_bytes(here.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), sys.byteorder)
+        except OSError as error:
+            if error.errno == errno.ENOPROTOOPT:
+                return 0
+            raise
 
 
 def held(descriptor: int | None) -> int:

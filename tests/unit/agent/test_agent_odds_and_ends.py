@@ -11,6 +11,7 @@ from octet.agent.metrics import Metrics
 from octet.agent.sandboxes import HostSandboxes
 from octet.cni.spec.failures import CniError
 from octet.errors import NotFoundError, OctetError
+from octet.kernel import namespaces
 
 OWN = "/proc/thread-self/ns/net"
 
@@ -46,10 +47,16 @@ def test_what_is_no_pods_namespace_is_refused(path: str) -> None:
 def test_a_namespace_is_found_again_by_its_path(tmp_path: Path) -> None:
     """A path is believed only while it leads to the same namespace as before."""
     status = Path(OWN).stat()
+    own = os.open(OWN, os.O_RDONLY)
+    cookie = namespaces.cookie(own)
+    os.close(own)
+    mine = (status.st_dev, status.st_ino, cookie)
     places = HostSandboxes()
-    with places.reopened(OWN, (status.st_dev, status.st_ino)) as found:
+    with places.reopened(OWN, mine) as found:
         assert os.fstat(found).st_ino == status.st_ino
-    for path, identity in ((OWN, (0, 1)), (str(tmp_path / "gone"), (0, 1)), ("", (0, 1))):
+    successor = (*mine[:2], cookie + 1)
+    elsewhere = [(OWN, (0, 1, 0)), (OWN, successor), (str(tmp_path / "gone"), mine), ("", mine)]
+    for path, identity in [*elsewhere, ("/etc/passwd", mine)]:
         with pytest.raises(NotFoundError), places.reopened(path, identity):
             pass
 
@@ -57,7 +64,7 @@ def test_a_namespace_is_found_again_by_its_path(tmp_path: Path) -> None:
 def test_a_pipe_in_a_namespaces_place_makes_nobody_wait(tmp_path: Path) -> None:
     """Something that would block its reader for ever is opened without waiting, and refused."""
     os.mkfifo(tmp_path / "ns")
-    with pytest.raises(NotFoundError), HostSandboxes().reopened(str(tmp_path / "ns"), (0, 1)):
+    with pytest.raises(NotFoundError), HostSandboxes().reopened(str(tmp_path / "ns"), (0, 1, 0)):
         pass
 
 

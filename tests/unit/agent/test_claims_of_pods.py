@@ -17,7 +17,7 @@ def entry(container: str, *ports: HostPort, default: bool = True) -> Entry:
     endpoint = Endpoint(
         key, f"veth{container}", "02:00:00:00:00:01", 1450, host_ports=ports, default_route=default
     )
-    return Entry(endpoint, State.READY, identity=(0, hash(container)))
+    return Entry(endpoint, State.READY, identity=(0, hash(container), 0))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,16 @@ def test_what_is_given_back_is_free() -> None:
     claims.refuse_place(held.identity, "eth0")
     assert not claims.has_link("vethone")
     assert not claims.has_default_route("one")
+
+
+def test_a_namespaces_number_is_used_again() -> None:
+    """A new namespace with the inode of one that is gone is another place: its interface can be had."""
+    claims, held = Claims(), entry("one")
+    claims.take(held)
+    device, inode, cookie = held.identity
+    claims.refuse_place((device, inode, cookie + 1), "eth0")
+    with pytest.raises(CniError, match="belongs to octet/one/eth0"):
+        claims.refuse_place(held.identity, "eth0")
 
 
 def test_an_endpoint_without_a_default_route_claims_none() -> None:

@@ -25,7 +25,7 @@ ENTRY = Entry(
     ),
     State.ADDING,
     "/run/netns/x",
-    (4, 5),
+    (4, 5, 6),
 )
 
 
