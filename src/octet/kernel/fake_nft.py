@@ -26,6 +26,9 @@ from octet.blueprint.nft import (
 )
 from octet.blueprint.nft.values import holds, is_span
 
+TRACKING = frozenset({"ct", "snat", "dnat", "masquerade"})
+"""Words of nft expressions whose set-up calls nf_ct_netns_get()."""
+
 LOOPBACKS = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
@@ -83,6 +86,10 @@ class Trace:
 class Tracer:
     """A ruleset to ask questions.
 
+    Attributes:
+        tracks: does some rule make the kernel track connections? Without one no nat chain is asked at all:
+            nf_nat_inet_fn() lets pass what has no conntrack entry. (Tables of others may do it, too.)
+
     Raises:
         ValueError: the objects do not fit together (``nft.validate``).
     """
@@ -93,6 +100,7 @@ class Tracer:
         self._machine = machine or Machine()
         self._chains = {item.name: item for item in held if isinstance(item, Chain)}
         self._bases = _by_hook(self._chains.values())
+        self.tracks = any(_tracks(chain) for chain in self._chains.values())
         self._holders = {item.name: _Holder() for item in held if isinstance(item, Set | Map)}
         for element in (item for item in held if isinstance(item, Element)):
             self._holders[element.of].add(element)
@@ -158,6 +166,12 @@ class Tracer:
         return self._chains[name]
 
 
+def _tracks(chain: Chain) -> bool:
+    """Tell whether a chain has an expression for which the kernel begins to track connections."""
+    parts = (part for rule in chain.rules if isinstance(rule, Rule) for part in rule.parts)
+    return any(not TRACKING.isdisjoint(str(part).split()) for part in parts)
+
+
 def _by_hook(chains: Iterable[Chain]) -> dict[str, list[tuple[Hook, Chain]]]:
     """Return the base chains of every hook by priority, in the order of the objects where it is the same."""
     found: dict[str, list[tuple[Hook, Chain]]] = {}
@@ -202,7 +216,7 @@ class _Walk:
         self._path: list[str] = []
         self._hooks: list[str] = []
         self._alive = True
-        self._translating = packet.state == "new"
+        self._translating = tracer.tracks and packet.state == "new"
         self._settled = False
 
     def end(self) -> Trace:

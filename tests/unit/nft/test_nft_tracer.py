@@ -185,6 +185,14 @@ def test_one_translation_per_connection() -> None:
     assert trace(chains, going, MACHINE).packet.destination == FAR
 
 
+def test_a_nat_chain_needs_somebody_who_tracks_connections() -> None:
+    """Where no rule asks for conntrack a nat chain is never met; one such rule anywhere changes that."""
+    marking = Chain("nat", (Rule(SetMark(1, 1)),), Hook("nat", "prerouting", -100))
+    asking = Chain("ask", (Rule(Compare(CT_STATE, "new"), RETURN),))
+    assert trace([marking], PACKET, MACHINE).packet.mark == 0
+    assert trace([marking, asking], PACKET, MACHINE).packet.mark == 1
+
+
 def test_the_nodes_own_packets_come_in_by_loopback() -> None:
     """A packet from the node to itself passes output, postrouting, and then prerouting and input."""
     result = trace([], Packet(HOST, HOST), MACHINE)
