@@ -59,13 +59,13 @@ def environment(command: str | None, variables: Mapping[str, str | bytes]) -> di
     return {"HOME": "/root", "SECRET": "x"} | said | ({} if command is None else {"CNI_COMMAND": command})
 
 
-def compiled(directory: Path, *flags: str, limit: float = PATIENT) -> Program:
+def compiled(directory: Path, *flags: str, limit: float = PATIENT, compiler: str = "gcc") -> Program:
     """Compile the plugin with limits in seconds and a default socket of its own."""
     place = directory / "default" / "cni.sock"
     target = directory / "octet-cni"
     limits = [f"-D{name}_MS={int(limit * 1000)}" for name in ("CONNECT", "ANSWER", "INPUT")]
     options = [*flags, "-std=gnu11", "-Wall", "-Wextra", "-Werror", *limits, f'-DDEFAULT_SOCKET="{place}"']
-    subprocess.run(["gcc", *options, "-o", str(target), str(install.SOURCE)], check=True)
+    subprocess.run([compiler, *options, "-o", str(target), str(install.SOURCE)], check=True)
     return Program((str(target),), place)
 
 

@@ -30,7 +30,10 @@ CONFLIST_NAME = "10-octet.conflist"
 CAPABILITIES = ("portMappings", "bandwidth", "ips", "ipRanges", "mac", "dns")
 
 FLAGS = ("-O2", "-std=gnu11", "-static", "-s", "-Wall", "-Wextra")
-COMPILERS = ("gcc", "cc", "clang", "musl-gcc")
+COMPILERS = ("musl-gcc", "gcc", "cc", "clang")
+"""The best first: a program of musl starts in half the time of one of glibc, whose start-up asks the processor
+about itself some forty times (CPUID); on a virtual machine the hypervisor answers, in about 5 us each."""
+
 SHEBANG_LIMIT = 250
 """Bytes of a script's first line that every kernel we know reads (BINPRM_BUF_SIZE is 256)."""
 
@@ -86,7 +89,7 @@ def build(target: Path = PLUGIN) -> Path:
     """Compile the plugin. Raises OctetError where there is no compiler or it fails."""
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
-        hint = "apt install gcc libc6-dev, or use the Python twin"
+        hint = "apt install musl-tools, or use the Python twin"
         raise OctetError(f"no C compiler: none of {', '.join(COMPILERS)} is on PATH", hint=hint)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     done = subprocess.run(

@@ -9,7 +9,7 @@ from cni_programs import Program
 @pytest.fixture(scope="session")
 def thin(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """The C program, as it is installed."""
-    return cni_programs.compiled(tmp_path_factory.mktemp("plugin"), "-O1", "-static")
+    return cni_programs.compiled(tmp_path_factory.mktemp("plugin"), "-O2", "-static", compiler="musl-gcc")
 
 
 @pytest.fixture(scope="session")
