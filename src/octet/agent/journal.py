@@ -30,6 +30,9 @@ CREATE TABLE endpoint (
 CREATE TABLE freed (number INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT UNIQUE NOT NULL);
 """
 
+_WRITE = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)"
+_MARK = "UPDATE endpoint SET state = ? WHERE network = ? AND container = ? AND interface = ?"
+
 
 class Journal:
     """Entries and the order in which addresses were freed. One writer: the agent holds a lock."""
@@ -47,6 +50,7 @@ class Journal:
             path.unlink()
             self._base = self._open()
             self._make()
+        self._freed = {str(address) for address in self.freed()}
 
     def _open(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -89,25 +93,25 @@ class Journal:
         """Remember an entry, new or changed; its addresses are free no longer."""
         key = entry.attachment
         row = (key.network, key.container, key.interface, str(entry.state), records.encode(entry))
+        taken = {str(address) for address in entry.endpoint.addresses} & self._freed
+        if not taken or entry.state is not State.ADDING:
+            self._execute(_WRITE, row)
+            return
         with self._transaction():
-            self._base.execute("INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)", row)
-            if entry.state is State.ADDING:
-                taken = [(str(address),) for address in entry.endpoint.addresses]
-                self._base.executemany("DELETE FROM freed WHERE address = ?", taken)
+            self._base.execute(_WRITE, row)
+            self._base.executemany("DELETE FROM freed WHERE address = ?", [(each,) for each in taken])
+        self._freed -= taken
 
     def mark(self, key: Attachment, state: State) -> None:
         """Remember how far an entry has come."""
-        where = (str(state), key.network, key.container, key.interface)
-        with self._transaction():
-            self._base.execute(
-                "UPDATE endpoint SET state = ? WHERE network = ? AND container = ? AND interface = ?", where
-            )
+        self._execute(_MARK, (str(state), key.network, key.container, key.interface))
 
     def forget(self, entries: Iterable[Entry]) -> None:
         """Drop entries; their addresses join the end of the queue of free ones.
 
         An entry that is ready is a later one of the same attachment, and stays.
         """
+        addresses: set[str] = set()
         with self._transaction():
             for entry in entries:
                 key = entry.attachment
@@ -118,6 +122,15 @@ class Journal:
                 )
                 freed = [(str(address),) for address in entry.endpoint.addresses]
                 self._base.executemany("INSERT OR REPLACE INTO freed (address) VALUES (?)", freed)
+                addresses.update(address for (address,) in freed)
+        self._freed |= addresses
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
+        """Execute one statement, which is a transaction of its own. Raises OSError as ``_transaction``."""
+        try:
+            self._base.execute(statement, values)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -127,7 +140,10 @@ class Journal:
                 self._base.execute("BEGIN")
                 yield
         except sqlite3.Error as error:
-            raise OSError(errno.EIO, f"{self._path}: {error}") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: sqlite3.Error) -> OSError:
+        return OSError(errno.EIO, f"{self._path}: {error}")
 
     def close(self) -> None:
         """Let go of the file; idempotent."""

@@ -19,6 +19,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 _NS_GET_NSTYPE = 0xB703
+_NS_GET_ID = 0x8008B70D
 _SO_NETNS_COOKIE = 71
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -66,8 +67,20 @@ def cookie(descriptor: int) -> int:
     """Return the number of a network namespace that no other one gets until the machine is started again.
 
     An ``identity`` is only good while the namespace lives: the next one gets the inode number that has just
-    become free. Counted by Linux 5.14 and later (SO_NETNS_COOKIE of a socket in it); 0 before.
+    become free. Asked of the namespace (NS_GET_ID, Linux 6.18), else of a socket in it (SO_NETNS_COOKIE,
+    Linux 5.14), which says the same and takes fifty times longer; 0 where neither is known.
     """
+    told = bytearray(8)
+    try:
+        fcntl.ioctl(descriptor, _NS_GET_ID, told)
+    except OSError as error:
+        if error.errno not in {errno.ENOTTY, errno.EINVAL}:
+            raise
+        return _cookie_of_a_socket(descriptor)
+    return int.from_bytes(told, sys.byteorder)
+
+
+def _cookie_of_a_socket(descriptor: int) -> int:
     away = identity(descriptor) != own_identity()  # to look at one's own takes no privilege
     with inside(descriptor) if away else nullcontext(), socket.socket(socket.AF_UNIX) as here:
         try:
