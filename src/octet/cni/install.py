@@ -31,8 +31,8 @@ CAPABILITIES = ("portMappings", "bandwidth", "ips", "ipRanges", "mac", "dns")
 
 FLAGS = ("-O2", "-std=gnu11", "-static", "-s", "-Wall", "-Wextra")
 COMPILERS = ("musl-gcc", "gcc", "cc", "clang")
-"""The best first: a program of musl starts in half the time of one of glibc, whose start-up asks the processor
-about itself some forty times (CPUID); on a virtual machine the hypervisor answers, in about 5 us each."""
+"""The best first: a program of musl starts in half the time of one of glibc, whose start-up asks the
+processor about itself some forty times (CPUID); on a virtual machine the hypervisor answers, in 5 us each."""
 
 SHEBANG_LIMIT = 250
 """Bytes of a script's first line that every kernel we know reads (BINPRM_BUF_SIZE is 256)."""

@@ -46,7 +46,7 @@ def test_a_program_that_fails_is_quoted() -> None:
 
 
 def test_programs_started_together_run_together() -> None:
-    """Ten programs that take a fifth of a second each are done in less than half of what they take in a row."""
+    """Ten programs of a fifth of a second each are done in less than half of the time they take in a row."""
     calls = [Call.prepare("/bin/sh", {}, b"sleep 0.2; echo $$") for _ in range(10)]
     for call in calls:
         call.start()

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterable
 from contextlib import suppress
 
-from octet.blueprint import Ifb, KernelObject, Link, Veth
+from octet.blueprint import Change, Ifb, KernelObject, Link, Veth
 from octet.kernel import namespaces
 from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.interfaces import Interfaces
@@ -37,6 +37,25 @@ class Linking:
         self._namespace = namespace
         self._home = home
         self.retired = 0
+
+    @property
+    def of_pod(self) -> bool:
+        """Is this the namespace of a pod, entered from its node's?"""
+        return self._home is not None
+
+    def newborn(self, change: Change) -> Interfaces | None:
+        """Create the one pair of a change without a look at what is there: nothing is, in a new pod.
+
+        Returns:
+            The link as it was born; None where it is not made, and what is there must be looked at first.
+        """
+        wanted = [item for item in change.add if isinstance(item, Link)]
+        if len(wanted) != 1 or not isinstance(wanted[0].detail, Veth) or change.alter or change.remove:
+            return None
+        answers = self._socket.batch(self._creation(wanted[0], Interfaces()))
+        if answers[0].errno or not answers[-1].replies:
+            return None
+        return Interfaces([interfaces.decode(answers[-1].replies[-1][1])])
 
     def make(
         self, wanted: Iterable[Link], known: Interfaces, altered: set[str], progress: Progress

@@ -60,17 +60,18 @@ def towards(link: Link, found: Interface, known: Interfaces) -> list[Message]:
     port = link.port or BridgePort()
     if link.master and port != _port_under(found, known.index(link.master)):
         messages.append(_port_settings(port, found.index))
-    if link.up and not found.flags & IFF_UP and isinstance(link.detail, Veth):
-        messages += _honour_carrier(found, known.index(link.master) if link.master else 0)
     return messages
 
 
-def _honour_carrier(found: Interface, master: int) -> list[Message]:
+def honour_carrier(link: Link, found: Interface, known: Interfaces) -> list[Message]:
     """Ask for both ends of a pair that came up, and its bridge: the kernel acts on carrier before it answers.
 
     Otherwise a worker of the kernel does so some time later (link_watch.c), and until then packets that
     leave the end which came up first, or pass the bridge, are dropped. Linux 6.8; harmless before.
     """
+    if not link.up or found.flags & IFF_UP or not isinstance(link.detail, Veth):
+        return []
+    master = known.index(link.master) if link.master else 0
     where = b"" if found.peer_namespace is None else wire.u32(interfaces.TARGET_NETNSID, found.peer_namespace)
     ends = [_header(found.lower) + where, _header(found.index)]
     ends += [_header(master)] if master else []

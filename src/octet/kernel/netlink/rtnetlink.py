@@ -64,7 +64,9 @@ class Rtnetlink:
         progress = Progress()
         wanted = [*change.add, *(new for _, new in change.alter)]
         names = {name for item in (*wanted, *change.remove) for name in links_named(item)}
-        known = interfaces.lookup(self._socket, sorted(names))
+        known = self.linking.newborn(change) if self.linking.of_pod else None
+        if known is None or not all(map(known.get, names)):
+            known = interfaces.lookup(self._socket, sorted(names))
         if wanted:
             self._add(change, known, progress)
         if change.remove:
@@ -80,7 +82,7 @@ class Rtnetlink:
 
         def messages(item: KernelObject) -> list[Message]:
             if isinstance(item, Link):
-                return links.towards(item, interface, known) if (interface := known.get(item.name)) else []
+                return self._towards(item, known)
             kind, old = KINDS[type(item)], altered.get(item.key)
             return kind.alter(old, item, known) if old is not None else kind.add(item, known)
 
@@ -88,6 +90,14 @@ class Rtnetlink:
         there = self._send([*present, *others], messages, progress)
         if there:
             self._settle(there, known, progress)
+
+    def _towards(self, link: Link, known: Interfaces) -> list[Message]:
+        """Return what makes a link the wanted one. A pair gets carrier last, from its end on the node."""
+        found = known.get(link.name)
+        if found is None:
+            return []
+        carrier = [] if self.linking.of_pod else links.honour_carrier(link, found, known)
+        return [*links.towards(link, found, known), *carrier]
 
     def _send(
         self, items: Iterable[KernelObject], messages: _Encoder, progress: Progress
