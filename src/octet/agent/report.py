@@ -61,7 +61,7 @@ class Report:
     def _readyz(self) -> Answer:
         if self.ready:
             return 200, TEXT, b"ok\n"
-        return 503, TEXT, _lines([self._network.problem or "the kernel is being made so"])
+        return 503, TEXT, _lines(self._network.trouble or ["the kernel is being made so"])
 
     def _metrics_text(self) -> Answer:
         self._metrics.endpoints.set(len(self._endpoints))

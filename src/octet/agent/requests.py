@@ -91,10 +91,11 @@ class Requests:
 
     def _status(self, request: Request) -> Reply:
         del request
-        if not self._endpoints.open:
-            raise CniError(Code.NOT_AVAILABLE, self._trouble() or "this node has no pod network yet")
-        if trouble := self._trouble():
+        trouble = self._trouble()
+        if trouble and self._endpoints.site is not None:
             raise CniError(Code.LIMITED_CONNECTIVITY, trouble)
+        if not self._endpoints.open:
+            raise CniError(Code.NOT_AVAILABLE, trouble or "this node has no pod network yet")
         return Reply.success()
 
     def _gc(self, request: Request) -> Reply:

@@ -96,6 +96,9 @@ class Rtnetlink:
         found = known.get(link.name)
         if found is None:
             return []
+        master = known.get(link.master) if link.master else None
+        if master is not None and not master.owned:
+            raise OSError(errno.EEXIST, f"its master {master.name} is not ours")
         carrier = [] if self.linking.of_pod else links.honour_carrier(link, found, known)
         return [*links.towards(link, found, known), *carrier]
 
