@@ -25,6 +25,7 @@ from octet.cni.request import Request
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.spec.result import Result
 from octet.errors import NotReadyError, OctetError, RefusedByKernelError
+from octet.ipam.limits import Limits
 from octet.ipam.node_cidr import Allocation, Pool
 from octet.ipam.node_cidr import State as PoolState
 from octet.kernel.port import Kernel, Outcome
@@ -45,6 +46,7 @@ class Endpoints:
     """Every endpoint of this node. Not thread-safe: the event loop calls it.
 
     Attributes:
+        limits: which of the node's addresses pods get.
         site: None until this node knows its share of the pod network.
         open: does the kernel hold what pods need? ADD answers "later" until then.
         on_retired: told that one more link waits for ``reap``.
@@ -54,6 +56,7 @@ class Endpoints:
     def __init__(
         self, kernel: Kernel, applier: Applier, journal: Journal, desired: Desired, sandboxes: Sandboxes
     ) -> None:
+        self.limits = Limits()
         self.site: Site | None = None
         self.open = False
         self.on_retired: Callable[[], None] = lambda: None
@@ -112,11 +115,14 @@ class Endpoints:
 
         Returns:
             Why pods could not be planned, a sentence each.
+
+        Raises:
+            BadConfigurationError: the limits lie outside of the node's CIDR; nothing has changed.
         """
-        before, self.site = self.site, site
-        networks = [cidr for cidr in (site.network.v4, site.network.v6) if cidr is not None]
+        before = self.site
         if before is None or (before.network.v4, before.network.v6) != (site.network.v4, site.network.v6):
-            self._pool = Pool(networks, gateway=bool(site.running.attach.shared_link), state=self._state())
+            self._pool = self._build(site)
+        self.site = site
         problems = []
         for entry in self:
             try:
@@ -124,6 +130,16 @@ class Endpoints:
             except ValueError as error:
                 problems.append(f"{entry.attachment}: {error}")
         return problems
+
+    def _build(self, site: Site) -> Pool:
+        """Return the pool of a share of the pod network, with what is remembered."""
+        return Pool(
+            [cidr for cidr in (site.network.v4, site.network.v6) if cidr is not None],
+            ranges=self.limits.ranges,
+            reserved=self.limits.reserved,
+            gateway=bool(site.running.attach.shared_link),
+            state=self._state(),
+        )
 
     def _state(self) -> PoolState:
         return PoolState(

@@ -80,6 +80,7 @@ class Agent:
         metrics, desired, sandboxes = Metrics(), Desired(), HostSandboxes()
         applier = Applier(kernel, metrics)
         self._endpoints = endpoints = Endpoints(kernel, applier, journal, desired, sandboxes)
+        endpoints.limits = config.limits
         care = Care(kernel, endpoints, sandboxes)
         view = View(config.node, underlay, pod_cidrs=config.pod_cidrs, service_cidrs=config.service_cidrs)
         self._network = Network(view, config.running, applier, endpoints, care, desired)

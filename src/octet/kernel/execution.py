@@ -4,7 +4,8 @@ What lives here: reading and changing through every facility in turn. What it mu
 """
 
 import errno
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from octet.blueprint import Blueprint, Change, Link
 from octet.kernel.facility import Facility
@@ -39,8 +40,8 @@ def _taken(failures: Iterable[Failure]) -> Iterator[str]:
             yield failure.item.name
 
 
-def _spare(change: Change, taken: Container[str]) -> tuple[Change, list[Failure]]:
-    """Leave alone the settings of links that are somebody else's; return what is left, and those as failed."""
+def _spare(change: Change, taken: AbstractSet[str]) -> tuple[Change, list[Failure]]:
+    """Leave alone the settings of somebody else's links; return what is left to do, and those as failed."""
     if not taken:
         return change, []
     wanted = (*change.add, *(new for _, new in change.alter))
