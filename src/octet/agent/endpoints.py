@@ -18,7 +18,7 @@ from octet.agent.journal import Journal
 from octet.agent.records import Entry, State
 from octet.agent.sandboxes import Identity, Sandboxes
 from octet.attach import EndpointPlan
-from octet.attach.names import pod_mac, purpose
+from octet.attach.names import is_of_a_pod, pod_mac, purpose
 from octet.blueprint import Blueprint, Change, Link, Veth
 from octet.cluster.endpoint import Attachment, Endpoint, NodeNetwork
 from octet.cni.request import Request
@@ -70,6 +70,7 @@ class Endpoints:
         self._retired: list[Entry] = []
         self._leaving: Counter[tuple[Identity, str]] = Counter()
         self._claims = Claims()
+        self._unmarked: set[Attachment] = set()
         self._entries: dict[Attachment, Entry] = {}
         for entry in journal.entries():
             self._keep(entry)
@@ -84,6 +85,21 @@ class Endpoints:
     def pool(self) -> Pool | None:
         """The node's addresses; None until the node's CIDR is known."""
         return self._pool
+
+    @property
+    def trouble(self) -> list[str]:
+        """Why endpoints cannot be remembered, a sentence; none is all well."""
+        return [self._journal.problem] if self._journal.problem else []
+
+    def strangers(self) -> list[str]:
+        """Return our links of pods on this node that the journal knows nothing of: ``NAME (PURPOSE)``.
+
+        Every pair is journalled before it is made, so there are some only where the journal was lost. To
+        remove what is not known would then cut off every running pod.
+        """
+        links = self._kernel.read(Blueprint()).of(Link)
+        pairs = (link for link in links if isinstance(link.detail, Veth) and is_of_a_pod(link.purpose))
+        return [f"{link.name} ({link.purpose})" for link in pairs if not self._claims.has_link(link.name)]
 
     def get(self, key: Attachment | None) -> Entry | None:
         """Return an endpoint that is attached wholly, or None."""
@@ -191,7 +207,11 @@ class Endpoints:
         entry = self._entries.get(key)
         if entry is None:
             return False
-        self._journal.mark(key, State.DELETING)
+        try:
+            self._journal.mark(key, State.DELETING)
+        except OSError as error:  # a full disk must not keep a pod from ending: ``settle`` marks it later
+            log.warning("cannot note a DEL yet", extra={"endpoint": str(key), "error": str(error)})
+            self._unmarked.add(key)
         self._entries[key] = entry.now(State.DELETING)
         self._drop(self._entries[key])
         return True
@@ -211,6 +231,10 @@ class Endpoints:
     def settle(self, reaped: Iterable[Entry]) -> None:
         """Free the addresses of endpoints whose links are gone, and forget them."""
         gone = tuple(reaped)
+        for key in self._unmarked & {entry.attachment for entry in gone}:
+            if key not in self._entries:
+                self._journal.mark(key, State.DELETING)
+            self._unmarked.discard(key)
         self._journal.forget(gone)
         identities = {id(entry) for entry in gone}
         self._retired = [entry for entry in self._retired if id(entry) not in identities]

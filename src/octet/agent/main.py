@@ -22,7 +22,7 @@ from octet.agent.desired import Desired
 from octet.agent.drift import Hearing
 from octet.agent.endpoints import Endpoints, Site
 from octet.agent.health import HealthServer
-from octet.agent.journal import Journal
+from octet.agent.journal import CURE, Journal
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.reaper import Reaper
@@ -35,7 +35,7 @@ from octet.cluster.changes import Underlay
 from octet.cluster.view import View
 from octet.cni.pending import directory_of
 from octet.cni.server import serve
-from octet.errors import NotReadyError, OctetError
+from octet.errors import BadConfigurationError, NotReadyError, OctetError
 from octet.kernel.host import HostKernel
 from octet.kernel.monitor import Monitor
 from octet.store.embedded import EmbeddedStore
@@ -75,7 +75,7 @@ class Agent:
         reader = resources.enter_context(HostKernel(memory=memory))
         monitor = resources.enter_context(Monitor())
         worker = resources.enter_context(ThreadPoolExecutor(1, "kernel-reader"))
-        journal = Journal(config.run / "journal.db")
+        self._journal = journal = Journal(config.run / "journal.db")
         resources.callback(journal.close)
         metrics, desired, sandboxes = Metrics(), Desired(), HostSandboxes()
         applier = Applier(kernel, metrics)
@@ -113,10 +113,19 @@ class Agent:
                 log.warning("cannot leave a file", extra={"file": name, "error": str(error)})
 
     def _trouble(self) -> str:
-        return "; ".join(self._network.trouble[:3])
+        return "; ".join([*self._network.trouble, *self._endpoints.trouble][:3])
+
+    def _insist_on_the_journal(self) -> None:
+        """Refuse to work on a node whose pods are not in the journal. Raises BadConfigurationError."""
+        if strangers := self._endpoints.strangers():
+            problem = f"lacks pods that are attached to this node: {', '.join(strangers[:3])}"
+            raise BadConfigurationError(
+                str(self._config.run / "journal.db"), "endpoints", len(self._endpoints), problem, hint=CURE
+            )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until told to stop; pods and network stay as they are."""
+        self._insist_on_the_journal()
         loop = asyncio.get_running_loop()
         health = HealthServer(self._report.answers())
         await health.listen(self._config.run / "health.sock", self._config.health_port)
@@ -179,6 +188,7 @@ class Agent:
         while True:
             await asyncio.sleep(DRAIN_PAUSE)
             self._requests.drain()
+            self._journal.try_again()
 
 
 async def first_underlay(config: Config) -> Underlay:

@@ -54,8 +54,12 @@ class Report:
             "/state": self._state,
         }
 
+    @property
+    def _failures(self) -> list[str]:
+        return [*self._network.failures, *self._endpoints.trouble]
+
     def _healthz(self) -> Answer:
-        failures = self._network.failures
+        failures = self._failures
         return (503 if failures else 200), TEXT, _lines(failures or ["ok"])
 
     def _readyz(self) -> Answer:
@@ -67,7 +71,7 @@ class Report:
         self._metrics.endpoints.set(len(self._endpoints))
         self._metrics.peers.set(len(self._network.view.peers))
         self._metrics.wanted.set(len(self._desired.objects))
-        self._metrics.failing.set(len(self._network.failures))
+        self._metrics.failing.set(len(self._failures))
         self._metrics.silence.set(self._watch.silence)
         if (pool := self._endpoints.pool) is not None:
             for family in (4, 6):
@@ -85,7 +89,7 @@ class Report:
             "underlay": {"interface": view.underlay.interface, "mtu": view.underlay.mtu},
             "peers": [peer.name for peer in view.peers],
             "wanted": len(self._desired.objects),
-            "failures": self._network.failures,
+            "failures": self._failures,
             "obstacles": self._network.obstacles,
             "endpoints": [_endpoint(entry) for entry in self._endpoints],
         }
