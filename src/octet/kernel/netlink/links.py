@@ -4,6 +4,8 @@ What lives here: what all kinds of devices share (``devices`` has each kind).
 What it must not know: sockets, order, other objects on the link.
 """
 
+from collections.abc import Sequence
+
 from octet.blueprint import BridgePort, Link, Veth
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.devices import CODERS, ONE_QUEUE, birth_mtu, of_kind
@@ -76,6 +78,29 @@ def honour_carrier(link: Link, found: Interface, known: Interfaces) -> list[Mess
     ends = [_header(found.lower) + where, _header(found.index)]
     ends += [_header(master)] if master else []
     return [Message(interfaces.RTM_GETLINK, 0, end + interfaces.BRIEFLY) for end in ends]
+
+
+def has_lost_mac(link: Link, replies: Sequence[tuple[int, bytes]], known: Interfaces) -> bool:
+    """Do the kernel's answers tell another MAC of a link than the wanted one? Without an answer: no.
+
+    systemd-udevd gives links that appear a MAC of its own choice, sometimes after we have set ours
+    (projectcalico/calico's CNI plugin reads it back for the same reason).
+    """
+    if link.mac is None:
+        return False
+    for _, body in replies:
+        found = wire.attributes(body, IFINFO.size)
+        ours = IFINFO.unpack_from(body)[2] == known.index(link.name)
+        if ours and interfaces.TARGET_NETNSID not in found:
+            return found.get(interfaces.ADDRESS) != mac_bytes(link.mac)
+    return False
+
+
+def set_mac(link: Link, known: Interfaces) -> list[Message]:
+    """Return the messages that set a link's MAC and read it back."""
+    address = wire.attribute(interfaces.ADDRESS, mac_bytes(link.mac or ""))
+    change = Message(interfaces.RTM_NEWLINK, 0, _header(known.index(link.name)) + address)
+    return [change, interfaces.request(link.name)]
 
 
 def _changes(link: Link, found: Interface, known: Interfaces) -> list[bytes]:
