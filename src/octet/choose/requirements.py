@@ -15,7 +15,7 @@ import msgspec
 
 from octet.errors import BadConfigurationError
 
-Installer = Literal["kops", "kubeadm", "k3s", "kind", "eks", "aks", "gke", "other"]
+Installer = Literal["kops", "kubeadm", "k3s", "rke2", "kind", "eks", "aks", "gke", "other"]
 Cloud = Literal["aws", "azure", "gcp", "other-cloud", "bare-metal", "laptop"]
 Family = Literal["ipv4", "ipv6", "dual"]
 Version = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+(\.\d+)?$")]

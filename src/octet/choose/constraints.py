@@ -1,0 +1,328 @@
+"""Hard constraints: what rules a provider out, in three values, each with the fact that does it.
+
+What lives here: the table, one row for each thing that can be asked for, and how a row is judged.
+What it must not know: how providers are ranked. Nothing in a ranking can make up for a constraint.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from octet.choose import nodes, steps
+from octet.choose.decision import Evidence, Finding
+from octet.choose.evidence import of_fact, of_step
+from octet.choose.facts.catalogue import INSTALLERS, version
+from octet.choose.facts.values import Certainty, Provider, Truth
+from octet.choose.judgement import Judgement, of_key
+from octet.choose.requirements import NOTHING_TO_LEAVE, Requirements
+
+Judge = Callable[[Requirements, Provider], Judgement]
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One thing that a provider must have or must not need.
+
+    Attributes:
+        id: the same in every run; what decisions, tests and pages call it.
+        need: what is asked for, as it follows "you need".
+        fields: the requirements that it reads.
+        asked: do these requirements ask for it?
+        judge: does this provider meet it?
+    """
+
+    id: str
+    need: str
+    fields: tuple[str, ...]
+    asked: Callable[[Requirements], bool]
+    judge: Judge
+
+    def find(self, requirements: Requirements, provider: Provider) -> Finding | None:
+        """Return what it says about a provider; None where it isn't asked for."""
+        if not self.asked(requirements):
+            return None
+        judged = self.judge(requirements, provider)
+        return Finding(
+            constraint=self.id,
+            title=self.need,
+            verdict=_VERDICTS[judged.truth],
+            fields=tuple(each for each in self.fields if getattr(requirements, each) is not None),
+            because=_because(self.need, provider, judged),
+            evidence=judged.evidence,
+        )
+
+
+_VERDICTS: Mapping[Truth, Literal["met", "unknown", "ruled out"]] = {
+    Truth.YES: "met",
+    Truth.NO: "ruled out",
+    Truth.UNKNOWN: "unknown",
+}
+_ANSWERS = {Truth.YES: "does", Truth.NO: "does not do", Truth.UNKNOWN: "is not known to do"}
+
+
+def _because(need: str, provider: Provider, judged: Judgement) -> str:
+    if judged.says:
+        return f"you need {need}: {judged.says}"
+    doubt = any(each.certainty == Certainty.UNVERIFIED.value for each in judged.evidence)
+    tail = ", and what is said of it is unverified" if doubt else ""
+    return f"you need {need}, which {provider.title} {_ANSWERS[judged.truth]}{tail}"
+
+
+def needed(field: str) -> Callable[[Requirements], bool]:
+    """Return whether a yes-or-no field was answered with yes."""
+    return lambda requirements: getattr(requirements, field) is True
+
+
+def ability(key: str, *, wanted: bool = True) -> Judge:
+    """Return the judge of a fact that must be yes, or must be no."""
+    return lambda _requirements, provider: of_key(provider, key, wanted=wanted)
+
+
+def _feature(field: str, key: str, need: str) -> Constraint:
+    return Constraint(key, need, (field,), needed(field), ability(key))
+
+
+def through_kops(requirements: Requirements) -> bool:
+    """Tell whether the operator can only have what kops lets its users reach."""
+    return requirements.installer == "kops" and requirements.bring_your_own is not True
+
+
+def _by_kops(
+    key: str, need: str, fields: tuple[str, ...], asked: Callable[[Requirements], bool]
+) -> Constraint:
+    """Return a constraint on what kops lets its users reach of a provider that it has built in."""
+
+    def judge(_requirements: Requirements, provider: Provider) -> Judgement:
+        if not steps.of(provider, "kops"):
+            return Judgement(Truth.YES, (), f"{provider.title} is never installed by kops itself")
+        return of_key(provider, key)
+
+    return Constraint(key, need, ("installer", *fields), lambda r: through_kops(r) and asked(r), judge)
+
+
+def _installable(requirements: Requirements, provider: Provider) -> Judgement:
+    """Is there a way to have it with this installer, at this version?"""
+    installer = str(requirements.installer)
+    mine = steps.of(provider, installer)
+    known = next((each for each in INSTALLERS if each.name == installer), None)
+    if not mine:
+        return _never_built_in(requirements, provider, installer)
+    found = steps.in_force(requirements, mine)
+    truth = steps.together([steps.allows(step) for step in found])
+    shown = tuple(of_step(provider, step) for step in found if step is not None)
+    evidence = shown or (of_step(provider, mine[0]),)
+    if truth is not Truth.YES and requirements.bring_your_own and known is not None and known.applies_any:
+        return Judgement(Truth.YES, evidence, f"you would bring it yourself ({known.how})")
+    return Judgement(truth, evidence, f"{provider.title} is {' or '.join(each.says for each in evidence)}")
+
+
+def _never_built_in(requirements: Requirements, provider: Provider, installer: str) -> Judgement:
+    known = next((each for each in INSTALLERS if each.name == installer), None)
+    if known is None or (installer not in steps.COMPLETE and known.applies_any):
+        return Judgement(Truth.YES, (), "any manifest can be applied")
+    if not known.applies_any:
+        return Judgement(
+            Truth.UNKNOWN, (), f"{known.title} has no way to bring {provider.title}: {known.how}"
+        )
+    truth = {True: Truth.YES, False: Truth.NO, None: Truth.UNKNOWN}[requirements.bring_your_own]
+    evidence = tuple(
+        of_fact(provider, provider.facts[key]) for key in ("kops-name",) if key in provider.facts
+    )
+    return Judgement(truth, evidence, f"{known.title} never had {provider.title} built in; {known.how}")
+
+
+_PLACES = {
+    "aws": "aws",
+    "azure": "azure",
+    "gcp": "gcp",
+    "bare-metal": "own-machines",
+    "laptop": "own-machines",
+}
+"""Where nodes are, as the facts call it. Another cloud may be like one's own machines, which nobody knows."""
+
+
+def _runs_there(requirements: Requirements, provider: Provider) -> Judgement:
+    fact = provider.facts.get("clouds")
+    if fact is None:
+        return Judgement(Truth.UNKNOWN, ())
+    evidence = (of_fact(provider, fact),)
+    place = _PLACES.get(str(requirements.cloud), "")
+    if fact.truth is not Truth.YES or not isinstance(fact.value, tuple):
+        return Judgement(Truth.UNKNOWN, evidence)
+    if place:
+        return Judgement(Truth.YES if place in fact.value else Truth.NO, evidence)
+    return Judgement(Truth.UNKNOWN if "own-machines" in fact.value else Truth.NO, evidence)
+
+
+def _private_topology(requirements: Requirements, provider: Provider) -> Judgement:
+    """Route tables of each zone are AWS' way; where the cloud isn't known, what fails there is a doubt."""
+    judged = of_key(provider, "aws-private-topology")
+    return judged.doubted() if requirements.cloud is None else judged
+
+
+def _kernel(requirements: Requirements, provider: Provider) -> Judgement:
+    fact = provider.facts.get("kernel-minimum")
+    if fact is None or fact.truth is not Truth.YES or requirements.kernel is None:
+        return Judgement(Truth.UNKNOWN, () if fact is None else (of_fact(provider, fact),))
+    met = version(str(fact.value)) <= version(requirements.kernel)
+    return Judgement(Truth.YES if met else Truth.NO, (of_fact(provider, fact),))
+
+
+_ALIVE = {
+    "active": Truth.YES,
+    "experimental": Truth.YES,
+    "legacy": Truth.UNKNOWN,
+    "deprecated": Truth.NO,
+    "unmaintained": Truth.NO,
+    "archived": Truth.NO,
+}
+"""Does a project of this standing publish fixes? A legacy part is whose product it is in to say."""
+
+
+def _maintained(_requirements: Requirements, provider: Provider) -> Judgement:
+    fact = provider.facts.get("status")
+    if fact is None:
+        return Judgement(Truth.UNKNOWN, ())
+    truth = _ALIVE[str(fact.value)] if fact.truth is Truth.YES else Truth.UNKNOWN
+    return Judgement(
+        truth, (of_fact(provider, fact),), f"{provider.title} is {fact.value or 'of unknown standing'}"
+    )
+
+
+def _not_the_old_one(requirements: Requirements, provider: Provider) -> Judgement:
+    truth = Truth.NO if provider.name == requirements.leaving else Truth.YES
+    return Judgement(
+        truth, (), f"{provider.title} is what you leave" if truth is Truth.NO else "it is another one"
+    )
+
+
+def _wants_policy(requirements: Requirements) -> bool:
+    return requirements.policy_ingress is True or requirements.policy_egress is True
+
+
+CONSTRAINTS: tuple[Constraint, ...] = (
+    Constraint(
+        "installer",
+        "a provider that your installer lets you have",
+        ("installer", "installer_version", "kubernetes", "bring_your_own"),
+        lambda r: r.installer not in {None, "other"},
+        _installable,
+    ),
+    Constraint(
+        "cloud",
+        "a provider that runs where your nodes are",
+        ("cloud",),
+        lambda r: r.cloud is not None,
+        _runs_there,
+    ),
+    _by_kops(
+        "kops-outside-aws",
+        "a provider that kops allows outside AWS",
+        ("cloud",),
+        lambda r: r.cloud not in {None, "aws"},
+    ),
+    Constraint(
+        "aws-private-topology",
+        "private subnets with a route table for each zone",
+        ("cloud", "private_topology"),
+        lambda r: r.private_topology is True and r.cloud in {None, "aws"},
+        _private_topology,
+    ),
+    _by_kops(
+        "kops-private-topology",
+        "a provider that kops allows in a private topology",
+        ("private_topology",),
+        needed("private_topology"),
+    ),
+    Constraint(
+        "ipv6-only", "IPv6 alone", ("ip_family",), lambda r: r.ip_family == "ipv6", ability("ipv6-only")
+    ),
+    _by_kops(
+        "kops-ipv6-only",
+        "a provider that kops allows with IPv6 alone",
+        ("ip_family",),
+        lambda r: r.ip_family == "ipv6",
+    ),
+    Constraint(
+        "dual-stack",
+        "IPv4 and IPv6 at once",
+        ("ip_family",),
+        lambda r: r.ip_family == "dual",
+        ability("dual-stack"),
+    ),
+    _feature("policy_ingress", "policy-ingress", "NetworkPolicy for what reaches pods"),
+    _feature("policy_egress", "policy-egress", "NetworkPolicy for what pods reach"),
+    _by_kops(
+        "kops-policy", "NetworkPolicy as kops installs it", ("policy_ingress", "policy_egress"), _wants_policy
+    ),
+    _feature("policy_cluster_wide", "policy-cluster-wide", "policies of the whole cluster"),
+    _feature("policy_by_name", "policy-by-name", "policies that name DNS names"),
+    _feature("encryption", "encryption", "encryption between nodes"),
+    _by_kops("kops-encryption", "encryption that kops can switch on", ("encryption",), needed("encryption")),
+    _feature("multicast", "multicast", "multicast between pods of different nodes"),
+    _feature("windows", "windows", "Windows nodes"),
+    Constraint(
+        "needs-layer-2",
+        "a provider that works beyond one layer-2 segment",
+        ("layer2",),
+        lambda r: r.layer2 is False,
+        ability("needs-layer-2", wanted=False),
+    ),
+    _feature("bgp", "bgp", "BGP with your own routers"),
+    _feature("udp_only", "udp-only", "a way between nodes that needs UDP only"),
+    _feature("partial_mesh", "partial-mesh-relay", "nodes that relay for others that can't reach each other"),
+    Constraint(
+        "nodes",
+        "room for all your nodes",
+        ("nodes", "nodes_in_two_years"),
+        lambda r: r.most_nodes is not None,
+        nodes.room,
+    ),
+    Constraint(
+        "routes",
+        "a route for each node in the cloud's table",
+        ("cloud", "nodes", "nodes_in_two_years"),
+        lambda r: r.most_nodes is not None and r.cloud in {None, "aws"},
+        nodes.routes,
+    ),
+    Constraint(
+        "kernel-minimum",
+        "a provider that your oldest kernel will do for",
+        ("kernel",),
+        lambda r: r.kernel is not None,
+        _kernel,
+    ),
+    _feature("kube_proxy_replacement", "replaces-kube-proxy", "a provider that does kube-proxy's work"),
+    Constraint(
+        "needs-database",
+        "a provider without a database of its own",
+        ("outside_database",),
+        lambda r: r.outside_database is False,
+        ability("needs-database", wanted=False),
+    ),
+    _feature("paid_support", "commercial-support", "somebody who sells support"),
+    Constraint(
+        "maintained",
+        "a project that still publishes fixes",
+        ("maintained",),
+        needed("maintained"),
+        _maintained,
+    ),
+    Constraint(
+        "leaving",
+        "another provider than the one that has to go",
+        ("leaving",),
+        lambda r: r.leaving not in {None, NOTHING_TO_LEAVE},
+        _not_the_old_one,
+    ),
+)
+"""Every constraint, in the order in which questions are asked."""
+
+
+def findings(requirements: Requirements, provider: Provider) -> tuple[Finding, ...]:
+    """Return what every constraint that is asked for says about a provider, in the table's order."""
+    found = (constraint.find(requirements, provider) for constraint in CONSTRAINTS)
+    return tuple(finding for finding in found if finding is not None)
+
+
+__all__ = ["CONSTRAINTS", "Constraint", "Evidence", "findings"]
