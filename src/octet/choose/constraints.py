@@ -25,14 +25,14 @@ class Constraint:
 
     Attributes:
         id: the same in every run; what decisions, tests and pages call it.
-        need: what is asked for, as it follows "you need".
+        does: what is asked for, as it follows "the provider can".
         fields: the requirements that it reads.
         asked: do these requirements ask for it?
         judge: does this provider meet it?
     """
 
     id: str
-    need: str
+    does: str
     fields: tuple[str, ...]
     asked: Callable[[Requirements], bool]
     judge: Judge
@@ -44,10 +44,10 @@ class Constraint:
         judged = self.judge(requirements, provider)
         return Finding(
             constraint=self.id,
-            title=self.need,
+            title=self.does,
             verdict=_VERDICTS[judged.truth],
             fields=tuple(each for each in self.fields if getattr(requirements, each) is not None),
-            because=_because(self.need, provider, judged),
+            because=_because(self.does, provider, judged),
             evidence=judged.evidence,
         )
 
@@ -57,15 +57,15 @@ _VERDICTS: Mapping[Truth, Literal["met", "unknown", "ruled out"]] = {
     Truth.NO: "ruled out",
     Truth.UNKNOWN: "unknown",
 }
-_ANSWERS = {Truth.YES: "does", Truth.NO: "does not do", Truth.UNKNOWN: "is not known to do"}
+_CAN = {Truth.YES: "{} can {}", Truth.NO: "{} cannot {}", Truth.UNKNOWN: "it is not known whether {} can {}"}
 
 
-def _because(need: str, provider: Provider, judged: Judgement) -> str:
+def _because(does: str, provider: Provider, judged: Judgement) -> str:
     if judged.says:
-        return f"you need {need}: {judged.says}"
+        return judged.says
     doubt = any(each.certainty == Certainty.UNVERIFIED.value for each in judged.evidence)
-    tail = ", and what is said of it is unverified" if doubt else ""
-    return f"you need {need}, which {provider.title} {_ANSWERS[judged.truth]}{tail}"
+    tail = ": what is said about it is unverified" if doubt and judged.truth is Truth.UNKNOWN else ""
+    return _CAN[judged.truth].format(provider.title, does) + tail
 
 
 def needed(field: str) -> Callable[[Requirements], bool]:
@@ -78,8 +78,8 @@ def ability(key: str, *, wanted: bool = True) -> Judge:
     return lambda _requirements, provider: of_key(provider, key, wanted=wanted)
 
 
-def _feature(field: str, key: str, need: str) -> Constraint:
-    return Constraint(key, need, (field,), needed(field), ability(key))
+def _feature(field: str, key: str, does: str) -> Constraint:
+    return Constraint(key, does, (field,), needed(field), ability(key))
 
 
 def through_kops(requirements: Requirements) -> bool:
@@ -88,7 +88,7 @@ def through_kops(requirements: Requirements) -> bool:
 
 
 def _by_kops(
-    key: str, need: str, fields: tuple[str, ...], asked: Callable[[Requirements], bool]
+    key: str, does: str, fields: tuple[str, ...], asked: Callable[[Requirements], bool]
 ) -> Constraint:
     """Return a constraint on what kops lets its users reach of a provider that it has built in."""
 
@@ -97,7 +97,7 @@ def _by_kops(
             return Judgement(Truth.YES, (), f"{provider.title} is never installed by kops itself")
         return of_key(provider, key)
 
-    return Constraint(key, need, ("installer", *fields), lambda r: through_kops(r) and asked(r), judge)
+    return Constraint(key, does, ("installer", *fields), lambda r: through_kops(r) and asked(r), judge)
 
 
 def _installable(requirements: Requirements, provider: Provider) -> Judgement:
@@ -147,11 +147,12 @@ def _runs_there(requirements: Requirements, provider: Provider) -> Judgement:
         return Judgement(Truth.UNKNOWN, ())
     evidence = (of_fact(provider, fact),)
     place = _PLACES.get(str(requirements.cloud), "")
+    says = f"{provider.title} runs on {evidence[0].says}, and your nodes are on {requirements.cloud}"
     if fact.truth is not Truth.YES or not isinstance(fact.value, tuple):
         return Judgement(Truth.UNKNOWN, evidence)
     if place:
-        return Judgement(Truth.YES if place in fact.value else Truth.NO, evidence)
-    return Judgement(Truth.UNKNOWN if "own-machines" in fact.value else Truth.NO, evidence)
+        return Judgement(Truth.YES if place in fact.value else Truth.NO, evidence, says)
+    return Judgement(Truth.UNKNOWN if "own-machines" in fact.value else Truth.NO, evidence, says)
 
 
 def _private_topology(requirements: Requirements, provider: Provider) -> Judgement:
@@ -165,7 +166,10 @@ def _kernel(requirements: Requirements, provider: Provider) -> Judgement:
     if fact is None or fact.truth is not Truth.YES or requirements.kernel is None:
         return Judgement(Truth.UNKNOWN, () if fact is None else (of_fact(provider, fact),))
     met = version(str(fact.value)) <= version(requirements.kernel)
-    return Judgement(Truth.YES if met else Truth.NO, (of_fact(provider, fact),))
+    says = f"{provider.title} needs Linux {fact.value} or later, and your oldest is {requirements.kernel}"
+    return Judgement(
+        Truth.YES if met else Truth.NO, (of_fact(provider, fact),), "" if fact.value == "any" else says
+    )
 
 
 _ALIVE = {
@@ -203,114 +207,126 @@ def _wants_policy(requirements: Requirements) -> bool:
 CONSTRAINTS: tuple[Constraint, ...] = (
     Constraint(
         "installer",
-        "a provider that your installer lets you have",
+        "be had with your installer",
         ("installer", "installer_version", "kubernetes", "bring_your_own"),
         lambda r: r.installer not in {None, "other"},
         _installable,
     ),
     Constraint(
         "cloud",
-        "a provider that runs where your nodes are",
+        "run where your nodes are",
         ("cloud",),
         lambda r: r.cloud is not None,
         _runs_there,
     ),
     _by_kops(
         "kops-outside-aws",
-        "a provider that kops allows outside AWS",
+        "be used outside AWS through kops",
         ("cloud",),
         lambda r: r.cloud not in {None, "aws"},
     ),
     Constraint(
         "aws-private-topology",
-        "private subnets with a route table for each zone",
+        "work where the subnets of each zone have a route table of their own",
         ("cloud", "private_topology"),
         lambda r: r.private_topology is True and r.cloud in {None, "aws"},
         _private_topology,
     ),
     _by_kops(
         "kops-private-topology",
-        "a provider that kops allows in a private topology",
+        "be used in a private topology through kops",
         ("private_topology",),
         needed("private_topology"),
     ),
     Constraint(
-        "ipv6-only", "IPv6 alone", ("ip_family",), lambda r: r.ip_family == "ipv6", ability("ipv6-only")
+        "ipv6-only",
+        "work with IPv6 alone",
+        ("ip_family",),
+        lambda r: r.ip_family == "ipv6",
+        ability("ipv6-only"),
     ),
     _by_kops(
         "kops-ipv6-only",
-        "a provider that kops allows with IPv6 alone",
+        "be used with IPv6 alone through kops",
         ("ip_family",),
         lambda r: r.ip_family == "ipv6",
     ),
     Constraint(
         "dual-stack",
-        "IPv4 and IPv6 at once",
+        "work with IPv4 and IPv6 at once",
         ("ip_family",),
         lambda r: r.ip_family == "dual",
         ability("dual-stack"),
     ),
-    _feature("policy_ingress", "policy-ingress", "NetworkPolicy for what reaches pods"),
-    _feature("policy_egress", "policy-egress", "NetworkPolicy for what pods reach"),
+    _feature("policy_ingress", "policy-ingress", "enforce NetworkPolicy for what reaches pods"),
+    _feature("policy_egress", "policy-egress", "enforce NetworkPolicy for what pods reach"),
     _by_kops(
-        "kops-policy", "NetworkPolicy as kops installs it", ("policy_ingress", "policy_egress"), _wants_policy
+        "kops-policy",
+        "enforce NetworkPolicy as kops installs it",
+        ("policy_ingress", "policy_egress"),
+        _wants_policy,
     ),
-    _feature("policy_cluster_wide", "policy-cluster-wide", "policies of the whole cluster"),
-    _feature("policy_by_name", "policy-by-name", "policies that name DNS names"),
-    _feature("encryption", "encryption", "encryption between nodes"),
-    _by_kops("kops-encryption", "encryption that kops can switch on", ("encryption",), needed("encryption")),
-    _feature("multicast", "multicast", "multicast between pods of different nodes"),
-    _feature("windows", "windows", "Windows nodes"),
+    _feature("policy_cluster_wide", "policy-cluster-wide", "have policies for the whole cluster"),
+    _feature("policy_by_name", "policy-by-name", "have policies that name DNS names"),
+    _feature("encryption", "encryption", "encrypt what passes between nodes"),
+    _by_kops(
+        "kops-encryption",
+        "have its encryption switched on through kops",
+        ("encryption",),
+        needed("encryption"),
+    ),
+    _feature("multicast", "multicast", "carry multicast between pods of different nodes"),
+    _feature("windows", "windows", "have Windows nodes"),
     Constraint(
         "needs-layer-2",
-        "a provider that works beyond one layer-2 segment",
+        "work beyond one layer-2 segment",
         ("layer2",),
         lambda r: r.layer2 is False,
         ability("needs-layer-2", wanted=False),
     ),
-    _feature("bgp", "bgp", "BGP with your own routers"),
-    _feature("udp_only", "udp-only", "a way between nodes that needs UDP only"),
-    _feature("partial_mesh", "partial-mesh-relay", "nodes that relay for others that can't reach each other"),
+    _feature("bgp", "bgp", "speak BGP with your own routers"),
+    _feature("udp_only", "udp-only", "work where only UDP passes between nodes"),
+    _feature("partial_mesh", "partial-mesh-relay", "relay for nodes that can't reach each other"),
     Constraint(
         "nodes",
-        "room for all your nodes",
+        "grow to as many nodes as you have and expect",
         ("nodes", "nodes_in_two_years"),
         lambda r: r.most_nodes is not None,
         nodes.room,
     ),
     Constraint(
         "routes",
-        "a route for each node in the cloud's table",
+        "do with the routes that a cloud's table holds",
         ("cloud", "nodes", "nodes_in_two_years"),
         lambda r: r.most_nodes is not None and r.cloud in {None, "aws"},
         nodes.routes,
     ),
     Constraint(
         "kernel-minimum",
-        "a provider that your oldest kernel will do for",
+        "run on your oldest kernel",
         ("kernel",),
         lambda r: r.kernel is not None,
         _kernel,
     ),
-    _feature("kube_proxy_replacement", "replaces-kube-proxy", "a provider that does kube-proxy's work"),
+    _feature("kube_proxy_replacement", "replaces-kube-proxy", "do kube-proxy's work"),
     Constraint(
         "needs-database",
-        "a provider without a database of its own",
+        "do without a database of its own",
         ("outside_database",),
         lambda r: r.outside_database is False,
         ability("needs-database", wanted=False),
     ),
-    _feature("paid_support", "commercial-support", "somebody who sells support"),
+    _feature("paid_support", "commercial-support", "come with support that one can buy"),
     Constraint(
         "maintained",
-        "a project that still publishes fixes",
+        "get fixes from its authors",
         ("maintained",),
         needed("maintained"),
         _maintained,
     ),
     Constraint(
         "leaving",
-        "another provider than the one that has to go",
+        "be something else than what you leave",
         ("leaving",),
         lambda r: r.leaving not in {None, NOTHING_TO_LEAVE},
         _not_the_old_one,
