@@ -1,0 +1,228 @@
+// The lifecycle timeline: each provider's own releases, and what kops allowed when. One lane per provider.
+// What must not be here: today's clock (the document says what day it is).
+import { scaleUtc } from "d3-scale";
+import { Figure, Section, useWidth } from "./parts";
+import type { Page, Provider, State, Step } from "./types";
+
+const LANE = 46;
+const STATES: State[] = ["experimental", "stable", "default", "deprecated", "removed", "restored"];
+
+export interface Stretch {
+  step: Step;
+  from: string;
+  to: string;
+}
+
+/** What an installer allowed, as stretches of time; a step without a date is only in the table. */
+export function stretches(steps: Step[], today: string): Stretch[] {
+  const dated = steps
+    .filter((step): step is Step & { date: string } => step.date !== null)
+    .sort((a, b) => a.date.localeCompare(b.date));
+  return dated.map((step, index) => ({ step, from: step.date, to: dated[index + 1]?.date ?? today }));
+}
+
+export function Lifecycle({ page }: { page: Page }) {
+  const rows = page.providers.flatMap((provider) => [
+    ...provider.releases.map((release) => [
+      provider.title,
+      release.date,
+      "release",
+      release.version,
+      release.source,
+    ]),
+    ...provider.steps.map((step) => [
+      provider.title,
+      step.date,
+      `${step.installer} ${step.version}${step.kubernetes ? ` (Kubernetes ${step.kubernetes} and later)` : ""}`,
+      step.certainty === "unverified" ? `${step.state} (unverified)` : step.state,
+      step.source,
+    ]),
+  ]);
+  return (
+    <Section
+      id="lifecycle"
+      title="Who came and went"
+      lead="Above: the original's own releases. Below: what kops let its users do with it. The two are independent: kops has dropped providers that were alive, and kept some that were not."
+    >
+      <Figure
+        title="Releases, and kops support"
+        twin={{ columns: ["Provider", "Date", "What", "Which", "Source"], rows }}
+      >
+        <StateLegend />
+        <Chart page={page} />
+      </Figure>
+    </Section>
+  );
+}
+
+function StateLegend() {
+  return (
+    <p class="legend states">
+      {STATES.map((state) => (
+        <span key={state}>
+          <svg width="34" height="12" aria-hidden="true">
+            <Patterns id="legend" />
+            <Bar state={state} x={0} width={34} y={0} id="legend" />
+          </svg>{" "}
+          {state}
+        </span>
+      ))}
+      <span>
+        <svg width="14" height="12" aria-hidden="true">
+          <circle cx="6" cy="6" r="3" class="release" />
+        </svg>{" "}
+        release
+      </span>
+    </p>
+  );
+}
+
+function Patterns({ id }: { id: string }) {
+  return (
+    <defs>
+      <pattern
+        id={`${id}-experimental`}
+        width="6"
+        height="6"
+        patternUnits="userSpaceOnUse"
+        patternTransform="rotate(45)"
+      >
+        <rect width="6" height="6" class="pat-base" />
+        <rect width="3" height="6" class="pat-good" />
+      </pattern>
+      <pattern
+        id={`${id}-deprecated`}
+        width="6"
+        height="6"
+        patternUnits="userSpaceOnUse"
+        patternTransform="rotate(-45)"
+      >
+        <rect width="6" height="6" class="pat-base" />
+        <rect width="2.5" height="6" class="pat-bad" />
+      </pattern>
+      <pattern id={`${id}-restored`} width="5" height="5" patternUnits="userSpaceOnUse">
+        <rect width="5" height="5" class="pat-base" />
+        <circle cx="2.5" cy="2.5" r="1.6" class="pat-dot" />
+      </pattern>
+    </defs>
+  );
+}
+
+function Bar(props: { state: State; x: number; width: number; y: number; id: string }) {
+  const { state, x, y, id } = props;
+  const width = Math.max(1.5, props.width);
+  if (state === "removed") return <line x1={x} x2={x + width} y1={y + 6} y2={y + 6} class="bar-removed" />;
+  const fill = { stable: "", default: "", experimental: "e", deprecated: "d", restored: "r" }[state];
+  return (
+    <rect
+      x={x}
+      y={y}
+      width={width}
+      height={12}
+      rx={2}
+      class={`bar bar-${state}`}
+      {...(fill ? { fill: `url(#${id}-${state})` } : {})}
+    />
+  );
+}
+
+function Chart({ page }: { page: Page }) {
+  const { ref, width } = useWidth(960);
+  const narrow = width < 640;
+  const left = narrow ? 4 : 132;
+  const lane = narrow ? LANE + 16 : LANE;
+  const top = 24;
+  const height = top + page.providers.length * lane + 10;
+  const from = "2014-06-01";
+  const x = scaleUtc([new Date(from), new Date(page.today)], [left + 4, width - 8]);
+  const years = x.ticks(narrow ? 5 : 12);
+  return (
+    <div ref={ref}>
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        role="img"
+        aria-label="Timeline of releases and kops support; the table below says the same"
+      >
+        <Patterns id="line" />
+        {years.map((year) => (
+          <g key={year.getTime()}>
+            <line x1={x(year)} x2={x(year)} y1={top - 6} y2={height} class="gridline" />
+            <text x={x(year)} y={12} class="axis" text-anchor="middle">
+              {year.getUTCFullYear()}
+            </text>
+          </g>
+        ))}
+        {page.providers.map((provider, index) => (
+          <Lane
+            key={provider.name}
+            provider={provider}
+            y={top + index * lane}
+            shift={narrow ? 16 : 0}
+            width={width}
+            today={page.today}
+            x={(date) => x(new Date(date))}
+          />
+        ))}
+      </svg>
+    </div>
+  );
+}
+
+function Lane(props: {
+  provider: Provider;
+  y: number;
+  shift: number;
+  width: number;
+  today: string;
+  x: (date: string) => number;
+}) {
+  const { provider, x } = props;
+  const y = props.y + props.shift;
+  const dates = provider.releases.map((release) => release.date).sort();
+  const first = dates[0];
+  const last = dates[dates.length - 1];
+  const kops = stretches(
+    provider.steps.filter((step) => step.installer === "kops"),
+    props.today,
+  );
+  return (
+    <g>
+      <line x1={0} x2={props.width} y1={props.y - 2} y2={props.y - 2} class="rule" />
+      <text x={0} y={props.shift ? props.y + 12 : props.y + 24} class="label">
+        {provider.title}
+      </text>
+      {first && last && <line x1={x(first)} x2={x(last)} y1={y + 10} y2={y + 10} class="life" />}
+      {provider.releases.map((release) => (
+        <circle
+          key={`${release.version} ${release.date}`}
+          cx={x(release.date)}
+          cy={y + 10}
+          r={3}
+          class="release"
+        >
+          <title>
+            {provider.title} {release.version}, {release.date}
+          </title>
+        </circle>
+      ))}
+      {kops.map(({ step, from, to }) => (
+        <g key={`${step.version} ${step.state}`}>
+          <title>
+            kops {step.version}: {step.state} ({from}) {step.note}
+          </title>
+          <Bar state={step.state} x={x(from)} width={x(to) - x(from)} y={y + 22} id="line" />
+          {step.state === "removed" && (
+            <text x={x(from) - 1} y={y + 33} class="cross" text-anchor="middle">
+              ✕
+            </text>
+          )}
+        </g>
+      ))}
+      {kops.length === 0 && (
+        <text x={x("2014-08-01")} y={y + 33} class="axis">
+          {provider.steps.length ? "no dated step" : "never built into kops"}
+        </text>
+      )}
+    </g>
+  );
+}

@@ -1,0 +1,8 @@
+// Where the page begins: the document that Python has put into it, and the element to fill.
+import { render } from "preact";
+import { App } from "./app";
+import type { Page } from "./types";
+
+const held = document.getElementById("octet-data")?.textContent;
+const place = document.getElementById("octet");
+if (held && place) render(<App first={JSON.parse(held) as Page} />, place);
