@@ -188,6 +188,7 @@ LIMITS: tuple[Key, ...] = (
     _limit("limit-connections", "Connections of one node to its peers", "connections"),
     _limit("limit-pods-per-node", "Pods of one node", "pods"),
     _limit("limit-overhead", "Bytes a packet loses to its outer headers", "bytes"),
+    _limit("limit-policy-entries", "Entries of one pod's policy map", "entries"),
     _limit("limit-nodes-before-fan-out", "Nodes before a fan-out process is advised", "nodes"),
 )
 """Numbers where something ends; a limit's note says why. A provider may have several of one key."""
