@@ -1,0 +1,45 @@
+"""``python -m octet.choose.guide``: write the guide, or say how the stored one differs.
+
+What lives here: files in and out. What it must not know: what the page says.
+"""
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+
+from octet.choose import facts
+from octet.choose.guide import statements
+from octet.choose.guide.guide import Guide
+from octet.choose.guide.page import page
+from octet.measure import results
+
+PAGE = Path("docs/choosing-a-cni-provider.md")
+RESULTS = Path("docs/data/comparison.json")
+
+
+def text(root: Path) -> str:
+    """Return the guide of a source tree: the facts that come with Octet, and what is stored in the tree."""
+    stored = root / RESULTS
+    measured = results.read(stored) if stored.exists() else None
+    return page(Guide(facts.load(), statements.load(), measured))
+
+
+def main() -> int:
+    """Write the guide, or with --check print how it differs and return 1."""
+    parser = argparse.ArgumentParser(prog="octet.choose.guide", description=main.__doc__)
+    parser.add_argument("--root", type=Path, default=Path(), help="the source tree")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    asked = parser.parse_args()
+    fresh, path = text(asked.root), asked.root / PAGE
+    if not asked.check:
+        path.write_text(fresh, encoding="utf-8")
+        return 0
+    stored = path.read_text(encoding="utf-8").splitlines()
+    differences = list(difflib.unified_diff(stored, fresh.splitlines(), "stored", "fresh", lineterm=""))
+    sys.stdout.writelines(f"{line}\n" for line in differences)
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
