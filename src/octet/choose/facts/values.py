@@ -118,7 +118,8 @@ class Provider:
 
     Attributes:
         name: as in file names and on command lines.
-        model: our row that runs its network model; empty where there is none (yet).
+        model: the name that our row of its network model has or will have; empty where we don't set out to have
+            one. Whether the row is there yet is asked of ``octet.models``.
         summary: what it is, in a sentence.
         packet: how a packet travels from pod to pod on another node, in a few sentences.
     """
