@@ -5,9 +5,10 @@ What lives here: loading them all. What it must not know: what an operator wants
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from octet.choose.facts.numbers import keeping
 from octet.choose.facts.reading import read
 from octet.choose.facts.values import Certainty, Count, Fact, Provider, Release, Step, Support, Truth
 from octet.errors import BadConfigurationError, NotFoundError
@@ -84,7 +85,8 @@ def load(directory: Path | None = None) -> Facts:
         if provider.name != name:
             problem = "is not the file's name"
             raise BadConfigurationError(str(files[name]), "name", provider.name, problem, hint=name)
-    return Facts(providers)
+    counts = keeping.by_provider(keeping.shipped())
+    return Facts(tuple(replace(each, counts=counts.get(each.name, ())) for each in providers))
 
 
 __all__ = [
