@@ -40,14 +40,14 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "stars",
         "Stars",
-        "how many people once put a bookmark on it: three of four developers look at stars before they choose",
+        "how many people once put a bookmark on it; three of four developers look before they choose",
         "use, quality and life: they follow age and publicity, can be bought, and never fall",
         STARS,
     ),
     Figure(
         "forks",
         "Forks",
-        "how many people once made a private copy, mostly to send one change; that the right to go on is used",
+        "how many people once made a copy of their own, mostly to send one change",
         "whether anybody goes on: of Weave's 635 forks one continued it, and stopped by 2024-12",
         CHAOSS + " (Technical Fork)",
     ),
@@ -62,8 +62,8 @@ FIGURES: tuple[Figure, ...] = (
         "authors",
         "Commit authors, all years",
         "how many names are in the history",
-        "people: one person with two spellings is two, merged histories bring others' authors; 8 to 40 % above "
-        "GitHub's count of the same day",
+        "people: two spellings are two authors, merged histories bring others'; 8 to 40 % above GitHub's count "
+        "of the same day",
         SHORTLOG,
     ),
     Figure(
@@ -149,33 +149,37 @@ class Paragraph:
 
 WHY_FORKS: tuple[Paragraph, ...] = (
     Paragraph(
-        "A fork is mostly a copy that one person made to send one change. So the count says that people tried "
-        "to change the project, not that they use it, and not that they keep it alive.",
+        "A fork is mostly a copy that one person made to send one change. So the count says that people "
+        "tried to change the project, not that they use it, and not that they keep it alive.",
         (CHAOSS + " (Technical Fork)",),
     ),
     Paragraph(
-        "What forks stand for is a right: whoever has the source may go on when its owner leaves. The count does "
-        "not say that somebody will. Weave Net had 635 forks in January 2022. Its company closed in February "
-        "2024; one fork continued it (rajch/weave), and nothing came from there after December 2024.",
+        "What forks stand for is a right: whoever has the source may go on when its owner leaves. The count "
+        "does not say that somebody will. Weave Net had 635 forks in January 2022. Its company closed in "
+        "February 2024; one fork continued it (rajch/weave), and nothing came from there after December "
+        "2024.",
         ("rancher-docs 2022-01", "thenewstack.io 2024-02-06", "github.com/rajch/weave"),
     ),
     Paragraph(
-        "A star is a bookmark. Three of four developers look at stars before they choose, yet stars follow a "
-        "project's age and publicity; 4.5 million of them are suspected of being bought. Canal gained stars for "
-        "two years after its repository had been declared deprecated. Stars don't fall, so they can't warn.",
+        "A star is a bookmark. Three of four developers look at stars before they choose, yet stars follow "
+        "a project's age and publicity; 4.5 million of them are suspected of being bought. Canal still "
+        "gained stars in the two years after its repository had been declared deprecated. Stars don't fall, "
+        "so they can't warn.",
         (STARS, "arXiv, 2024-12, as reported by newsscore", "rancher/docs 2018-07 and rancher-docs 2022-01"),
     ),
     Paragraph(
-        "A total of contributors is a sum over all years: Romana's will be 14 for ever. Ask instead how many "
-        "people wrote in the last 12 months, for how many employers, and who of them can make a release.",
+        "A total of contributors is a sum over all years: Romana's will be 14 for ever. Ask instead how "
+        "many people wrote in the last 12 months, for how many employers, and who of them can make a "
+        "release.",
         ("romana/romana git history, 2018-12-20", CHAOSS),
     ),
     Paragraph(
-        "Better signs that a project will be there next year: the date of its last release and how regularly they "
-        "come; days since a person's last commit; authors of the last 12 months; how few of them make half of the "
-        "commits; how long a first answer takes; how long a version is repaired; who governs it; which "
-        "distributions ship it; and whether the repository is archived. Each is one sign with a date. Octet shows "
-        "them side by side and doesn't add them up: a sum would let fame pay for an absence.",
+        "Better signs that a project will be there next year: the date of its last release and how "
+        "regularly they come; days since a person's last commit; authors of the last 12 months; how few of "
+        "them make half of the commits; how long a first answer takes; how long a version is repaired; who "
+        "governs it; which distributions ship it; and whether the repository is archived. Each is one sign "
+        "with a date. Octet shows them side by side and doesn't add them up: a sum would let fame pay for "
+        "an absence.",
         (CHAOSS, "github.com/ossf/scorecard"),
     ),
 )
@@ -197,7 +201,7 @@ class Point:
 
 
 def trend(counts: Iterable[Count], figure: str) -> tuple[Point, ...]:
-    """Return a figure of one project over time, oldest first; days on which it wasn't counted are left out."""
+    """Return a figure of one project over time, oldest first; days without it are left out."""
     rows = sorted(counts, key=lambda count: count.date)
     points: list[Point] = []
     for row in rows:
