@@ -1,0 +1,167 @@
+"""Who is still in the race and in which order: constraints applied, values added up, dominated ones named.
+
+What lives here: ``Standing``, a whole ranking without its reasons, cheap enough to be made a hundred times.
+What it must not know: why anybody asks; chance (``sensitivity``).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from octet.choose import constraints
+from octet.choose.criteria import CRITERIA, Criterion
+from octet.choose.decision import Finding
+from octet.choose.facts import Facts
+from octet.choose.facts.values import Provider
+from octet.choose.figures import Figures
+from octet.choose.requirements import Requirements
+from octet.choose.scores import Scored
+
+EQUAL = 1e-9
+"""Values closer than this are the same: what remains is rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One provider: what the constraints say of it, and what each criterion gives it."""
+
+    provider: Provider
+    findings: tuple[Finding, ...]
+    scores: Mapping[str, Scored]
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self.provider.name
+
+    @property
+    def out(self) -> tuple[Finding, ...]:
+        """What rules it out."""
+        return tuple(each for each in self.findings if each.verdict == "ruled out")
+
+    @property
+    def doubts(self) -> tuple[Finding, ...]:
+        """What must be verified before it can be relied on."""
+        return tuple(each for each in self.findings if each.verdict == "unknown")
+
+
+def value(option: Option, weights: Mapping[str, float]) -> float:
+    """Return the weighted sum of values, each in the middle of its interval."""
+    return math.fsum(weight * option.scores[name].middle for name, weight in weights.items())
+
+
+def bounds(option: Option, weights: Mapping[str, float]) -> tuple[float, float]:
+    """Return the same with every value at its worst, and at its best."""
+    low = math.fsum(weight * option.scores[name].low for name, weight in weights.items())
+    high = math.fsum(weight * option.scores[name].high for name, weight in weights.items())
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A race.
+
+    Attributes:
+        options: every provider, by name.
+        weights: of the criteria that count: those that apply and of which something is known; they add up
+            to 1. Empty where none does.
+        race: who can be picked, the best first: nothing rules them out and nothing is in doubt; where nobody
+            is left without a doubt, those with doubts.
+        waiting: kept, but behind doubts that others don't have; the best first.
+        dominated: who is equalled or beaten in everything, and by whom; not in ``race`` any more.
+    """
+
+    options: Mapping[str, Option]
+    weights: Mapping[str, float]
+    race: tuple[Option, ...]
+    waiting: tuple[Option, ...]
+    dominated: Mapping[str, str]
+
+    @property
+    def first(self) -> str:
+        """The name of the best; empty where nobody is left."""
+        return self.race[0].name if self.race else ""
+
+    @property
+    def out(self) -> frozenset[str]:
+        """The names of those that are ruled out."""
+        return frozenset(name for name, option in self.options.items() if option.out)
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        """The names of those that are kept with a doubt."""
+        return frozenset(name for name, option in self.options.items() if option.doubts and not option.out)
+
+
+def stand(
+    requirements: Requirements, facts: Facts, figures: Figures, weights: Mapping[str, float]
+) -> Standing:
+    """Apply constraints and order who is left. ``weights`` are of all criteria, as ``criteria.checked``."""
+    criteria = [each for each in CRITERIA if weights[each.id] > 0 and each.applies(requirements)]
+    options = [_option(requirements, figures, provider, criteria) for provider in facts.providers]
+    return order(sorted(options, key=lambda option: option.name), weights)
+
+
+def _option(
+    requirements: Requirements, figures: Figures, provider: Provider, criteria: Sequence[Criterion]
+) -> Option:
+    scored = {each.id: each.score(requirements, figures, provider) for each in criteria}
+    return Option(provider, constraints.findings(requirements, provider), scored)
+
+
+def order(options: Sequence[Option], weights: Mapping[str, float]) -> Standing:
+    """Return the race of these options, which are in the order of their names."""
+    kept = [option for option in options if not option.out]
+    sure = [option for option in kept if not option.doubts]
+    contenders = sure or kept
+    counting = _counting(contenders, weights)
+    dominated = _dominated(contenders, counting)
+    race = [option for option in contenders if option.name not in dominated]
+    waiting = [option for option in kept if sure and option.doubts]
+    return Standing(
+        options={option.name: option for option in options},
+        weights=counting,
+        race=_best_first(race, counting),
+        waiting=_best_first(waiting, counting),
+        dominated=dominated,
+    )
+
+
+def _counting(contenders: Sequence[Option], weights: Mapping[str, float]) -> dict[str, float]:
+    """Return the shares of criteria that can tell contenders apart: what is known of nobody cannot."""
+    names = contenders[0].scores if contenders else ()
+    known = [name for name in names if any(option.scores[name].known for option in contenders)]
+    total = math.fsum(weights[name] for name in known)
+    return {name: weights[name] / total for name in known}
+
+
+def _best_first(options: Sequence[Option], weights: Mapping[str, float]) -> tuple[Option, ...]:
+    return tuple(sorted(options, key=lambda option: (-round(value(option, weights), 9), option.name)))
+
+
+def _dominated(contenders: Sequence[Option], weights: Mapping[str, float]) -> dict[str, str]:
+    """Return who is dominated, each with the best of those that dominate it and are not dominated."""
+    found: dict[str, str] = {}
+    ordered = _best_first(contenders, weights)
+    for option in ordered:
+        by = next((other for other in ordered if dominates(other, option, weights)), None)
+        if by is not None:
+            found[option.name] = by.name
+    return found
+
+
+def dominates(one: Option, other: Option, weights: Mapping[str, float]) -> bool:
+    """Tell whether one equals or beats the other in every criterion, whatever is true of both.
+
+    An option with a doubt that the other doesn't have takes nobody's place.
+    """
+    if not weights or not _doubts(one) <= _doubts(other):
+        return False
+    pairs = [(one.scores[name], other.scores[name]) for name in weights]
+    if any(mine.low < theirs.high - EQUAL for mine, theirs in pairs):
+        return False
+    return any(mine.middle > theirs.middle + EQUAL for mine, theirs in pairs)
+
+
+def _doubts(option: Option) -> set[str]:
+    return {finding.constraint for finding in option.doubts}
