@@ -82,7 +82,8 @@ def open_questions(
 def _open(
     field: str, question: str, tried: list[Trial], standing: Standing, title: Callable[[str], str]
 ) -> Open:
-    effects = tuple(effect for trial in tried if (effect := effect_of(trial, standing)) is not None)
+    found = (effect_of(trial, standing) for trial in tried)
+    effects = tuple(each for each in found if each is not None and not _obvious(field, each, standing))
     said = "; ".join(_said(effect, standing, title) for effect in effects)
     return Open(
         field=field, question=question, effects=effects, text=said or "no answer would change anything"
@@ -101,6 +102,11 @@ def effect_of(trial: Trial, standing: Standing) -> Effect | None:
         doubts=tuple(sorted(doubts)),
         first=trial.standing.first,
     )
+
+
+def _obvious(field: str, effect: Effect, standing: Standing) -> bool:
+    """Tell whether an answer only takes away the provider that it names, behind the first."""
+    return field == "leaving" and effect.excludes == (effect.answer,) and effect.first == standing.first
 
 
 def _said(effect: Effect, standing: Standing, title: Callable[[str], str]) -> str:

@@ -113,7 +113,10 @@ def _installable(requirements: Requirements, provider: Provider) -> Judgement:
     evidence = shown or (of_step(provider, mine[0]),)
     if truth is not Truth.YES and requirements.bring_your_own and known is not None and known.applies_any:
         return Judgement(Truth.YES, evidence, f"you would bring it yourself ({known.how})")
-    return Judgement(truth, evidence, f"{provider.title} is {' or '.join(each.says for each in evidence)}")
+    says = " or ".join(each.says for each in evidence)
+    if truth is Truth.UNKNOWN and len(found) > 1:
+        return Judgement(truth, evidence, f"your versions decide: {provider.title} is {says}")
+    return Judgement(truth, evidence, f"{provider.title} is {says}")
 
 
 def _never_built_in(requirements: Requirements, provider: Provider, installer: str) -> Judgement:

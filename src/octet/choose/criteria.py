@@ -129,28 +129,27 @@ def rank_order_centroid(order: Sequence[str]) -> dict[str, float]:
     return {name: sum(1 / i for i in range(k, count + 1)) / count for k, name in enumerate(order, 1)}
 
 
-USUAL: Mapping[str, float] = rank_order_centroid(IDS)
-"""The weights of who gives none: the order of CRITERIA."""
-
-
-def checked(weights: Mapping[str, float] | None, source: str = "weights") -> dict[str, float]:
+def checked(weights: Mapping[str, float] | None, source: str = "weights") -> dict[str, float] | None:
     """Return weights by criterion, all of them, adding up to 1; a criterion that isn't named has none.
+
+    None stays None: only the order of CRITERIA is known, and weights are the centroid of those that count.
 
     Raises:
         BadConfigurationError: a criterion is unknown, a weight negative or no number, or all are 0.
     """
-    given = USUAL if weights is None else weights
-    for name, weight in given.items():
+    if weights is None:
+        return None
+    for name, weight in weights.items():
         if name not in IDS:
             hint = f"one of {', '.join(IDS)}"
             raise BadConfigurationError(source, f"weights.{name}", weight, "is no criterion", hint=hint)
         if not (math.isfinite(weight) and weight >= 0):
             hint = "a number from 0, on any scale"
             raise BadConfigurationError(source, f"weights.{name}", weight, "is no weight", hint=hint)
-    largest = max(given.values(), default=0.0)
+    largest = max(weights.values(), default=0.0)
     if largest <= 0:
-        raise BadConfigurationError(source, "weights", dict(given), "has no weight above 0", hint="upkeep=1")
-    scaled = {name: given.get(name, 0.0) / largest for name in IDS}
+        raise BadConfigurationError(source, "weights", dict(weights), "has none above 0", hint="upkeep=1")
+    scaled = {name: weights.get(name, 0.0) / largest for name in IDS}
     total = math.fsum(scaled.values())
     return {name: weight / total for name, weight in scaled.items()}
 
@@ -162,10 +161,11 @@ def read(text: str, source: str) -> dict[str, float]:
         BadConfigurationError: as ``checked``, or a part is neither.
     """
     if ">" in text and "=" not in text:
-        order = [part.strip() for part in text.split(">")]
-        return checked(dict.fromkeys(order, 1.0), source) and rank_order_centroid(list(dict.fromkeys(order)))
-    pairs = dict(_pair(part, source) for part in text.split(",") if part.strip())
-    return checked(pairs, source)
+        pairs = rank_order_centroid(list(dict.fromkeys(part.strip() for part in text.split(">"))))
+    else:
+        pairs = dict(_pair(part, source) for part in text.split(",") if part.strip())
+    checked(pairs, source)
+    return pairs
 
 
 def _pair(part: str, source: str) -> tuple[str, float]:

@@ -39,19 +39,19 @@ def _beyond(now: float, then: float) -> str:
     return f"above {then:.0%}" if then >= now else f"below {then:.0%}"
 
 
-def of_facts(standing: Standing, weights: dict[str, float]) -> tuple[Flip, ...]:
+def of_facts(standing: Standing, weights: dict[str, float] | None) -> tuple[Flip, ...]:
     """Return the facts that decide: exclusions and doubts, then values, then what the first one needs."""
     if not standing.race:
         return tuple(_let_in(standing, weights))
     return (*_let_in(standing, weights), *_moved(standing, weights), *_needed(standing, weights))
 
 
-def _first_with(standing: Standing, changed: Option, weights: dict[str, float]) -> str:
+def _first_with(standing: Standing, changed: Option, weights: dict[str, float] | None) -> str:
     options = [changed if option.name == changed.name else option for option in standing.options.values()]
     return order(options, weights).first
 
 
-def _let_in(standing: Standing, weights: dict[str, float]) -> Iterator[Flip]:
+def _let_in(standing: Standing, weights: dict[str, float] | None) -> Iterator[Flip]:
     """Yield facts that alone keep a provider out, or in doubt, and with which it would come first."""
     for option in standing.options.values():
         against = (*option.out, *option.doubts)
@@ -65,7 +65,7 @@ def _let_in(standing: Standing, weights: dict[str, float]) -> Iterator[Flip]:
             yield _of_finding(option, finding, "it can", option.name, text)
 
 
-def _needed(standing: Standing, weights: dict[str, float]) -> Iterator[Flip]:
+def _needed(standing: Standing, weights: dict[str, float] | None) -> Iterator[Flip]:
     """Yield the facts that the first one cannot do without."""
     first = standing.race[0]
     for finding in first.findings:
@@ -99,7 +99,7 @@ def _of_finding(option: Option, finding: Finding, then: str, first: str, text: s
     )
 
 
-def _moved(standing: Standing, weights: dict[str, float]) -> Iterator[Flip]:
+def _moved(standing: Standing, weights: dict[str, float] | None) -> Iterator[Flip]:
     """Yield values that, moved to an end, put another one first: the first one's down, a rival's up."""
     for criterion in CRITERIA:
         if criterion.id not in standing.weights or criterion.id in NOT_ONE_FACT:
@@ -111,7 +111,12 @@ def _moved(standing: Standing, weights: dict[str, float]) -> Iterator[Flip]:
 
 
 def _end(
-    standing: Standing, weights: dict[str, float], option: Option, criterion: str, end: float, says: str
+    standing: Standing,
+    weights: dict[str, float] | None,
+    option: Option,
+    criterion: str,
+    end: float,
+    says: str,
 ) -> Sequence[Flip]:
     held = option.scores[criterion]
     moved = replace(option, scores={**option.scores, criterion: Scored(end, end, says)})

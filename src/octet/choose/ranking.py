@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from octet.choose import constraints
-from octet.choose.criteria import CRITERIA, Criterion
+from octet.choose.criteria import CRITERIA, Criterion, rank_order_centroid
 from octet.choose.decision import Finding
 from octet.choose.facts import Facts
 from octet.choose.facts.values import Provider
@@ -94,10 +94,12 @@ class Standing:
 
 
 def stand(
-    requirements: Requirements, facts: Facts, figures: Figures, weights: Mapping[str, float]
+    requirements: Requirements, facts: Facts, figures: Figures, weights: Mapping[str, float] | None
 ) -> Standing:
-    """Apply constraints and order who is left. ``weights`` are of all criteria, as ``criteria.checked``."""
-    criteria = [each for each in CRITERIA if weights[each.id] > 0 and each.applies(requirements)]
+    """Apply constraints and order who is left. ``weights`` as ``criteria.checked`` returns them."""
+    criteria = [
+        each for each in CRITERIA if each.applies(requirements) and (weights is None or weights[each.id] > 0)
+    ]
     options = [_option(requirements, figures, provider, criteria) for provider in facts.providers]
     return order(sorted(options, key=lambda option: option.name), weights)
 
@@ -109,7 +111,7 @@ def _option(
     return Option(provider, constraints.findings(requirements, provider), scored)
 
 
-def order(options: Sequence[Option], weights: Mapping[str, float]) -> Standing:
+def order(options: Sequence[Option], weights: Mapping[str, float] | None) -> Standing:
     """Return the race of these options, which are in the order of their names."""
     kept = [option for option in options if not option.out]
     sure = [option for option in kept if not option.doubts]
@@ -127,10 +129,15 @@ def order(options: Sequence[Option], weights: Mapping[str, float]) -> Standing:
     )
 
 
-def _counting(contenders: Sequence[Option], weights: Mapping[str, float]) -> dict[str, float]:
-    """Return the shares of criteria that can tell contenders apart: what is known of nobody cannot."""
+def _counting(contenders: Sequence[Option], weights: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the shares of criteria that can tell contenders apart: what is known of nobody cannot.
+
+    Without weights their order is all that is said of them.
+    """
     names = contenders[0].scores if contenders else ()
     known = [name for name in names if any(option.scores[name].known for option in contenders)]
+    if weights is None:
+        return rank_order_centroid(known)
     total = math.fsum(weights[name] for name in known)
     return {name: weights[name] / total for name in known}
 

@@ -20,6 +20,9 @@ SEED = 20171028
 INSIDE = 0.9
 """At the stated weights the first must be ahead in so many of the draws of facts inside their intervals."""
 
+EDGE = 1e-6
+"""A weight this close to none or all of it is no crossing: two values only meet there."""
+
 ACCEPTED = 2 / 3
 """With weights drawn too, the first must be ahead in so many of the draws."""
 
@@ -160,4 +163,4 @@ def _crossing(first: Option, rival: Option, name: str, weights: Mapping[str, flo
     if abs(lead_at_none - lead_at_all) < EQUAL:
         return None
     then = lead_at_none / (lead_at_none - lead_at_all)
-    return Tipping(name, now, then, rival.name) if -EQUAL <= then <= 1 + EQUAL else None
+    return Tipping(name, now, then, rival.name) if EDGE < then < 1 - EDGE else None
