@@ -118,8 +118,8 @@ class Provider:
 
     Attributes:
         name: as in file names and on command lines.
-        model: of our row that runs its network model, whether it is there yet or not (``octet.models`` knows);
-            empty where we don't set out to have one.
+        model: of our row that runs its network model, be it there yet or not (``octet.models`` knows); empty
+            where we don't set out to have one.
         summary: what it is, in a sentence.
         packet: how a packet travels from pod to pod on another node, in a few sentences.
     """

@@ -12,6 +12,9 @@ from octet.choose.facts.values import Count
 
 DAYS_OF_A_YEAR = 365.25
 
+READ = dt.date(2026, 11, 23)
+"""The day on which the sources of these texts were read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -62,8 +65,8 @@ FIGURES: tuple[Figure, ...] = (
         "authors",
         "Commit authors, all years",
         "how many names are in the history",
-        "people: two spellings are two authors, merged histories bring others'; 8 to 40 % above GitHub's count "
-        "of the same day",
+        "people: two spellings are two authors, merged histories bring others'; 8 to 40 % above GitHub's "
+        "count of the same day",
         SHORTLOG,
     ),
     Figure(
