@@ -1,77 +1,116 @@
 // The answer card: what, how sure, why, what speaks against it, what would change it, why not the others.
 // What must not be here: how an answer is found.
+import type { ComponentChildren } from "preact";
 import { Citation, Citations } from "./parts";
-import type { Page, Reason } from "./types";
+import type { Decision, Evidence, Page } from "./types";
+
+const EYEBROWS = { pick: "Recommended", tie: "A tie", nothing: "Nothing fits" };
 
 export function AnswerCard({ page }: { page: Page }) {
-  const { answer } = page.decision;
+  const { decision } = page;
   return (
-    <section id="answer" class={`card ${answer.kind}`} aria-labelledby="answer-h">
-      <p class="eyebrow">{EYEBROWS[answer.kind]}</p>
+    <section id="answer" class={`card ${decision.outcome}`} aria-labelledby="answer-h">
+      <p class="eyebrow">{EYEBROWS[decision.outcome]}</p>
       <h2 id="answer-h" class="pick">
-        {answer.headline}
+        {leaders(page)}
       </h2>
-      <p class="margin">{answer.margin}</p>
+      <p class="headline">{decision.headline}</p>
+      <p class="rule-said">{decision.rule}</p>
       <p class="profile">
-        <b>Asked:</b> {answer.profile}
+        <b>Asked for:</b> {page.profile}
       </p>
       <div class="columns">
-        <Reasons title="For it" mark="+" reasons={answer.pros} />
-        <Reasons title="Against it" mark="−" reasons={answer.cons} />
+        <List title="For it" mark="+" lines={decision.reasons_for} />
+        <List title="Against it" mark="−" lines={decision.reasons_against} />
       </div>
       <div class="columns">
-        <WhyNot page={page} />
-        <Reasons
-          title="What would change this"
-          mark="↔"
-          reasons={answer.flips}
-          empty="No single change that was tried."
-        />
+        <div>
+          <List
+            title="What would change this"
+            mark="↔"
+            lines={decision.flips}
+            empty="No single change that was tried."
+          />
+          {decision.relaxations.length > 0 && (
+            <List
+              title="What to give up for an answer"
+              mark="↔"
+              lines={decision.relaxations.map((each) => ({
+                id: each.constraints.join(" "),
+                text: each.text,
+              }))}
+            />
+          )}
+        </div>
+        <HowToRun decision={decision} />
       </div>
-      <HowToRun page={page} />
-      {answer.missing.length > 0 && (
-        <Reasons title="What this answer does not know" mark="?" reasons={answer.missing} />
-      )}
-      {answer.oldest && (
+      <WhyNot decision={decision} />
+      <Unsure decision={decision} />
+      {decision.oldest && (
         <p class="oldest">
-          Oldest fact used: {answer.oldest.text} <Citation cited={answer.oldest} />
+          Oldest fact used: {decision.oldest.key} of {title(page, decision.oldest.provider)},{" "}
+          {decision.oldest.says}. <Citation cited={decision.oldest} />
         </p>
       )}
     </section>
   );
 }
 
-const EYEBROWS = { pick: "Recommended", tie: "A tie", none: "Nothing fits" };
+export function title(page: Page, name: string): string {
+  return page.providers.find((provider) => provider.name === name)?.title ?? name;
+}
 
-function Reasons(props: { title: string; mark: string; reasons: Reason[]; empty?: string }) {
+/** The names alone, as large as a headline: "Calico", "Calico or Cilium", "None of them". */
+export function leaders(page: Page): string {
+  const names = page.decision.leaders.map((name) => title(page, name));
+  if (names.length === 0) return "None of them";
+  const last = names[names.length - 1];
+  return names.length === 1 ? `${last}` : `${names.slice(0, -1).join(", ")} or ${last}`;
+}
+
+interface Line {
+  id: string;
+  text: string;
+  evidence?: Evidence[];
+  more?: ComponentChildren;
+}
+
+function List(props: { title: string; mark: string; lines: Line[]; empty?: string }) {
   return (
     <div class="reasons">
       <h3>{props.title}</h3>
-      <ul class="marked" data-mark={props.mark}>
-        {props.reasons.map((reason) => (
-          <li key={reason.id} data-mark={props.mark}>
-            {reason.text} <Citations facts={reason.facts} />
+      <ul class="marked">
+        {props.lines.map((line) => (
+          <li key={line.id} data-mark={props.mark} data-id={line.id}>
+            {line.text} {line.more} <Citations facts={line.evidence ?? []} />
           </li>
         ))}
       </ul>
-      {props.reasons.length === 0 && <p class="muted">{props.empty ?? "None."}</p>}
+      {props.lines.length === 0 && <p class="muted">{props.empty ?? "None."}</p>}
     </div>
   );
 }
 
-/** One line for each provider that is not the answer: the first reason, and where the others are. */
-function WhyNot({ page }: { page: Page }) {
-  const lines = whyNot(page);
+/** One line for each provider that is not the answer: its first reason, and where the others are. */
+function WhyNot({ decision }: { decision: Decision }) {
+  const out = new Map(decision.excluded.map((each) => [each.provider, each.findings.length]));
+  const lines = [...decision.why_not].sort(
+    (a, b) => Number(out.has(a.provider)) - Number(out.has(b.provider)),
+  );
   return (
     <div class="reasons whynot">
-      <h3>Why not …?</h3>
-      <ul>
+      <h3 id="whynot-h">Why not …?</h3>
+      <ul aria-labelledby="whynot-h">
         {lines.map((line) => (
-          <li key={line.name} data-provider={line.name}>
-            <a href={line.out ? `#out-${line.name}` : "#ranking"}>
+          <li key={line.provider} data-provider={line.provider}>
+            <a href={out.has(line.provider) ? `#out-${line.provider}` : "#ranking"}>
               <b>{line.title}</b>
             </a>{" "}
-            {line.out ? <span class="tag out">ruled out</span> : <span class="tag">ranked lower</span>}{" "}
+            {out.has(line.provider) ? (
+              <span class="tag out">ruled out</span>
+            ) : (
+              <span class="tag">ranked lower</span>
+            )}{" "}
             {line.text}
           </li>
         ))}
@@ -81,65 +120,66 @@ function WhyNot({ page }: { page: Page }) {
   );
 }
 
-interface Line {
-  name: string;
-  title: string;
-  out: boolean;
-  text: string;
-}
-
-export function whyNot(page: Page): Line[] {
-  const titles = new Map(page.providers.map((provider) => [provider.name, provider.title]));
-  const ranks = new Map(page.decision.ranking.map((rank, index) => [rank.provider, { rank, index }]));
-  const lines: Line[] = [];
-  for (const row of page.decision.elimination) {
-    if (page.decision.answer.picks.includes(row.provider)) continue;
-    const title = titles.get(row.provider) ?? row.provider;
-    const first = row.verdicts.find((verdict) => verdict.state === "out");
-    const more = row.verdicts.filter((verdict) => verdict.state === "out").length - 1;
-    if (first) {
-      const others = more > 0 ? ` (and ${more} more)` : "";
-      lines.push({ name: row.provider, title, out: true, text: `${first.text}${others}` });
-      continue;
-    }
-    const held = ranks.get(row.provider);
-    if (!held) continue;
-    const dominated = held.rank.dominated_by;
-    const text = dominated
-      ? `nowhere better than ${titles.get(dominated) ?? dominated}, somewhere worse`
-      : `fits; first in ${percent(held.rank.share)} of the sampled weightings`;
-    lines.push({ name: row.provider, title, out: false, text });
-  }
-  return lines.sort((a, b) => Number(a.out) - Number(b.out));
-}
-
+/** A share as a percentage; a small one is not rounded to nothing. */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0)} %`;
 }
 
-function HowToRun({ page }: { page: Page }) {
-  const titles = new Map(page.providers.map((provider) => [provider.name, provider.title]));
+function HowToRun({ decision }: { decision: Decision }) {
   return (
     <div class="run">
-      {page.decision.answer.runs.map((run) => {
-        const title = titles.get(run.provider) ?? run.provider;
-        return (
-          <div key={run.provider}>
-            <h3>Run it now: {title}</h3>
-            <dl>
-              {run.commands.map((line) => (
-                <div key={line.command}>
-                  <dt>{line.what}</dt>
-                  <dd>
-                    <code>{line.command}</code>
-                  </dd>
-                </div>
-              ))}
-            </dl>
-            {run.note && <p class="muted">{run.note}</p>}
-          </div>
-        );
-      })}
+      {decision.run.map((run) => (
+        <div key={run.provider}>
+          <h3>Run it now: {run.title}</h3>
+          {run.original.length > 0 && (
+            <>
+              <p class="muted">The original:</p>
+              <ul class="commands">
+                {run.original.map((line) => (
+                  <li key={line}>
+                    <code>{line}</code>
+                  </li>
+                ))}
+              </ul>
+            </>
+          )}
+          <p class="muted">{run.note}</p>
+          {run.octet && (
+            <p>
+              <code>{run.octet}</code>
+            </p>
+          )}
+        </div>
+      ))}
     </div>
+  );
+}
+
+/** What is missing, what wasn't answered, what must be known beside. */
+function Unsure({ decision }: { decision: Decision }) {
+  const missing = decision.missing.map((each) => ({
+    id: each.id,
+    text: each.text,
+    more: each.command ? <code>{each.command}</code> : null,
+  }));
+  const notes = decision.notes.map((text) => ({ id: text, text }));
+  const open = decision.open.map((each) => ({ id: each.field, text: `${each.question} ${each.text}` }));
+  return (
+    <>
+      {missing.length + notes.length > 0 && (
+        <div class="unsure">
+          <List title="What this answer doesn’t know" mark="?" lines={[...missing, ...notes]} />
+        </div>
+      )}
+      {open.length > 0 && (
+        <details class="twin">
+          <summary>
+            {open.length} {open.length === 1 ? "question was" : "questions were"} answered “don’t know”: what
+            each would change
+          </summary>
+          <List title="Open questions" mark="?" lines={open} />
+        </details>
+      )}
+    </>
   );
 }

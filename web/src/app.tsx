@@ -51,8 +51,8 @@ function useLive(first: Page) {
         }
         asked.current = answers;
         setRefusal(null);
-        setPage((held) => ({ ...held, requirements: answers, decision: decided.decision }));
-        setSaid(`New answer: ${decided.decision.answer.headline}. ${decided.decision.answer.margin}`);
+        setPage((held) => ({ ...held, requirements: answers, ...decided }));
+        setSaid(`New answer: ${decided.decision.headline}`);
       } catch (error) {
         if (!abort.signal.aborted) setRefusal({ field: "", message: String(error) });
       }

@@ -1,52 +1,78 @@
 // Who is ruled out by what: provider by constraint, and each cross opens its fact, date and source.
 // What must not be here: what a constraint means.
 import { useState } from "preact/hooks";
+import { title } from "./answer";
 import { Citations, Scroll, Section } from "./parts";
-import type { Elimination, Page, Verdict } from "./types";
+import type { Evidence, Finding, Page } from "./types";
 
-const SIGNS = { out: "✕", unknown: "?", kept: "✓" };
-const WORDS = { out: "ruled out", unknown: "not known: verify first", kept: "passes" };
+const SIGNS = { "ruled out": "✕", unknown: "?", met: "✓" };
+const WORDS = { "ruled out": "ruled out", unknown: "not known, verify first", met: "passes" };
+const CLASSES = { "ruled out": "out", unknown: "unknown", met: "kept" };
+
+export interface Row {
+  provider: string;
+  state: "out" | "warned" | "kept";
+  findings: Finding[];
+}
+
+/** A row for each provider, in the order of the facts. */
+export function rows(page: Page): Row[] {
+  return page.elimination.map(({ provider, findings }) => ({ provider, findings, state: stateOf(findings) }));
+}
+
+function stateOf(findings: Finding[]): Row["state"] {
+  if (findings.some((finding) => finding.verdict === "ruled out")) return "out";
+  return findings.some((finding) => finding.verdict === "unknown") ? "warned" : "kept";
+}
+
+/** Every constraint that was asked for; those that rule most out first. */
+export function columns(held: Row[]): { id: string; title: string; telling: boolean }[] {
+  const found = new Map<string, { id: string; title: string; weight: number }>();
+  for (const finding of held.flatMap((row) => row.findings)) {
+    const one = found.get(finding.constraint) ?? { id: finding.constraint, title: finding.title, weight: 0 };
+    one.weight += finding.verdict === "ruled out" ? 100 : finding.verdict === "unknown" ? 1 : 0;
+    found.set(finding.constraint, one);
+  }
+  const sorted = [...found.values()].sort((a, b) => b.weight - a.weight);
+  return sorted.map(({ id, title: said, weight }) => ({ id, title: said, telling: weight > 0 }));
+}
 
 export function EliminationTable({ page }: { page: Page }) {
-  const { constraints, elimination } = page.decision;
   const [open, setOpen] = useState<string | null>(null);
-  const telling = constraints.filter((constraint) =>
-    elimination.some((row) =>
-      row.verdicts.some((one) => one.constraint === constraint.id && one.state !== "kept"),
-    ),
-  );
-  const silent = constraints.filter((constraint) => !telling.includes(constraint));
-  const titles = new Map(page.providers.map((provider) => [provider.name, provider.title]));
-  const out = elimination.filter((row) => row.state === "out").length;
+  const held = rows(page);
+  const all = columns(held);
+  const telling = all.filter((column) => column.telling);
+  const silent = all.filter((column) => !column.telling);
+  const out = held.filter((row) => row.state === "out").length;
   return (
     <Section
       id="elimination"
       title="What rules whom out"
-      lead={`${out} of ${elimination.length} providers can't do what was asked. A cross or a question mark opens the fact behind it, its date and its source. What isn't known rules nobody out and passes nobody silently.`}
+      lead={`${out} of ${held.length} providers can’t do what was asked for. A cross or a question mark opens the fact behind it, its date and its source. What isn’t known rules nobody out and passes nobody silently.`}
     >
       {telling.length === 0 ? (
-        <p class="muted">Nothing that was asked rules anybody out.</p>
+        <p class="muted">Nothing that was asked for rules anybody out.</p>
       ) : (
         <Scroll label="Providers by constraints">
           <table class="grid elimination">
             <caption class="sr">Providers by constraints: which one rules whom out</caption>
             <thead>
               <tr>
-                <th scope="col">Provider</th>
-                {telling.map((constraint) => (
-                  <th key={constraint.id} scope="col">
-                    {constraint.title}
+                <th scope="col">The provider can …</th>
+                {telling.map((column) => (
+                  <th key={column.id} scope="col">
+                    {column.title}
                   </th>
                 ))}
               </tr>
             </thead>
             <tbody>
-              {elimination.map((row) => (
+              {held.map((row) => (
                 <ProviderRows
                   key={row.provider}
                   row={row}
-                  title={titles.get(row.provider) ?? row.provider}
-                  columns={telling.map((constraint) => constraint.id)}
+                  title={title(page, row.provider)}
+                  columns={telling.map((column) => column.id)}
                   open={open}
                   toggle={(id) => setOpen(open === id ? null : id)}
                 />
@@ -61,28 +87,28 @@ export function EliminationTable({ page }: { page: Page }) {
       </p>
       {silent.length > 0 && (
         <p class="muted">
-          Asked too, and nobody fails: {silent.map((constraint) => constraint.title).join("; ")}.
+          Asked for too, and nobody fails: {silent.map((column) => column.title).join("; ")}.
         </p>
       )}
       <details class="twin">
         <summary>Every reason as a list</summary>
-        <ReasonList rows={elimination} titles={titles} />
+        <ReasonList page={page} rows={held} />
       </details>
     </Section>
   );
 }
 
 function ProviderRows(props: {
-  row: Elimination;
+  row: Row;
   title: string;
   columns: string[];
   open: string | null;
   toggle: (id: string) => void;
 }) {
-  const { row, columns, open } = props;
-  const by = new Map(row.verdicts.map((verdict) => [verdict.constraint, verdict]));
-  const opened = columns.find((id) => open === `${row.provider}/${id}`);
-  const verdict = opened ? by.get(opened) : undefined;
+  const { row, open } = props;
+  const by = new Map(row.findings.map((finding) => [finding.constraint, finding]));
+  const opened = props.columns.find((id) => open === `${row.provider}/${id}`);
+  const finding = opened ? by.get(opened) : undefined;
   return (
     <>
       <tr id={`out-${row.provider}`} class={row.state}>
@@ -90,10 +116,10 @@ function ProviderRows(props: {
           {props.title} {row.state === "out" && <span class="tag out">ruled out</span>}
           {row.state === "warned" && <span class="tag unknown">verify first</span>}
         </th>
-        {columns.map((id) => (
+        {props.columns.map((id) => (
           <td key={id}>
             <Mark
-              verdict={by.get(id)}
+              finding={by.get(id)}
               who={props.title}
               open={open === `${row.provider}/${id}`}
               panel={`why-${row.provider}`}
@@ -102,11 +128,11 @@ function ProviderRows(props: {
           </td>
         ))}
       </tr>
-      {verdict && (
+      {finding && (
         <tr class="why">
-          <td colSpan={columns.length + 1}>
+          <td colSpan={props.columns.length + 1}>
             <div id={`why-${row.provider}`} class="whybox">
-              <Why who={props.title} verdict={verdict} />
+              <Why who={props.title} finding={finding} />
             </div>
           </td>
         </tr>
@@ -116,64 +142,80 @@ function ProviderRows(props: {
 }
 
 function Mark(props: {
-  verdict: Verdict | undefined;
+  finding: Finding | undefined;
   who: string;
   open: boolean;
   panel: string;
   toggle: () => void;
 }) {
-  const { verdict } = props;
-  if (!verdict) return <span class="muted">·</span>;
-  if (verdict.state === "kept") {
+  const { finding } = props;
+  if (!finding || finding.verdict === "met") {
     return (
       <span class="mark kept">
-        {SIGNS.kept}
-        <span class="sr"> {WORDS.kept}</span>
+        {SIGNS.met}
+        <span class="sr"> {WORDS.met}</span>
       </span>
     );
   }
   return (
     <button
       type="button"
-      class={`mark ${verdict.state}`}
+      class={`mark ${CLASSES[finding.verdict]}`}
       aria-expanded={props.open}
       {...(props.open ? { "aria-controls": props.panel } : {})}
       onClick={props.toggle}
-      title={verdict.text}
+      title={finding.because}
     >
-      {SIGNS[verdict.state]}
+      {SIGNS[finding.verdict]}
       <span class="sr">
         {" "}
-        {props.who}: {WORDS[verdict.state]}. Why?
+        {props.who}: {WORDS[finding.verdict]}. Why?
       </span>
     </button>
   );
 }
 
-function Why({ who, verdict }: { who: string; verdict: Verdict }) {
+function Why({ who, finding }: { who: string; finding: Finding }) {
   return (
     <p>
       <b>
-        {who}: {WORDS[verdict.state]}.
+        {who}: {WORDS[finding.verdict]}.
       </b>{" "}
-      {verdict.text} <Citations facts={verdict.facts} />
+      {sentence(finding.because)}{" "}
+      {finding.evidence.map((each) => (
+        <span key={`${each.key} ${each.says} ${each.source}`} class="evidence">
+          <b>
+            {each.key}: {each.says}.
+          </b>{" "}
+          {said(each)} <Citations facts={[each]} />{" "}
+        </span>
+      ))}
     </p>
   );
 }
 
-function ReasonList({ rows, titles }: { rows: Elimination[]; titles: Map<string, string> }) {
+function sentence(text: string): string {
+  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}
+
+function said(evidence: Evidence): string {
+  return evidence.note ? sentence(evidence.note) : "";
+}
+
+function ReasonList({ page, rows: held }: { page: Page; rows: Row[] }) {
   return (
     <ul class="reasonlist">
-      {rows.flatMap((row) =>
-        row.verdicts
-          .filter((verdict) => verdict.state !== "kept")
-          .map((verdict) => (
+      {held.flatMap((row) =>
+        row.findings
+          .filter((finding) => finding.verdict !== "met")
+          .map((finding) => (
             <li
-              key={`${row.provider}/${verdict.constraint}`}
+              key={`${row.provider}/${finding.constraint}`}
               data-provider={row.provider}
-              data-constraint={verdict.constraint}
+              data-constraint={finding.constraint}
             >
-              <Why who={titles.get(row.provider) ?? row.provider} verdict={verdict} />
+              <Why who={title(page, row.provider)} finding={finding} />
             </li>
           )),
       )}

@@ -53,7 +53,7 @@ export function FactsMatrix({ page }: { page: Page }) {
 function initially(page: Page): string[] {
   const all = page.providers.map((provider) => provider.name);
   if (typeof window === "undefined" || window.innerWidth >= 900) return all;
-  const picks = page.decision.answer.picks;
+  const picks = page.decision.leaders;
   return [...new Set([...picks, "flannel", ...all])].filter((name) => all.includes(name)).slice(0, 2);
 }
 
@@ -66,6 +66,7 @@ function Legend() {
       <span class="swatch age3">older</span>
       <span class="swatch unknown-cell">unknown</span>
       <span class="swatch unverified-cell">unverified ⚠</span>
+      <span class="screen">The tables scroll sideways.</span>
     </p>
   );
 }
@@ -184,7 +185,7 @@ function FactCell(props: {
         onClick={props.toggle}
         title={`${fact.source}, ${fact.as_of}`}
       >
-        {fact.text}
+        <Breakable text={fact.text} />
         {fact.certainty === "unverified" && fact.text !== "unknown" && (
           <span class="warn-sign">
             {" "}
@@ -194,6 +195,22 @@ function FactCell(props: {
         )}
       </button>
     </td>
+  );
+}
+
+/** A text that may break after a slash, so that repositories' names fit into a column. */
+function Breakable({ text }: { text: string }) {
+  const parts = text.split("/");
+  return (
+    <>
+      {parts.map((part, index) => (
+        <span key={`${index} ${part}`}>
+          {part}
+          {index < parts.length - 1 && "/"}
+          {index < parts.length - 1 && <wbr />}
+        </span>
+      ))}
+    </>
   );
 }
 

@@ -1,13 +1,14 @@
 // The page's talk with `octet ui`: decide, compare, look how far that is.
 // What must not be here: markup.
-import type { Decision, Page, Value } from "./types";
+import type { Page, Value } from "./types";
 
 export interface Refusal {
   field: string;
   message: string;
 }
 
-export type Decided = { decision: Decision } | { refusal: Refusal };
+/** The parts of the document that follow from the requirements. */
+export type Decided = Pick<Page, "decision" | "profile" | "elimination"> | { refusal: Refusal };
 
 export interface Progress {
   state: "idle" | "running" | "done" | "failed";

@@ -101,9 +101,11 @@ function WalkFigure({ walk }: { walk: Walk }) {
     hop.headers.map((header) => `${header.protocol} ${header.size}`).join(" | "),
     size(hop),
   ]);
+  const room = `pods get ${walk.pod_mtu} of the underlay’s ${walk.underlay_mtu} bytes`;
+  const spare = walk.pod_mtu < walk.underlay_mtu ? ", which leaves room for the tunnel to others" : "";
   const cost = walk.overhead
-    ? `${walk.overhead} bytes more between nodes; pods get ${walk.pod_mtu} of the underlay’s ${walk.underlay_mtu}`
-    : `nothing added between nodes; pods get all ${walk.pod_mtu} bytes`;
+    ? `${walk.overhead} bytes more between nodes; ${room}`
+    : `nothing is added between these nodes; ${room}${spare}`;
   return (
     <Figure
       title={`octet ${walk.model}`}

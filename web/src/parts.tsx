@@ -36,6 +36,7 @@ export function Citation({ cited }: { cited: Cited }) {
       {cited.certainty === "unverified" && <strong class="unverified-word"> · unverified</strong>}
       {cited.certainty === "derived" && " · derived"}
       {cited.certainty === "computed" && " · computed by octet"}
+      {cited.certainty === "measured" && " · measured on our model"}
     </cite>
   );
 }

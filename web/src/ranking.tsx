@@ -1,22 +1,26 @@
 // Who is left, in which order: value with its interval, share of first places, and what the value is made of.
 // What must not be here: weights, sampling.
-import { percent } from "./answer";
+import { percent, title } from "./answer";
 import { fixed } from "./geometry";
-import { Figure, Section, useWidth } from "./parts";
-import type { Page, Rank } from "./types";
+import { Citations, Figure, Section, useWidth } from "./parts";
+import type { Page, Place } from "./types";
 
 export function Ranking({ page }: { page: Page }) {
   const { ranking } = page.decision;
-  const titles = new Map(page.providers.map((provider) => [provider.name, provider.title]));
-  const name = (rank: Rank): string => titles.get(rank.provider) ?? rank.provider;
+  const dominated = new Map(page.decision.dominated.map((each) => [each.provider, each.by]));
   const columns = ["Provider", "Value", "Low", "High", "First places", "Note"];
+  const note = (rank: Place): string | null => {
+    const by = dominated.get(rank.provider);
+    if (rank.first_share === null) return "not in the race before its warnings are verified";
+    return by ? `nowhere better than ${title(page, by)}` : null;
+  };
   const rows = ranking.map((rank) => [
-    name(rank),
+    rank.title,
     fixed(rank.value, 3),
     fixed(rank.low, 3),
     fixed(rank.high, 3),
-    percent(rank.share),
-    rank.dominated_by ? `dominated by ${titles.get(rank.dominated_by) ?? rank.dominated_by}` : null,
+    shares(rank),
+    note(rank),
   ]);
   return (
     <Section
@@ -29,9 +33,9 @@ export function Ranking({ page }: { page: Page }) {
       ) : (
         <>
           <Figure title="Value and share of first places" twin={{ columns, rows }}>
-            <Chart ranking={ranking} name={name} />
+            <Chart ranking={ranking} />
           </Figure>
-          <Parts ranking={ranking} name={name} />
+          <Parts ranking={ranking} />
         </>
       )}
     </Section>
@@ -40,7 +44,11 @@ export function Ranking({ page }: { page: Page }) {
 
 const LINE = 34;
 
-function Chart({ ranking, name }: { ranking: Rank[]; name: (rank: Rank) => string }) {
+function shares(rank: Place): string {
+  return rank.first_share === null ? "verify first" : percent(rank.first_share);
+}
+
+function Chart({ ranking }: { ranking: Place[] }) {
   const { ref, width } = useWidth();
   const narrow = width < 560;
   const left = narrow ? 0 : 150;
@@ -73,17 +81,21 @@ function Chart({ ranking, name }: { ranking: Rank[]; name: (rank: Rank) => strin
         ))}
         {ranking.map((rank, index) => {
           const y = 26 + index * line + (narrow ? 30 : LINE / 2);
-          const bar = rank.share * (shareWidth - 46);
+          const bar = (rank.first_share ?? 0) * (shareWidth - 46);
           return (
-            <g key={rank.provider} class={rank.dominated_by ? "dim" : ""}>
+            <g
+              key={rank.provider}
+              class={rank.first_share === null ? "dim" : ""}
+              data-provider={rank.provider}
+            >
               <text x={0} y={narrow ? y - 14 : y + 5} class="label">
-                {name(rank)}
+                {rank.title}
               </text>
               <line x1={x(rank.low)} x2={x(rank.high)} y1={y} y2={y} class="interval" />
               <circle cx={x(rank.value)} cy={y} r={6} class={index === 0 ? "dot first" : "dot"} />
               <rect x={sharesAt} y={y - 7} width={Math.max(1, bar)} height={14} rx={2} class="share" />
               <text x={sharesAt + Math.max(1, bar) + 6} y={y + 5} class="axis strong">
-                {percent(rank.share)}
+                {shares(rank)}
               </text>
             </g>
           );
@@ -93,14 +105,14 @@ function Chart({ ranking, name }: { ranking: Rank[]; name: (rank: Rank) => strin
   );
 }
 
-function Parts({ ranking, name }: { ranking: Rank[]; name: (rank: Rank) => string }) {
+function Parts({ ranking }: { ranking: Place[] }) {
   return (
     <details class="twin">
       <summary>What each value is made of</summary>
       {ranking.map((rank) => (
         <details key={rank.provider}>
           <summary>
-            {name(rank)}: {fixed(rank.value, 3)}
+            {rank.title}: {fixed(rank.value, 3)}
           </summary>
           <table class="data">
             <thead>
@@ -112,12 +124,18 @@ function Parts({ ranking, name }: { ranking: Rank[]; name: (rank: Rank) => strin
               </tr>
             </thead>
             <tbody>
-              {rank.parts.map((part) => (
-                <tr key={part.criterion}>
-                  <th scope="row">{part.title}</th>
-                  <td class="n">{fixed(part.weight, 3)}</td>
-                  <td class="n">{part.value === null ? "unknown" : fixed(part.value, 2)}</td>
-                  <td>{part.text}</td>
+              {rank.scores.map((score) => (
+                <tr key={score.criterion}>
+                  <th scope="row">{score.title}</th>
+                  <td class="n">{fixed(score.weight, 3)}</td>
+                  <td class="n">
+                    {score.known && score.low === score.high
+                      ? fixed(score.low, 2)
+                      : `${score.known ? "" : "unknown: "}${fixed(score.low, 2)} to ${fixed(score.high, 2)}`}
+                  </td>
+                  <td>
+                    {score.says} <Citations facts={score.evidence} />
+                  </td>
                 </tr>
               ))}
             </tbody>

@@ -1,7 +1,7 @@
 // The document that Python puts into the page (src/octet/choose/page/document.py has the same shape).
 // What must not be here: anything that is computed in the page.
 
-export type Certainty = "verified" | "derived" | "computed" | "unverified";
+export type Certainty = "verified" | "derived" | "computed" | "unverified" | "measured";
 
 export interface Cited {
   as_of: string;
@@ -103,62 +103,72 @@ export interface ModelRow {
   choices: Record<string, string>;
 }
 
-export interface Reason {
-  id: string;
-  text: string;
-  facts: Cited[];
-}
-
-export interface Run {
+/** What a statement stands on (octet.choose.decision.Evidence). */
+export interface Evidence extends Cited {
+  kind: "fact" | "step" | "limit" | "measured";
   provider: string;
-  model: string;
-  /** Shell commands with what each one is. */
-  commands: { what: string; command: string }[];
+  key: string;
+  says: string;
   note: string;
 }
 
-export interface Answer {
-  kind: "pick" | "tie" | "none";
-  picks: string[];
-  headline: string;
-  margin: string;
-  profile: string;
-  pros: Reason[];
-  cons: Reason[];
-  flips: Reason[];
-  missing: Reason[];
-  oldest: (Cited & { text: string }) | null;
-  runs: Run[];
-}
-
-export interface Verdict {
+export interface Finding {
   constraint: string;
-  state: "out" | "unknown" | "kept";
-  text: string;
-  facts: Cited[];
+  title: string;
+  verdict: "met" | "unknown" | "ruled out";
+  fields: string[];
+  because: string;
+  evidence: Evidence[];
 }
 
-export interface Elimination {
-  provider: string;
-  state: "out" | "warned" | "kept";
-  verdicts: Verdict[];
+export interface Score {
+  criterion: string;
+  title: string;
+  low: number;
+  high: number;
+  weight: number;
+  says: string;
+  known: boolean;
+  evidence: Evidence[];
 }
 
-export interface Rank {
+export interface Place {
   provider: string;
+  title: string;
+  model: string;
   value: number;
   low: number;
   high: number;
-  share: number;
-  dominated_by: string;
-  parts: { criterion: string; title: string; weight: number; value: number | null; text: string }[];
+  first_share: number | null;
+  scores: Score[];
 }
 
+export interface Reason {
+  id: string;
+  text: string;
+  evidence: Evidence[];
+}
+
+/** The answer, as octet.choose.decision.Decision is written to JSON; here are the parts that are drawn. */
 export interface Decision {
-  answer: Answer;
-  constraints: { id: string; title: string }[];
-  elimination: Elimination[];
-  ranking: Rank[];
+  outcome: "pick" | "tie" | "nothing";
+  leaders: string[];
+  headline: string;
+  rule: string;
+  reasons_for: Reason[];
+  reasons_against: Reason[];
+  excluded: { provider: string; title: string; findings: Finding[] }[];
+  kept: { provider: string; title: string; warnings: Finding[]; met: Finding[] }[];
+  ranking: Place[];
+  dominated: { provider: string; title: string; by: string }[];
+  why_not: { provider: string; title: string; text: string }[];
+  flips: { id: string; kind: "requirement" | "weight" | "fact"; text: string; evidence: Evidence[] }[];
+  open: { field: string; question: string; text: string }[];
+  missing: { id: string; text: string; command: string }[];
+  relaxations: { constraints: string[]; providers: string[]; text: string }[];
+  run: { provider: string; title: string; octet: string; note: string; original: string[] }[];
+  notes: string[];
+  oldest: Evidence | null;
 }
 
 export interface Interval {
@@ -236,9 +246,13 @@ export interface Page {
   octet: string;
   today: string;
   live: boolean;
+  /** What was asked for, in words. */
+  profile: string;
   requirements: Record<string, Value>;
   questions: Question[];
   decision: Decision;
+  /** What every constraint that was asked for says about every provider, in the order of the facts. */
+  elimination: { provider: string; findings: Finding[] }[];
   keys: Key[];
   providers: Provider[];
   decisions: Record<string, string>;

@@ -1,0 +1,68 @@
+"""What was asked for in words, and the questions as a form shows them.
+
+What lives here: texts from ``requirements`` and ``questions``. What it must not know: answers, markup.
+"""
+
+from msgspec import Struct
+
+from octet.choose.questions import QUESTIONS, say
+from octet.choose.requirements import Requirements, choices, kind_of
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """One answer of a closed list."""
+
+    value: str
+    text: str
+
+
+class QuestionShown(Struct, frozen=True, kw_only=True):
+    """One question. ``kind``: yes-no, choice, number or text; each can be answered "don't know"."""
+
+    field: str
+    section: str
+    text: str
+    why: str
+    kind: str
+    choices: tuple[Choice, ...]
+
+
+_KINDS = {"bool": "yes-no", "choice": "choice", "int": "number", "version": "text", "str": "text"}
+
+SECTIONS = {
+    "installer": "Installer",
+    "cloud": "Where nodes are",
+    "ip_family": "Addresses",
+    "policy_ingress": "Who may talk to whom",
+    "multicast": "What else pods need",
+    "layer2": "Between nodes",
+    "nodes": "How large, on what",
+    "paid_support": "People",
+}
+"""Headings of the form: each begins at the question named, and holds those up to the next one."""
+
+
+def profile(requirements: Requirements) -> str:
+    """Return what was asked for as one line; what wasn't answered is not in it."""
+    held = {question.field: getattr(requirements, question.field) for question in QUESTIONS}
+    said = [f"{field.replace('_', ' ')}: {say(value)}" for field, value in held.items() if value is not None]
+    return "; ".join(said) or "nothing: every question was answered “don't know”"
+
+
+def questions() -> tuple[QuestionShown, ...]:
+    """Return every question in elimination order, under its heading."""
+    section, shown = "", []
+    for question in QUESTIONS:
+        section = SECTIONS.get(question.field, section)
+        offered = choices(question.field)
+        shown.append(
+            QuestionShown(
+                field=question.field,
+                section=section,
+                text=question.text,
+                why=question.why,
+                kind=_KINDS[kind_of(question.field)],
+                choices=tuple(Choice(value=each, text=each) for each in offered),
+            )
+        )
+    return tuple(shown)

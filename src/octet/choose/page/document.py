@@ -1,0 +1,90 @@
+"""The document: everything the page draws, as one value that becomes one piece of JSON.
+
+What lives here: its shape (``web/src/types.ts`` has the same) and how it is put together.
+What it must not know: today's date, files, markup.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from octet import __version__
+from octet.choose import constraints
+from octet.choose.decision import Decision, Finding
+from octet.choose.facts import Facts
+from octet.choose.page import drawn, figures, shown
+from octet.choose.page.asked import QuestionShown, profile, questions
+from octet.choose.requirements import Requirements
+from octet.measure.results import Results
+from octet.models.decisions import DECISIONS
+
+SCHEMA = 1
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """What every constraint that was asked for says about one provider."""
+
+    provider: str
+    findings: tuple[Finding, ...]
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    """All of the page.
+
+    Attributes:
+        today: the day to which ages of facts are counted.
+        live: is it served by ``octet ui``, where answers can be changed?
+        profile: what was asked for, in words.
+        keys, providers: the facts matrix and the timeline.
+        decisions, models, walks, growth: our models.
+        measured: None where nothing was measured; ``results`` is the record itself, whole.
+    """
+
+    schema: int = SCHEMA
+    octet: str = __version__
+    today: dt.date
+    live: bool
+    profile: str
+    requirements: Requirements
+    questions: tuple[QuestionShown, ...]
+    decision: Decision
+    elimination: tuple[Row, ...]
+    keys: tuple[shown.KeyShown, ...]
+    providers: tuple[shown.ProviderShown, ...]
+    decisions: Mapping[str, str]
+    models: tuple[drawn.ModelShown, ...]
+    walks: tuple[drawn.WalkShown, ...]
+    growth: tuple[drawn.GrowthShown, ...]
+    measured: figures.MeasuredShown | None
+    results: Results | None
+
+
+def build(
+    decision: Decision, facts: Facts, results: Results | None, *, today: dt.date, live: bool = False
+) -> Document:
+    """Put the page's document together."""
+    return Document(
+        today=today,
+        live=live,
+        profile=profile(decision.requirements),
+        requirements=decision.requirements,
+        questions=questions() if live else (),
+        decision=decision,
+        elimination=elimination(decision.requirements, facts),
+        keys=shown.keys(),
+        providers=tuple(shown.provider(each) for each in facts.providers),
+        decisions=DECISIONS,
+        models=drawn.rows(),
+        walks=drawn.walks(),
+        growth=drawn.growth(),
+        measured=figures.measured(results) if results else None,
+        results=results,
+    )
+
+
+def elimination(requirements: Requirements, facts: Facts) -> tuple[Row, ...]:
+    """Return a row for each provider, in the order of the facts: also what those pass that are ruled out."""
+    return tuple(
+        Row(provider=each.name, findings=constraints.findings(requirements, each)) for each in facts.providers
+    )
