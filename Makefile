@@ -1,5 +1,5 @@
 # Octet on one machine. `make test` and `make compare` set everything up on a fresh Debian 12 as root, once.
-.PHONY: help setup compare test unit slow kernel lab clients docs lint bench clean
+.PHONY: help setup compare test unit slow kernel lab clients docs guide lint bench clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -41,6 +41,9 @@ clients: setup  ## programs that we did not write call our plugin
 
 docs: setup  ## what README and docs/ show is run
 	$(PYTEST) tests/docs
+
+guide: setup  ## docs/choosing-a-cni-provider.md, written anew from facts, models and stored results
+	$(BIN)/python -m octet.choose.guide
 
 lint: setup  ## style, strict types, the floors of ARCHITECTURE.md
 	$(BIN)/ruff check --quiet

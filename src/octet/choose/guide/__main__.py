@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from octet.choose import facts
+from octet.choose.facts.numbers import keeping
 from octet.choose.guide import statements
 from octet.choose.guide.guide import Guide
 from octet.choose.guide.page import page
@@ -22,7 +23,7 @@ def text(root: Path) -> str:
     """Return the guide of a source tree: the facts that come with Octet, and what is stored in the tree."""
     stored = root / RESULTS
     measured = results.read(stored) if stored.exists() else None
-    return page(Guide(facts.load(), statements.load(), measured))
+    return page(Guide(facts.load(), statements.load(), measured, keeping.shipped()))
 
 
 def main() -> int:

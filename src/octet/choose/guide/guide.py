@@ -10,7 +10,7 @@ from octet import models
 from octet.choose import packet
 from octet.choose.facts import Facts
 from octet.choose.facts.catalogue import BY_NAME
-from octet.choose.facts.values import Certainty, Fact, Provider, Step
+from octet.choose.facts.values import Certainty, Count, Fact, Provider, Step
 from octet.choose.guide import drawing, words
 from octet.choose.guide.markdown import items, table
 from octet.choose.guide.notes import UNVERIFIED, Note, Notes, escaped
@@ -28,6 +28,7 @@ class Guide:
     facts: Facts
     statements: Statements
     results: Results | None
+    counts: tuple[Count, ...] = ()
     notes: Notes = field(default_factory=Notes)
 
     @property
@@ -110,15 +111,14 @@ class Guide:
             return f"no row yet for a model of {provider.title}"
         return f"our model of it runs: `octet lab up --model {provider.model}`"
 
-    def limits(self, provider: Provider) -> str:
-        """Return a provider's limits with the mechanism behind each."""
-        return items(self._limit(each) for each in provider.limits)
+    def limits(self, provider: Provider, *, dated: bool = False) -> str:
+        """Return a provider's limits with the mechanism behind each; with the day where that is the point."""
+        return items(self._limit(each, f", {each.as_of}" if dated else "") for each in provider.limits)
 
-    def _limit(self, each: Fact) -> str:
-        key = BY_NAME[each.key]
-        return (
-            f"{key.question}: **{words.shown(each)}**. {escaped(each.note)}{self.notes.of(each, said=True)}"
-        )
+    def _limit(self, each: Fact, day: str) -> str:
+        name = BY_NAME[each.key].question
+        mark = self.notes.of(each, said=True)
+        return f"{name}{day}: **{words.shown(each)}**. {escaped(each.note)}{mark}"
 
     def ways(self, provider: Provider) -> list[packet.Walk]:
         """Return the ways of our model of a provider and of its variants; none where there is no row."""
