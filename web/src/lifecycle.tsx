@@ -11,14 +11,46 @@ export interface Stretch {
   step: Step;
   from: string;
   to: string;
+  /** False where nobody knows when it began: only that it was before `from`. */
+  dated: boolean;
 }
 
-/** What an installer allowed, as stretches of time; a step without a date is only in the table. */
-export function stretches(steps: Step[], today: string): Stretch[] {
-  const dated = steps
-    .filter((step): step is Step & { date: string } => step.date !== null)
-    .sort((a, b) => a.date.localeCompare(b.date));
-  return dated.map((step, index) => ({ step, from: step.date, to: dated[index + 1]?.date ?? today }));
+/** When each version of an installer came out, as far as any provider's steps say. */
+export function datesOf(providers: Provider[], installer: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const step of providers.flatMap((provider) => provider.steps)) {
+    if (step.installer === installer && step.date) found.set(step.version, step.date);
+  }
+  return found;
+}
+
+/** Compare versions such as 1.9 and 1.18 by their numbers. */
+export function byVersion(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => text.split(".").map(Number));
+  for (let at = 0; at < Math.max(left?.length ?? 0, right?.length ?? 0); at++) {
+    const difference = (left?.[at] ?? 0) - (right?.[at] ?? 0);
+    if (difference) return difference;
+  }
+  return 0;
+}
+
+/**
+ * What an installer allowed, as stretches of time. A step without a date is drawn from the day by which it must
+ * have been taken: that of the next version whose date is known.
+ */
+export function stretches(steps: Step[], known: Map<string, string>, today: string): Stretch[] {
+  const dated = [...known].sort(([a], [b]) => byVersion(a, b));
+  const placed = steps.map((step): Omit<Stretch, "to"> => {
+    if (step.date) return { step, from: step.date, dated: true };
+    const later = dated.find(([version]) => byVersion(version, step.version) >= 0);
+    return { step, from: later?.[1] ?? today, dated: false };
+  });
+  const order = placed.sort(
+    (a, b) => a.from.localeCompare(b.from) || byVersion(a.step.version, b.step.version),
+  );
+  return order
+    .map((one, index) => ({ ...one, to: order[index + 1]?.from ?? today }))
+    .filter((one) => one.from !== one.to || one.dated);
 }
 
 export function Lifecycle({ page }: { page: Page }) {
@@ -42,7 +74,7 @@ export function Lifecycle({ page }: { page: Page }) {
     <Section
       id="lifecycle"
       title="Who came and went"
-      lead="Above: the original's own releases. Below: what kops let its users do with it. The two are independent: kops has dropped providers that were alive, and kept some that were not."
+      lead="Above: the original's own releases. Below: what kops let its users do with it. The two are independent: kops has dropped providers that were alive, and kept some that were not. A dashed beginning: the day isn’t known, only that it was earlier."
     >
       <Figure
         title="Releases, and kops support"
@@ -135,6 +167,7 @@ function Chart({ page }: { page: Page }) {
   const height = top + page.providers.length * lane + 10;
   const from = "2014-06-01";
   const x = scaleUtc([new Date(from), new Date(page.today)], [left + 4, width - 8]);
+  const known = datesOf(page.providers, "kops");
   const years = x.ticks(narrow ? 5 : 12);
   return (
     <div ref={ref}>
@@ -160,6 +193,7 @@ function Chart({ page }: { page: Page }) {
             shift={narrow ? 16 : 0}
             width={width}
             today={page.today}
+            known={known}
             x={(date) => x(new Date(date))}
           />
         ))}
@@ -174,6 +208,7 @@ function Lane(props: {
   shift: number;
   width: number;
   today: string;
+  known: Map<string, string>;
   x: (date: string) => number;
 }) {
   const { provider, x } = props;
@@ -183,6 +218,7 @@ function Lane(props: {
   const last = dates[dates.length - 1];
   const kops = stretches(
     provider.steps.filter((step) => step.installer === "kops"),
+    props.known,
     props.today,
   );
   return (
@@ -205,11 +241,19 @@ function Lane(props: {
           </title>
         </circle>
       ))}
-      {kops.map(({ step, from, to }) => (
+      {kops.map(({ step, from, to, dated }) => (
         <g key={`${step.version} ${step.state}`}>
           <title>
-            kops {step.version}: {step.state} ({from}) {step.note}
+            kops {step.version}: {step.state} ({dated ? from : `by ${from}`}) {step.note}
           </title>
+          {!dated && (
+            <>
+              <line x1={x(from) - 42} x2={x(from)} y1={y + 28} y2={y + 28} class="undated" />
+              <text x={x(from) - 46} y={y + 32} class="axis" text-anchor="end">
+                {step.state} since {step.version}, date unknown
+              </text>
+            </>
+          )}
           <Bar state={step.state} x={x(from)} width={x(to) - x(from)} y={y + 22} id="line" />
           {step.state === "removed" && (
             <text x={x(from) - 1} y={y + 33} class="cross" text-anchor="middle">
@@ -220,7 +264,7 @@ function Lane(props: {
       ))}
       {kops.length === 0 && (
         <text x={x("2014-08-01")} y={y + 33} class="axis">
-          {provider.steps.length ? "no dated step" : "never built into kops"}
+          never built into kops
         </text>
       )}
     </g>

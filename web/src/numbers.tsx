@@ -2,7 +2,7 @@
 import { scaleLog, scaleUtc } from "d3-scale";
 import { line } from "d3-shape";
 import { logTicks } from "./geometry";
-import { Figure, Section, useWidth } from "./parts";
+import { DataTable, Figure, Section, type Twin, useWidth } from "./parts";
 import type { Page, Provider } from "./types";
 
 const TRENDS = ["stars", "contributors", "forks"];
@@ -21,15 +21,10 @@ export function series(provider: Provider, figure: string): Point[] {
 
 export function Numbers({ page }: { page: Page }) {
   const counted = page.providers.filter((provider) => provider.counts.length);
-  const names = [
-    ...new Set(counted.flatMap((one) => one.counts.flatMap((count) => Object.keys(count.figures)))),
-  ];
-  const columns = [
-    "Provider",
-    "Date",
-    ...names.map((name) => name.replaceAll("_", " ").replaceAll("-", " ")),
-    "Source",
-  ];
+  const used = new Set(counted.flatMap((one) => one.counts.flatMap((count) => Object.keys(count.figures))));
+  const names = page.figures.map((figure) => figure.name).filter((name) => used.has(name));
+  const titles = new Map(page.figures.map((figure) => [figure.name, figure.title]));
+  const columns = ["Provider", "Date", ...names.map((name) => titles.get(name) ?? name), "Source"];
   const rows = counted.flatMap((provider) =>
     provider.counts.map((count) => [
       provider.title,
@@ -60,8 +55,17 @@ export function Numbers({ page }: { page: Page }) {
           </div>
         </Figure>
       )}
+      <details class="twin">
+        <summary>What each number shows, and what it hides</summary>
+        <DataTable label="What each number shows and hides" twin={meanings(page)} />
+      </details>
     </Section>
   );
+}
+
+function meanings(page: Page): Twin {
+  const rows = page.figures.map((figure) => [figure.title, figure.shows, figure.hides, figure.source]);
+  return { columns: ["Number", "Shows", "Hides", "Source"], rows };
 }
 
 function Panel({ provider, today }: { provider: Provider; today: string }) {

@@ -254,6 +254,7 @@ export interface Page {
   /** What every constraint that was asked for says about every provider, in the order of the facts. */
   elimination: { provider: string; findings: Finding[] }[];
   keys: Key[];
+  figures: { name: string; title: string; shows: string; hides: string; source: string; unit: string }[];
   providers: Provider[];
   decisions: Record<string, string>;
   models: ModelRow[];

@@ -5,14 +5,16 @@ What it must not know: today's date, files, markup.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
 from octet import __version__
 from octet.choose import constraints
 from octet.choose.decision import Decision, Finding
-from octet.choose.facts import Facts
+from octet.choose.facts import Count, Facts
+from octet.choose.facts.numbers.figures import FIGURES, Figure
+from octet.choose.facts.numbers.keeping import by_provider
 from octet.choose.page import drawn, figures, shown
 from octet.choose.page.asked import QuestionShown, profile, questions
 from octet.choose.requirements import Requirements
@@ -36,7 +38,8 @@ class Document(Struct, frozen=True, kw_only=True):
         today: the day to which ages of facts are counted.
         live: is it served by ``octet ui``, where answers can be changed?
         profile: what was asked for, in words.
-        keys, providers: the facts matrix and the timeline.
+        keys, providers: the facts matrix, the timeline, and what was counted.
+        figures: what each count shows and hides.
         decisions, models, walks, growth: our models.
         measured: None where nothing was measured; ``results`` is the record itself, whole.
     """
@@ -51,6 +54,7 @@ class Document(Struct, frozen=True, kw_only=True):
     decision: Decision
     elimination: tuple[Row, ...]
     keys: tuple[shown.KeyShown, ...]
+    figures: tuple[Figure, ...]
     providers: tuple[shown.ProviderShown, ...]
     decisions: Mapping[str, str]
     models: tuple[drawn.ModelShown, ...]
@@ -61,9 +65,16 @@ class Document(Struct, frozen=True, kw_only=True):
 
 
 def build(
-    decision: Decision, facts: Facts, results: Results | None, *, today: dt.date, live: bool = False
+    decision: Decision,
+    facts: Facts,
+    results: Results | None,
+    counts: Iterable[Count],
+    *,
+    today: dt.date,
+    live: bool = False,
 ) -> Document:
     """Put the page's document together."""
+    counted = by_provider(counts)
     return Document(
         today=today,
         live=live,
@@ -73,7 +84,8 @@ def build(
         decision=decision,
         elimination=elimination(decision.requirements, facts),
         keys=shown.keys(),
-        providers=tuple(shown.provider(each) for each in facts.providers),
+        figures=FIGURES,
+        providers=tuple(shown.provider(each, counted.get(each.name, ())) for each in facts.providers),
         decisions=DECISIONS,
         models=drawn.rows(),
         walks=drawn.walks(),
