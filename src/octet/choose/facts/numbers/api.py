@@ -1,0 +1,215 @@
+"""Asking a web API politely: conditional requests, a cache on disk, limits obeyed, interruptions survived.
+
+What lives here: one request after another, to one API, with its answers kept.
+What it must not know: what an answer means, projects, counts.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from octet import __version__
+from octet.choose.facts.numbers.keeping import replace
+from octet.errors import BadConfigurationError, NotReadyError
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+SECONDARY = 60.0
+"""Seconds to wait after a refusal that doesn't say how long (GitHub: "wait for at least one minute")."""
+
+LONGEST = 900.0
+STILL_COUNTING = 5
+"""How often to ask again for a statistic that GitHub is still working out (202)."""
+
+FAULTS = 2
+"""How often to ask again after a server's fault (5xx) or a broken connection."""
+
+TIMEOUT = 30.0
+
+
+class OfflineError(NotReadyError):
+    """The API can't be reached from here, or is at fault: nothing was learned."""
+
+
+class LimitedError(NotReadyError):
+    """The API has had enough of us until a moment that is too far away."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an API said, as it is kept.
+
+    Attributes:
+        run: the run in which it was last known to be true.
+        last: the number of the last page, as the Link header says; 0 for none.
+        next: the address of the next page; empty for none.
+    """
+
+    status: int
+    body: Any = None
+    etag: str = ""
+    next: str = ""
+    last: int = 0
+    run: str = ""
+
+
+@dataclass(slots=True)
+class Api:
+    """One web API.
+
+    Attributes:
+        base: its address, without a slash at the end; https, or http on this machine itself.
+        cache: directory of its answers.
+        run: a name of this run. Answers of the same run are not asked for again, so that an interrupted run
+            goes on where it was.
+        token: sent to this API only, never written down, logged or shown; empty for none.
+        patience: the longest that it waits for a limit, in seconds.
+        clock, sleep: the time of day in seconds since 1970, and waiting.
+    """
+
+    base: str
+    cache: Path
+    run: str
+    token: str = field(default="", repr=False)
+    patience: float = SECONDARY
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    http: httpx.Client = field(init=False, repr=False)
+    asked: int = field(default=0, init=False)
+    _closed_until: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        url = httpx.URL(self.base)
+        if url.scheme != "https" and not (url.scheme == "http" and url.host in LOOPBACK):
+            hint = "an https address; http only on this machine"
+            raise BadConfigurationError("octet facts refresh", "base", self.base, "is not safe", hint=hint)
+        headers = {"User-Agent": f"octet/{__version__}", "Accept": "application/json"}
+        self.http = httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=headers)
+
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
+        """Return the answer to one request; what isn't there (204, 404, 409, 451) comes back as such.
+
+        Raises:
+            LimitedError: a limit lasts longer than our patience.
+            OfflineError: no answer, or only faults.
+            NotReadyError: a statistic is still being worked out after several requests (202).
+        """
+        return self._ask(str(httpx.URL(self.base + path, params=params or None)))
+
+    def pages(self, path: str, params: Mapping[str, str | int]) -> Iterator[Any]:
+        """Yield the bodies of all pages, one by one, as their Link headers lead. Raises as ``get``."""
+        answer = self.get(path, params)
+        while answer.status == HTTPStatus.OK:
+            yield answer.body
+            if not answer.next or httpx.URL(answer.next).host != httpx.URL(self.base).host:
+                return
+            answer = self._ask(answer.next)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def _ask(self, url: str) -> Answer:
+        kept = self._kept(url)
+        if kept is not None and kept.run == self.run:
+            return kept
+        counting = faults = 0
+        while True:
+            response = self._send(url, kept)
+            if response is None or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                faults += 1
+                if faults > FAULTS:
+                    raise OfflineError(f"{self.base} gives no answer")
+                self.sleep(2.0**faults)
+            elif response.status_code == HTTPStatus.ACCEPTED:
+                counting += 1
+                if counting > STILL_COUNTING:
+                    raise NotReadyError(f"{httpx.URL(url).path} is still being worked out")
+                self.sleep(2.0**counting)
+            elif not self._refused(response):
+                return self._keep(url, response, kept)
+
+    def _send(self, url: str, kept: Answer | None) -> httpx.Response | None:
+        """Send one request when the API's limit allows; None for a broken connection."""
+        self._wait(self._closed_until - self.clock())
+        headers = {"If-None-Match": kept.etag} if kept is not None and kept.etag else {}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        self.asked += 1
+        try:
+            response = self.http.get(url, headers=headers)
+        except (httpx.TransportError, httpx.TooManyRedirects):
+            return None
+        if response.headers.get("x-ratelimit-remaining") == "0":
+            self._closed_until = _number(response, "x-ratelimit-reset")
+        return response
+
+    def _refused(self, response: httpx.Response) -> bool:
+        """Wait if the API refused because of a limit, and say whether it did."""
+        limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        if not limited and response.status_code != HTTPStatus.FORBIDDEN:
+            return False
+        if "retry-after" in response.headers:
+            self._closed_until = self.clock() + _number(response, "retry-after")
+            return True
+        if response.headers.get("x-ratelimit-remaining") == "0":
+            return True
+        if limited or "secondary rate limit" in response.text.lower():
+            self._closed_until = self.clock() + SECONDARY
+            return True
+        return False
+
+    def _wait(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        if seconds > self.patience:
+            until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.clock() + seconds))
+            hint = "run it again then: what is done stays done; with GITHUB_TOKEN set the limit is higher"
+            raise LimitedError(f"{self.base} answers again at {until}", hint=hint)
+        self.sleep(seconds)
+
+    def _keep(self, url: str, response: httpx.Response, kept: Answer | None) -> Answer:
+        if response.status_code == HTTPStatus.NOT_MODIFIED and kept is not None:
+            answer = msgspec.structs.replace(kept, run=self.run)
+        else:
+            links = response.links
+            answer = Answer(
+                status=response.status_code,
+                body=_body(response),
+                etag=response.headers.get("etag", ""),
+                next=links.get("next", {}).get("url", ""),
+                last=int(httpx.URL(links["last"]["url"]).params.get("page", 0)) if "last" in links else 0,
+                run=self.run,
+            )
+        replace(self._place(url), msgspec.json.encode(answer))
+        return answer
+
+    def _kept(self, url: str) -> Answer | None:
+        try:
+            return msgspec.json.decode(self._place(url).read_bytes(), type=Answer)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def _place(self, url: str) -> Path:
+        return self.cache / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+
+
+def _body(response: httpx.Response) -> Any:
+    """Return the JSON of an answer; None where it has none that can be read."""
+    try:
+        return msgspec.json.decode(response.content)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _number(response: httpx.Response, header: str) -> float:
+    """Return a header's number of seconds; one that can't be read asks for the usual minute."""
+    try:
+        return float(response.headers.get(header, ""))
+    except ValueError:
+        return SECONDARY
