@@ -1,7 +1,7 @@
 // The answer card: what, how sure, why, what speaks against it, what would change it, why not the others.
 // What must not be here: how an answer is found.
 import type { ComponentChildren } from "preact";
-import { Citation, Citations } from "./parts";
+import { Citation, Citations, sentence } from "./parts";
 import type { Decision, Evidence, Page } from "./types";
 
 const EYEBROWS = { pick: "Recommended", tie: "A tie", nothing: "Nothing fits" };
@@ -14,8 +14,10 @@ export function AnswerCard({ page }: { page: Page }) {
       <h2 id="answer-h" class="pick">
         {leaders(page)}
       </h2>
-      <p class="headline">{decision.headline}</p>
-      <p class="rule-said">{decision.rule}</p>
+      {decision.headline.replace(/\.$/, "") !== leaders(page) && (
+        <p class="headline">{sentence(decision.headline)}</p>
+      )}
+      <p class="rule-said">{sentence(decision.rule)}</p>
       <p class="profile">
         <b>Asked for:</b> {page.profile}
       </p>
@@ -25,12 +27,7 @@ export function AnswerCard({ page }: { page: Page }) {
       </div>
       <div class="columns">
         <div>
-          <List
-            title="What would change this"
-            mark="↔"
-            lines={decision.flips}
-            empty="No single change that was tried."
-          />
+          <Flips decision={decision} />
           {decision.relaxations.length > 0 && (
             <List
               title="What to give up for an answer"
@@ -82,12 +79,32 @@ function List(props: { title: string; mark: string; lines: Line[]; empty?: strin
       <ul class="marked">
         {props.lines.map((line) => (
           <li key={line.id} data-mark={props.mark} data-id={line.id}>
-            {line.text} {line.more} <Citations facts={line.evidence ?? []} />
+            {sentence(line.text)} {line.more} <Citations facts={line.evidence ?? []} most={2} />
           </li>
         ))}
       </ul>
       {props.lines.length === 0 && <p class="muted">{props.empty ?? "None."}</p>}
     </div>
+  );
+}
+
+const SHOWN = { requirement: 3, weight: 1, fact: 1 };
+
+/** What would flip the answer: a few of each kind at once, the others folded away. */
+function Flips({ decision }: { decision: Decision }) {
+  const counted = { requirement: 0, weight: 0, fact: 0 };
+  const first = decision.flips.filter((flip) => counted[flip.kind]++ < SHOWN[flip.kind]);
+  const rest = decision.flips.filter((flip) => !first.includes(flip));
+  return (
+    <>
+      <List title="What would change this" mark="↔" lines={first} empty="No single change that was tried." />
+      {rest.length > 0 && (
+        <details class="twin">
+          <summary>{rest.length} more single changes</summary>
+          <List title="Other changes" mark="↔" lines={rest} />
+        </details>
+      )}
+    </>
   );
 }
 
@@ -111,7 +128,7 @@ function WhyNot({ decision }: { decision: Decision }) {
             ) : (
               <span class="tag">ranked lower</span>
             )}{" "}
-            {line.text}
+            {sentence(line.text)}
           </li>
         ))}
       </ul>
@@ -143,7 +160,7 @@ function HowToRun({ decision }: { decision: Decision }) {
               </ul>
             </>
           )}
-          <p class="muted">{run.note}</p>
+          <p class="muted">{sentence(run.note)}</p>
           {run.octet && (
             <p>
               <code>{run.octet}</code>

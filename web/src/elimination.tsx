@@ -2,7 +2,7 @@
 // What must not be here: what a constraint means.
 import { useState } from "preact/hooks";
 import { title } from "./answer";
-import { Citations, Scroll, Section } from "./parts";
+import { Citations, Scroll, Section, sentence } from "./parts";
 import type { Evidence, Finding, Page } from "./types";
 
 const SIGNS = { "ruled out": "✕", unknown: "?", met: "✓" };
@@ -192,11 +192,6 @@ function Why({ who, finding }: { who: string; finding: Finding }) {
       ))}
     </p>
   );
-}
-
-function sentence(text: string): string {
-  const whole = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }
 
 function said(evidence: Evidence): string {

@@ -1,6 +1,6 @@
 // Our own models: the six decisions, a packet's way with the headers it wears, and what a node more costs.
 // Everything here is drawn from the blueprint. What must not be here: anything about the originals.
-import { scaleLinear, scaleLog } from "d3-scale";
+import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
 import { dodge } from "./geometry";
 import { Figure, Scroll, Section, useWidth } from "./parts";
@@ -208,7 +208,7 @@ function GrowthChart({ growth }: { growth: Growth[] }) {
   if (!counts.length) return null;
   const nodes = counts.map((point) => point.nodes);
   const objects = counts.map((point) => point.objects);
-  const x = scaleLog([Math.min(...nodes), Math.max(...nodes)], [44, width - right]);
+  const x = scaleLinear([0, Math.max(...nodes)], [44, width - right]);
   const y = scaleLinear([0, Math.max(...objects) * 1.05], [height - 36, 14]);
   const path = line<{ nodes: number; objects: number }>(
     (point) => x(point.nodes),
@@ -231,13 +231,13 @@ function GrowthChart({ growth }: { growth: Growth[] }) {
             </text>
           </g>
         ))}
-        {[...new Set(nodes)].map((tick) => (
+        {x.ticks(width < 560 ? 4 : 8).map((tick) => (
           <text key={tick} x={x(tick)} y={height - 18} class="axis" text-anchor="middle">
             {tick}
           </text>
         ))}
         <text x={44} y={height - 3} class="axis">
-          nodes of the cluster (logarithmic)
+          nodes of the cluster
         </text>
         {growth.map((one, index) => (
           <g key={one.name} class={`series s${index % 6}`}>

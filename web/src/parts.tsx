@@ -41,21 +41,39 @@ export function Citation({ cited }: { cited: Cited }) {
   );
 }
 
-export function Citations({ facts }: { facts: Cited[] }) {
+/** The sources of a statement, each once; those beyond `most` are folded away. */
+export function Citations({ facts, most = 9 }: { facts: Cited[]; most?: number }) {
   const seen = new Set<string>();
   const unique = facts.filter((fact) => {
     const key = `${fact.source} ${fact.as_of}`;
     return !seen.has(key) && seen.add(key);
   });
   if (!unique.length) return null;
+  const listed = (some: Cited[]) =>
+    some.map((fact) => <Citation key={`${fact.source} ${fact.as_of}`} cited={fact} />);
   return (
     <span class="cites">
-      {unique.map((fact) => (
-        <Citation key={`${fact.source} ${fact.as_of}`} cited={fact} />
-      ))}
+      {listed(unique.slice(0, most))}
+      {unique.length > most && (
+        <details class="more-sources">
+          <summary>{unique.length - most} more</summary>
+          {listed(unique.slice(most))}
+        </details>
+      )}
     </span>
   );
 }
+
+/** A fragment as a sentence: a capital letter in front, a full stop behind. Names keep their small letters. */
+export function sentence(text: string): string {
+  const said = text.trim();
+  const first = said.split(" ")[0] ?? "";
+  const name = /[-_]|[a-z][A-Z]/.test(first) || NAMES.has(first);
+  const whole = name ? said : said.charAt(0).toUpperCase() + said.slice(1);
+  return /[.!?:]$/.test(whole) ? whole : `${whole}.`;
+}
+
+const NAMES = new Set(["flannel", "kubenet", "kindnet", "kops", "etcd", "iptables", "nftables", "kubeadm"]);
 
 /** The width of an element in px, followed as it changes. */
 export function useWidth(initial = 720) {

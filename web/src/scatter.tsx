@@ -1,6 +1,6 @@
 // What a gigabyte costs against how many pass: medians with intervals, and lines of equal processor use.
 import { scaleLinear } from "d3-scale";
-import { dodge, fixed } from "./geometry";
+import { fixed } from "./geometry";
 import { Figure, useWidth } from "./parts";
 import type { Interval, Measured, Results } from "./types";
 
@@ -34,7 +34,7 @@ export function Scatter({ measured, results }: { measured: Measured; results: Re
     interval(one.cost, 3),
   ]);
   const caption =
-    "Lower right is better: more passes, and costs less. Dashed: as many processors busy all the time.";
+    "Lower right is better: more passes, and costs less. Dashed, with its number: so many processors busy all the time.";
   return (
     <Figure title="Processor time against throughput" caption={caption} twin={{ columns, rows }} class="wide">
       <Chart points={points} cpus={Number(results.machine.cpus) || 2} />
@@ -44,94 +44,76 @@ export function Scatter({ measured, results }: { measured: Measured; results: Re
 
 function Chart({ points, cpus }: { points: Point[]; cpus: number }) {
   const { ref, width } = useWidth(720);
-  const height = 380;
-  const right = width < 560 ? 12 : 220;
+  const height = Math.min(420, Math.max(300, width * 0.5));
+  const right = 10;
   const rates = points.flatMap((point) => [point.rate.low, point.rate.high]);
   const costs = points.flatMap((point) => [point.cost.low, point.cost.high]);
-  const x = scaleLinear([Math.min(...rates) * 0.97, Math.max(...rates) * 1.02], [48, width - right]).nice(5);
+  const x = scaleLinear([Math.min(...rates) * 0.97, Math.max(...rates) * 1.02], [40, width - right]).nice(5);
   const y = scaleLinear([Math.min(...costs) * 0.95, Math.max(...costs) * 1.03], [height - 44, 18]).nice(5);
-  const labels = dodge(
-    points.map((point) => y(point.cost.median)),
-    17,
-    18,
-    height - 48,
-  );
-  const narrow = width < 560;
   return (
-    <div ref={ref}>
-      <svg
-        viewBox={`0 0 ${width} ${height}`}
-        role="img"
-        aria-label="Processor time against throughput; the table below says the same"
-      >
-        {x.ticks(6).map((tick) => (
-          <g key={tick}>
-            <line x1={x(tick)} x2={x(tick)} y1={18} y2={height - 44} class="gridline" />
-            <text x={x(tick)} y={height - 28} class="axis" text-anchor="middle">
-              {tick}
-            </text>
-          </g>
-        ))}
-        {y.ticks(5).map((tick) => (
-          <g key={tick}>
-            <line x1={48} x2={width - right} y1={y(tick)} y2={y(tick)} class="gridline" />
-            <text x={42} y={y(tick) + 4} class="axis" text-anchor="end">
-              {tick}
-            </text>
-          </g>
-        ))}
-        <text x={width - right} y={height - 8} class="axis" text-anchor="end">
-          TCP stream, Gbit/s →
-        </text>
-        <text x={0} y={11} class="axis">
-          CPU per GB, s
-        </text>
-        <Iso x={x} y={y} cpus={cpus} />
-        {points.map((point, index) => (
-          <g key={point.name} class={`series s${index % 6}`} data-candidate={point.name}>
-            <line
-              x1={x(point.rate.low)}
-              x2={x(point.rate.high)}
-              y1={y(point.cost.median)}
-              y2={y(point.cost.median)}
-              class="thin"
-            />
-            <line
-              x1={x(point.rate.median)}
-              x2={x(point.rate.median)}
-              y1={y(point.cost.low)}
-              y2={y(point.cost.high)}
-              class="thin"
-            />
-            <circle cx={x(point.rate.median)} cy={y(point.cost.median)} r={narrow ? 9 : 5} />
-            {narrow ? (
+    <div class="scatter">
+      <div ref={ref}>
+        <svg
+          viewBox={`0 0 ${width} ${height}`}
+          role="img"
+          aria-label="Processor time against throughput; the table below says the same"
+        >
+          {x.ticks(6).map((tick) => (
+            <g key={tick}>
+              <line x1={x(tick)} x2={x(tick)} y1={18} y2={height - 44} class="gridline" />
+              <text x={x(tick)} y={height - 28} class="axis" text-anchor="middle">
+                {tick}
+              </text>
+            </g>
+          ))}
+          {y.ticks(5).map((tick) => (
+            <g key={tick}>
+              <line x1={40} x2={width - right} y1={y(tick)} y2={y(tick)} class="gridline" />
+              <text x={34} y={y(tick) + 4} class="axis" text-anchor="end">
+                {tick}
+              </text>
+            </g>
+          ))}
+          <text x={width - right} y={height - 8} class="axis" text-anchor="end">
+            TCP stream, Gbit/s →
+          </text>
+          <text x={0} y={11} class="axis">
+            CPU per GB, s
+          </text>
+          <Iso x={x} y={y} cpus={cpus} />
+          {points.map((point, index) => (
+            <g key={point.name} class={`series s${index % 6}`} data-candidate={point.name}>
+              <line
+                x1={x(point.rate.low)}
+                x2={x(point.rate.high)}
+                y1={y(point.cost.median)}
+                y2={y(point.cost.median)}
+                class="thin"
+              />
+              <line
+                x1={x(point.rate.median)}
+                x2={x(point.rate.median)}
+                y1={y(point.cost.low)}
+                y2={y(point.cost.high)}
+                class="thin"
+              />
+            </g>
+          ))}
+          {points.map((point, index) => (
+            <g key={point.name} class={`series s${index % 6}`}>
+              <circle cx={x(point.rate.median)} cy={y(point.cost.median)} r={9} class="badge" />
               <text x={x(point.rate.median)} y={y(point.cost.median) + 4} class="inside" text-anchor="middle">
                 {index + 1}
               </text>
-            ) : (
-              <>
-                <line
-                  x1={x(point.rate.median)}
-                  y1={y(point.cost.median)}
-                  x2={width - right + 10}
-                  y2={labels[index]}
-                  class="leader"
-                />
-                <text x={width - right + 14} y={(labels[index] ?? 0) + 4} class="label small">
-                  {point.title}
-                </text>
-              </>
-            )}
-          </g>
-        ))}
-      </svg>
-      {narrow && (
-        <ol class="key">
-          {points.map((point) => (
-            <li key={point.name}>{point.title}</li>
+            </g>
           ))}
-        </ol>
-      )}
+        </svg>
+      </div>
+      <ol class="key">
+        {points.map((point) => (
+          <li key={point.name}>{point.title}</li>
+        ))}
+      </ol>
     </div>
   );
 }
@@ -149,13 +131,13 @@ function Iso({ x, y, cpus }: { x: Scale; y: Scale; cpus: number }) {
         const points = Array.from({ length: 40 }, (_, index) => from + ((to - from) * index) / 39)
           .map((rate): [number, number] => [rate, (8 * level) / rate])
           .filter(([, cost]) => cost >= low && cost <= high);
-        const last = points[points.length - 1];
-        if (points.length < 2 || !last) return null;
+        const first = points[0];
+        if (points.length < 2 || !first) return null;
         return (
           <g key={level}>
             <path d={`M${points.map(([rate, cost]) => `${x(rate)},${y(cost)}`).join("L")}`} />
-            <text x={x(last[0]) - 4} y={y(last[1]) - 5} class="axis halo" text-anchor="end">
-              {level} busy
+            <text x={x(first[0]) + 3} y={y(first[1]) + 4} class="axis halo">
+              {level}
             </text>
           </g>
         );
