@@ -146,19 +146,10 @@ def show(
 
 def _print_facts(title: str, told: list[Fact]) -> None:
     rows = [
-        [
-            catalogue.BY_NAME[fact.key].question,
-            saying.said(fact),
-            fact.certainty.value if fact.value is not None else None,
-            fact.as_of,
-            fact.source,
-            fact.note or None,
-        ]
+        [catalogue.BY_NAME[fact.key].question, saying.said(fact), fact.note or None, saying.where(fact)]
         for fact in told
     ]
-    output.table(
-        f"\n{title}", ["question", "answer", "certainty", "as of", "source", "note"], rows, as_json=False
-    )
+    output.table(f"\n{title}", ["question", "answer", "note", "as of, source"], rows, as_json=False)
 
 
 def _print_our_model(model: OurModel | None) -> None:

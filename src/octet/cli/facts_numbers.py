@@ -4,10 +4,11 @@ What lives here: three commands of ``octet facts``. What it must not know: HTTP,
 (none does).
 """
 
+import datetime as dt
 import os
 import textwrap
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,13 @@ from octet.choose.facts.numbers import keeping
 from octet.choose.facts.numbers.figures import BY_NAME, FIGURES, WHY_FORKS, trend
 from octet.choose.facts.values import Count
 from octet.cli import output
+
+if TYPE_CHECKING:  # httpx is loaded by `refresh` only
+    from octet.choose.facts.numbers.refreshing import Outcome, Project
+
+GITHUB = "https://api.github.com"
+SCORECARD = "https://api.scorecard.dev"
+PATIENCE = 60.0
 
 WIDTH = 100
 SHOWN = (
@@ -56,6 +64,13 @@ def add(app: typer.Typer) -> None:
     app.command("why-forks", epilog=output.examples("octet facts why-forks", "octet facts why-forks --json"))(
         why_forks
     )
+    app.command(
+        epilog=output.examples(
+            "octet facts refresh",
+            "octet facts refresh --provider flannel --provider weave",
+            "octet facts refresh --wait 3600",
+        )
+    )(refresh)
 
 
 def kept(store: Path | None) -> tuple[Count, ...]:
@@ -134,3 +149,77 @@ def _worth() -> dict[str, Any]:
             for each in FIGURES
         ],
     }
+
+
+def refresh(
+    providers: Annotated[
+        list[str] | None, typer.Option("--provider", help="Only this one; repeat it for more.")
+    ] = None,
+    store: Store = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Directory of answers. [default: octet/facts in the user's cache]")
+    ] = None,
+    github: Annotated[str, typer.Option(help="GitHub's API.")] = GITHUB,
+    scorecard: Annotated[str, typer.Option(help="OpenSSF's API.")] = SCORECARD,
+    wait: Annotated[float, typer.Option(min=0, help="Wait at most so many seconds for a limit.")] = PATIENCE,
+    again: Annotated[bool, typer.Option("--again", help="Also what has a row of today.")] = False,
+    as_json: output.Json = False,
+) -> None:
+    """Fetch today's counts from GitHub and OpenSSF; offline, keep what is there and say so.
+
+    GITHUB_TOKEN is used if it is set (5,000 requests an hour instead of 60); it is sent to GitHub's API only.
+    Ends with code 3 where a limit lasts longer than --wait: what is done stays done, run it again later.
+    """
+    from octet.choose.facts.numbers.api import Api
+    from octet.choose.facts.numbers.refreshing import refresh as fetch
+    from octet.choose.facts.numbers.refreshing import run_name
+
+    today, place = dt.datetime.now(dt.UTC).date(), cache or cache_home() / "facts"
+    projects = _projects(providers)
+    run = run_name(place, today, again=again)
+    token = os.environ.get("GITHUB_TOKEN", "")
+    asked = Api(github.rstrip("/"), place, run, token=token, patience=wait)
+    scored = Api(scorecard.rstrip("/"), place, run, patience=wait)
+    file = store or data_home() / "counts.json"
+    outcome = fetch(projects, today, asked, scored, file, again=again, tell=output.note)
+    asked.close()
+    scored.close()
+    _print_outcome(outcome, asked.asked + scored.asked, kept(store), as_json=as_json)
+    if outcome.why is not None and not outcome.offline:
+        raise outcome.why
+
+
+def _projects(wanted: list[str] | None) -> list["Project"]:
+    from octet.choose.facts.numbers.refreshing import Project
+
+    known = facts.load()
+    chosen = [known.get(name) for name in wanted] if wanted else list(known.providers)
+    found = []
+    for provider in chosen:
+        repository = provider.facts["repository"].value
+        if isinstance(repository, str):
+            found.append(Project(provider.name, repository))
+        else:
+            output.note(f"{provider.name}: has no repository of its own to ask about")
+    return found
+
+
+def _print_outcome(outcome: "Outcome", asked: int, counts: tuple[Count, ...], *, as_json: bool) -> None:
+    for sentence in outcome.gone:
+        output.note(f"left out: {sentence}")
+    if outcome.had:
+        output.note(f"had a row of today: {', '.join(outcome.had)} (--again fetches them anew)")
+    if outcome.offline:
+        newest = max((row.date for row in counts), default=None)
+        output.note(f"offline: {outcome.why}. {len(counts)} rows are kept, the newest of {newest}.")
+    if outcome.left:
+        output.note(f"not got to: {', '.join(outcome.left)}")
+    rows = [[row.provider, *(_cell(row.figures.get(figure)) for figure in SHOWN)] for row in outcome.fetched]
+    columns = ["provider", *(BY_NAME[figure].title for figure in SHOWN)]
+    title = f"{len(rows)} rows of today, by {asked} requests"
+    records = [saying.count_record(row) for row in outcome.fetched]
+    output.table(title, columns, rows, as_json=as_json, json_rows=records)
+
+
+def _cell(value: float | bool | None) -> str | None:
+    return None if value is None else _number(value)

@@ -20,6 +20,12 @@ def said(fact: Fact) -> str:
     return f"{UNVERIFIED}: {words}" if fact.certainty is Certainty.UNVERIFIED else words
 
 
+def where(fact: Fact) -> str:
+    """Return day, how the value came from its source, and that: ``2026-08-14 (derived), repo path``."""
+    how = "" if fact.value is None or fact.certainty is Certainty.VERIFIED else f" ({fact.certainty.value})"
+    return f"{fact.as_of}{how}, {fact.source}"
+
+
 def plain(value: Value, unit: str = "") -> str:
     """Return a value in words, without how certain it is."""
     if isinstance(value, bool):

@@ -23,7 +23,9 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SECONDARY = 60.0
 """Seconds to wait after a refusal that doesn't say how long (GitHub: "wait for at least one minute")."""
 
-LONGEST = 900.0
+REFUSALS = 3
+"""How often one request may be refused because of a limit before we leave off."""
+
 STILL_COUNTING = 5
 """How often to ask again for a statistic that GitHub is still working out (202)."""
 
@@ -106,7 +108,7 @@ class Api:
         answer = self.get(path, params)
         while answer.status == HTTPStatus.OK:
             yield answer.body
-            if not answer.next or httpx.URL(answer.next).host != httpx.URL(self.base).host:
+            if not answer.next or _origin(answer.next) != _origin(self.base):
                 return
             answer = self._ask(answer.next)
 
@@ -118,7 +120,7 @@ class Api:
         kept = self._kept(url)
         if kept is not None and kept.run == self.run:
             return kept
-        counting = faults = 0
+        counting = faults = refused = 0
         while True:
             response = self._send(url, kept)
             if response is None or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -131,8 +133,11 @@ class Api:
                 if counting > STILL_COUNTING:
                     raise NotReadyError(f"{httpx.URL(url).path} is still being worked out")
                 self.sleep(2.0**counting)
-            elif not self._refused(response):
+            elif not _limited(response):
                 return self._keep(url, response, kept)
+            else:
+                refused += 1
+                self._close(response, refused)
 
     def _send(self, url: str, kept: Answer | None) -> httpx.Response | None:
         """Send one request when the API's limit allows; None for a broken connection."""
@@ -149,20 +154,15 @@ class Api:
             self._closed_until = _number(response, "x-ratelimit-reset")
         return response
 
-    def _refused(self, response: httpx.Response) -> bool:
-        """Wait if the API refused because of a limit, and say whether it did."""
-        limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
-        if not limited and response.status_code != HTTPStatus.FORBIDDEN:
-            return False
+    def _close(self, response: httpx.Response, refused: int) -> None:
+        """Note until when the API wants no request: as it says, else a minute, longer each time."""
         if "retry-after" in response.headers:
             self._closed_until = self.clock() + _number(response, "retry-after")
-            return True
-        if response.headers.get("x-ratelimit-remaining") == "0":
-            return True
-        if limited or "secondary rate limit" in response.text.lower():
-            self._closed_until = self.clock() + SECONDARY
-            return True
-        return False
+        elif response.headers.get("x-ratelimit-remaining") != "0":
+            self._closed_until = self.clock() + SECONDARY * 2.0 ** (refused - 1)
+        if refused > REFUSALS:
+            raise LimitedError(f"{self.base} refuses us again and again", hint="run it again later")
+        self._closed_until = max(self._closed_until, self.clock() + 1)
 
     def _wait(self, seconds: float) -> None:
         if seconds <= 0:
@@ -197,6 +197,19 @@ class Api:
 
     def _place(self, url: str) -> Path:
         return self.cache / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+
+
+def _limited(response: httpx.Response) -> bool:
+    """Is it a refusal because of a limit, and not because of what was asked for?"""
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
+    spent = response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers
+    return response.status_code == HTTPStatus.FORBIDDEN and (spent or "rate limit" in response.text.lower())
+
+
+def _origin(address: str) -> tuple[str, str, int | None]:
+    url = httpx.URL(address)
+    return url.scheme, url.host, url.port
 
 
 def _body(response: httpx.Response) -> Any:
