@@ -8,22 +8,31 @@ import difflib
 import sys
 from pathlib import Path
 
-from octet.choose import facts
+from octet.choose import decide, facts, requirements
 from octet.choose.facts.numbers import keeping
 from octet.choose.guide import statements
-from octet.choose.guide.guide import Guide
+from octet.choose.guide.guide import Case, Guide
 from octet.choose.guide.page import page
 from octet.measure import results
 
 PAGE = Path("docs/choosing-a-cni-provider.md")
 RESULTS = Path("docs/data/comparison.json")
+CASES = Path("examples/choose")
 
 
 def text(root: Path) -> str:
     """Return the guide of a source tree: the facts that come with Octet, and what is stored in the tree."""
+    known = facts.load()
     stored = root / RESULTS
     measured = results.read(stored) if stored.exists() else None
-    return page(Guide(facts.load(), statements.load(), measured, keeping.shipped()))
+    cases = tuple(_case(path, known) for path in sorted((root / CASES).glob("*.toml")))
+    return page(Guide(known, statements.load(), measured, keeping.shipped(), cases))
+
+
+def _case(path: Path, known: facts.Facts) -> Case:
+    file = requirements.read(path)
+    decision = decide(file.requirements, known, weights=file.weights)
+    return Case(path.stem, file.title, file.story, decision)
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from octet import models
 from octet.choose import packet
+from octet.choose.decision import Decision
 from octet.choose.facts import Facts
 from octet.choose.facts.catalogue import BY_NAME
 from octet.choose.facts.values import Certainty, Count, Fact, Provider, Step
@@ -21,6 +22,20 @@ from octet.models.decisions import DECISIONS
 KOPS = "kops"
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A worked case of ``examples/choose``, decided on facts alone.
+
+    Attributes:
+        name: of its file, without the ending.
+    """
+
+    name: str
+    title: str
+    story: str
+    decision: Decision
+
+
 @dataclass(slots=True)
 class Guide:
     """One page: the order in which its methods are called is the order of its footnotes."""
@@ -29,6 +44,7 @@ class Guide:
     statements: Statements
     results: Results | None
     counts: tuple[Count, ...] = ()
+    cases: tuple[Case, ...] = ()
     notes: Notes = field(default_factory=Notes)
 
     @property

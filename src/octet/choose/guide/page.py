@@ -5,7 +5,7 @@ What lives here: rendering. What it must not know: what the page says, where its
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from octet.choose.guide import counted, figures
+from octet.choose.guide import cases, counted, figures
 from octet.choose.guide.guide import Guide
 from octet.choose.guide.markdown import wrapped
 
@@ -21,5 +21,5 @@ def page(guide: Guide) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    tables = {"counted": counted, "figures": figures}
+    tables = {"cases": cases, "counted": counted, "figures": figures}
     return wrapped(environment.get_template(TEMPLATE).render(g=guide, **tables))
