@@ -84,7 +84,7 @@ def _open(
 ) -> Open:
     found = (effect_of(trial, standing) for trial in tried)
     effects = tuple(each for each in found if each is not None and not _obvious(field, each, standing))
-    said = "; ".join(_said(effect, standing, title) for effect in effects)
+    said = "; ".join(_said(group, standing, title) for group in _alike(effects))
     return Open(
         field=field, question=question, effects=effects, text=said or "no answer would change anything"
     )
@@ -109,12 +109,21 @@ def _obvious(field: str, effect: Effect, standing: Standing) -> bool:
     return field == "leaving" and effect.excludes == (effect.answer,) and effect.first == standing.first
 
 
-def _said(effect: Effect, standing: Standing, title: Callable[[str], str]) -> str:
-    parts = []
+def _alike(effects: tuple[Effect, ...]) -> list[list[Effect]]:
+    """Return effects in groups that differ in the answer only, in the order of their first answers."""
+    groups: dict[Effect, list[Effect]] = {}
+    for effect in effects:
+        groups.setdefault(msgspec.structs.replace(effect, answer=None), []).append(effect)
+    return list(groups.values())
+
+
+def _said(group: list[Effect], standing: Standing, title: Callable[[str], str]) -> str:
+    effect, parts = group[0], []
     if effect.excludes:
         parts.append(f"rules out {', '.join(map(title, effect.excludes))}")
     if effect.doubts:
         parts.append(f"puts a doubt on {', '.join(map(title, effect.doubts))}")
     if effect.first != standing.first:
         parts.append(f"makes {title(effect.first)} first" if effect.first else "leaves nobody")
-    return f"{say(effect.answer)} {', '.join(parts)}"
+    said = " or ".join(say(each.answer) for each in group)
+    return f"{said} {', '.join(parts)}"

@@ -131,7 +131,9 @@ def _never_built_in(requirements: Requirements, provider: Provider, installer: s
     evidence = tuple(
         of_fact(provider, provider.facts[key]) for key in ("kops-name",) if key in provider.facts
     )
-    return Judgement(truth, evidence, f"{known.title} never had {provider.title} built in; {known.how}")
+    return Judgement(
+        truth, evidence, f"{known.title} never had {provider.title} built in: it takes {known.how}"
+    )
 
 
 _PLACES = {
@@ -336,6 +338,8 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     ),
 )
 """Every constraint, in the order in which questions are asked."""
+
+BY_ID: Mapping[str, Constraint] = {constraint.id: constraint for constraint in CONSTRAINTS}
 
 
 def findings(requirements: Requirements, provider: Provider) -> tuple[Finding, ...]:

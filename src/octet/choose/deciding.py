@@ -48,14 +48,15 @@ def decide(
     Raises:
         BadConfigurationError: the provider to leave or a criterion is unknown, or no weight is above 0.
     """
-    _check_leaving(requirements, facts)
+    check_leaving(requirements, facts)
     shares = criteria.checked(weights)
     held = measured_figures.of(results, other_machine)
     standing = stand(requirements, facts, held, shares)
     return _Answer(requirements, facts, held, shares, standing).decision()
 
 
-def _check_leaving(requirements: Requirements, facts: Facts) -> None:
+def check_leaving(requirements: Requirements, facts: Facts) -> None:
+    """Refuse to leave a provider that nobody knows. Raises BadConfigurationError naming those that are."""
     names = [NOTHING_TO_LEAVE, *sorted(provider.name for provider in facts.providers)]
     if requirements.leaving is not None and requirements.leaving not in names:
         hint = f"one of {', '.join(names)}"
@@ -189,11 +190,12 @@ def _rule(standing: Standing, odds: Acceptability, title: Callable[[str], str]) 
         return "nobody else is in the race"
     if not standing.weights:
         return "no criterion with a weight tells those apart that are left"
+    first = title(standing.first)
     nearest = min(odds.rivals, key=lambda rival: (not rival.ties, rival.accepted, rival.name))
     return (
-        f"{title(standing.first)} is ahead of {title(nearest.name)} in {nearest.inside:.0%} of draws of facts "
-        f"inside their intervals (a tie below {INSIDE:.0%}), and in {nearest.accepted:.0%} with weights drawn "
-        f"too (a tie below {ACCEPTED:.0%})"
+        f"{first} is ahead of {title(nearest.name)} in {nearest.inside:.1%} of draws of facts "
+        f"inside their intervals (a tie below {INSIDE:.0%}), and in {nearest.accepted:.1%} with weights "
+        f"drawn too (a tie below {ACCEPTED:.1%})"
     )
 
 

@@ -164,10 +164,17 @@ def dominates(one: Option, other: Option, weights: Mapping[str, float]) -> bool:
     """
     if not weights or not _doubts(one) <= _doubts(other):
         return False
-    pairs = [(one.scores[name], other.scores[name]) for name in weights]
-    if any(mine.low < theirs.high - EQUAL for mine, theirs in pairs):
+    mine = [part for name in weights for part in _parts(one.scores[name])]
+    theirs = [part for name in weights for part in _parts(other.scores[name])]
+    pairs = list(zip(mine, theirs, strict=True))
+    if any(low < high - EQUAL for (low, _), (_, high) in pairs):
         return False
-    return any(mine.middle > theirs.middle + EQUAL for mine, theirs in pairs)
+    return any(sum(its) > sum(others) + EQUAL for its, others in pairs)
+
+
+def _parts(scored: Scored) -> tuple[tuple[float, float], ...]:
+    """Return what must be compared one by one: a mean hides who has what."""
+    return scored.parts or ((scored.low, scored.high),)
 
 
 def _doubts(option: Option) -> set[str]:

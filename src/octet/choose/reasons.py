@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 
 from octet.choose import scores
+from octet.choose.constraints import BY_ID
 from octet.choose.criteria import CRITERIA
 from octet.choose.decision import Evidence, Finding, Reason, WhyNot
 from octet.choose.evidence import of_fact
@@ -87,7 +88,7 @@ def _others(standing: Standing) -> list[Option]:
 
 def _compared(name: str, one: Option, other: Option) -> str:
     mine, theirs = one.scores[name].says, other.scores[name].says
-    return f"{_TITLES[name]}: {one.provider.title} ({mine}), {other.provider.title} ({theirs})"
+    return f"{_TITLES[name].capitalize()}: {one.provider.title} {mine}; {other.provider.title} {theirs}"
 
 
 def _listed(titles: Sequence[str]) -> str:
@@ -152,17 +153,17 @@ def _limits(option: Option, requirements: Requirements, *, near: bool) -> Iterat
         if reached == near:
             evidence = of_fact(option.provider, limit)
             doubt = " (unverified)" if limit.truth is Truth.UNKNOWN else ""
-            text = f"{key.question.lower()}: {evidence.says}{doubt}{_note(limit)}"
+            text = f"{key.question}: {evidence.says}{doubt}{_note(limit)}"
             yield Reason(id=f"against:{limit.key}:{evidence.says}", text=text, evidence=(evidence,))
 
 
 def _cannot(option: Option, requirements: Requirements) -> Iterator[Reason]:
     """Yield what it cannot do of that which nobody knows yet whether it is needed."""
-    for field, key in scores.OPEN_ABILITIES.items():
+    for field, key in scores.OPEN_ABILITIES:
         fact = option.provider.facts.get(key)
         if fact is not None and fact.truth is Truth.NO and getattr(requirements, field) is None:
             unsure = "and you don't know yet whether you need it"
-            text = f"{option.provider.title} has no {key}, {unsure}{_note(fact)}"
+            text = f"{option.provider.title} cannot {BY_ID[key].does}, {unsure}{_note(fact)}"
             yield Reason(id=f"against:{key}", text=text, evidence=(of_fact(option.provider, fact),))
 
 

@@ -25,11 +25,10 @@ def relaxations(options: Sequence[Option]) -> tuple[Relaxation, ...]:
 def _relaxation(held: frozenset[str], options: Sequence[Option]) -> Relaxation:
     back = [option for option in options if {finding.constraint for finding in option.out} == held]
     findings = back[0].out if back else ()
-    needs = " and ".join(f'"{finding.title}"' for finding in findings)
     titles = ", ".join(option.provider.title for option in back)
     fields = sorted({field for finding in findings for field in finding.fields})
     return Relaxation(
         constraints=tuple(finding.constraint for finding in findings),
         providers=tuple(option.name for option in back),
-        text=f"without the need to {needs} ({', '.join(fields)}) there is {titles}",
+        text=f"{' and '.join(fields)}: then {titles} can be used",
     )

@@ -20,13 +20,19 @@ from octet.measure.metrics import Metric
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Where a value lies: at one point where it is exact, between 0 and 1 where nothing is known."""
+    """Where a value lies: at one point where it is exact, between 0 and 1 where nothing is known.
+
+    Attributes:
+        parts: what it is the mean of, where it is one: (low, high) each. Having more of other things makes
+            nobody as good as another one in everything.
+    """
 
     low: float
     high: float
     says: str
     evidence: tuple[Evidence, ...] = ()
     known: bool = True
+    parts: tuple[tuple[float, float], ...] = ()
 
     @property
     def middle(self) -> float:
@@ -64,19 +70,26 @@ STEWARDS: Mapping[str, float] = {
 }
 """How far a project is from depending on one company, by the foundation that holds it."""
 
-OPEN_ABILITIES: Mapping[str, str] = {
-    "policy_ingress": "policy-ingress",
-    "policy_egress": "policy-egress",
-    "policy_cluster_wide": "policy-cluster-wide",
-    "policy_by_name": "policy-by-name",
-    "encryption": "encryption",
-    "ip_family": "dual-stack",
-    "bgp": "bgp",
-    "multicast": "multicast",
-    "windows": "windows",
-    "kube_proxy_replacement": "replaces-kube-proxy",
+OPEN_ABILITIES: tuple[tuple[str, str], ...] = (
+    ("policy_ingress", "policy-ingress"),
+    ("policy_egress", "policy-egress"),
+    ("policy_cluster_wide", "policy-cluster-wide"),
+    ("policy_by_name", "policy-by-name"),
+    ("encryption", "encryption"),
+    ("ip_family", "ipv6-only"),
+    ("ip_family", "dual-stack"),
+    ("bgp", "bgp"),
+    ("multicast", "multicast"),
+    ("windows", "windows"),
+    ("kube_proxy_replacement", "replaces-kube-proxy"),
+)
+"""Abilities that an operator may turn out to need, after the question that was answered "don't know"."""
+
+_HAVE: Mapping[Truth, tuple[float, float]] = {
+    Truth.YES: (1.0, 1.0),
+    Truth.NO: (0.0, 0.0),
+    Truth.UNKNOWN: (0.0, 1.0),
 }
-"""Abilities that an operator may turn out to need, by the question that was answered "don't know"."""
 
 
 def unknown(says: str, *evidence: Evidence) -> Scored:
@@ -146,16 +159,16 @@ def headroom(requirements: Requirements, _figures: Figures, provider: Provider) 
 
 def reserve(requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
     """Score the share of abilities that are there, of those that nobody knows yet whether they are needed."""
-    keys = [key for field, key in OPEN_ABILITIES.items() if getattr(requirements, field) is None]
-    truths = {key: fact.truth if (fact := provider.facts.get(key)) else Truth.UNKNOWN for key in keys}
-    have = sum(truth is Truth.YES for truth in truths.values())
-    perhaps = sum(truth is Truth.UNKNOWN for truth in truths.values())
-    tail = f", of {perhaps} unknown" if perhaps else ""
-    says = f"has {have} of {len(keys)} abilities that you may come to need{tail}"
-    count = max(1, len(keys))
-    return Scored(
-        have / count, (have + perhaps) / count, says, _shown(provider, *keys), known=perhaps < len(keys)
-    )
+    keys = [key for field, key in OPEN_ABILITIES if getattr(requirements, field) is None]
+    facts = [provider.facts.get(key) for key in keys]
+    parts = tuple(_HAVE[Truth.UNKNOWN if fact is None else fact.truth] for fact in facts)
+    if not parts:
+        return unknown("nothing is open")
+    have, can = (math.fsum(each[end] for each in parts) for end in (0, 1))
+    tail = f", and {can - have:.0f} unknown" if can > have else ""
+    says = f"{have:.0f} of {len(keys)} abilities that you may come to need{tail}"
+    known = can - have < len(parts)
+    return Scored(have / len(parts), can / len(parts), says, _shown(provider, *keys), known, parts)
 
 
 def stewardship(_requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
@@ -163,7 +176,7 @@ def stewardship(_requirements: Requirements, _figures: Figures, provider: Provid
     fact, evidence = _known(provider, "foundation"), _shown(provider, "foundation", "governance")
     if fact is None:
         return unknown("who holds it is not known", *evidence)
-    return _exact(STEWARDS[str(fact.value)], f"foundation: {say(fact.value)}", *evidence)
+    return _exact(STEWARDS[str(fact.value)], f"foundation {say(fact.value)}", *evidence)
 
 
 def yes(key: str, *, wanted: bool = True) -> Score:
@@ -172,8 +185,8 @@ def yes(key: str, *, wanted: bool = True) -> Score:
     def score(_requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
         fact, evidence = _known(provider, key), _shown(provider, key)
         if fact is None:
-            return unknown(f"{key}: not known", *evidence)
-        return _exact(float(fact.value is wanted), f"{key}: {say(fact.value)}", *evidence)
+            return unknown(f"{key} not known", *evidence)
+        return _exact(float(fact.value is wanted), f"{key} {say(fact.value)}", *evidence)
 
     return score
 
@@ -184,7 +197,7 @@ def measured(metric: Metric) -> Score:
     def score(_requirements: Requirements, figures: Figures, provider: Provider) -> Scored:
         figure = figures.get(provider.model, metric) if provider.model else None
         if figure is None or figures.measured is None:
-            return unknown(f"{metric.title}: not measured")
+            return unknown("not measured")
         ends = [_of_ratio(ratio, metric) for ratio in (figure.low, figure.high)]
         evidence = Evidence(
             kind="measured",
