@@ -42,12 +42,13 @@ def of_fact(provider: Provider, fact: Fact) -> Evidence:
 
 def of_step(provider: Provider, step: Step) -> Evidence:
     """Return what an installer did with a provider as evidence."""
+    since = f"in {step.installer}" if step.version == "any" else f"from {step.installer} {step.version}"
     condition = f" for Kubernetes {step.kubernetes} and later" if step.kubernetes else ""
     return Evidence(
         kind="step",
         provider=provider.name,
         key=step.installer,
-        says=f"{step.state.value} from {step.installer} {step.version}{condition}",
+        says=f"{step.state.value} {since}{condition}",
         as_of=step.as_of,
         source=step.source,
         certainty=step.certainty.value,

@@ -7,6 +7,8 @@ from octet.choose.requirements import Requirements
 
 USUAL = Requirements(
     installer="kops",
+    installer_version="1.36",
+    kubernetes="1.34",
     cloud="aws",
     private_topology=True,
     ip_family="ipv4",
@@ -24,7 +26,7 @@ USUAL = Requirements(
 )
 
 ABOUT = (
-    "a cluster that kops makes on AWS in private subnets, up to 50 Linux nodes, IPv4, NetworkPolicy in both "
+    "a cluster that kops 1.36 makes on AWS in private subnets, up to 50 Linux nodes, IPv4, NetworkPolicy in both "
     "directions, no database to run, a project that still publishes fixes"
 )
 """The same for a person."""

@@ -209,7 +209,8 @@ def measured(metric: Metric) -> Score:
             certainty="measured",
             note=f"of our model of {provider.title} (octet {provider.model}), not of {provider.title} itself",
         )
-        return Scored(min(ends), max(ends), figure.says, (evidence,))
+        says = f"(measured on our model of it, octet {provider.model}) {figure.says}"
+        return Scored(min(ends), max(ends), says, (evidence,))
 
     return score
 

@@ -53,7 +53,8 @@ def compare(
 
     Each candidate is a cluster of two nodes in private namespaces. Every round takes all candidates
     in a new random order; ratios are between values of the same round; an identical copy of the
-    baseline shows how large a difference means nothing. Exit code 1 when a candidate fails.
+    baseline shows how large a difference means nothing. The recommendation for a usual case comes last.
+    Exit code 1 when a candidate fails.
     """
     from octet.measure import comparison, report, results
     from octet.measure.candidates import chosen
@@ -73,6 +74,7 @@ def compare(
     results.write(found, out / "results.json")
     (out / "report.html").write_text(report.page(found))
     _show(found, as_json=as_json)
+    recommend(found, out / "decision.json", as_json=as_json)
     output.note(f"written: {out / 'results.json'} (every sample), {out / 'report.html'} (charts)")
     if found.shortened:
         output.note(f"note: {found.shortened}")
@@ -80,6 +82,24 @@ def compare(
         output.note(f"failed: {failure.candidate}: {failure.reason}")
     if found.failures:
         raise typer.Exit(output.FAILED)
+
+
+def recommend(found: "Results", path: Path, *, as_json: bool) -> None:
+    """Say what these figures and the facts come to in a usual case, and write the whole decision to a file.
+
+    Where stdout is JSON for a program, the person reads it on stderr.
+    """
+    from octet.choose import decide, profile, telling
+    from octet.choose.decision import to_json
+    from octet.choose.facts import load
+
+    decision = decide(profile.USUAL, load(), found)
+    path.write_bytes(to_json(decision))
+    say = output.note if as_json else typer.echo
+    say(f"\nWhich one? For {profile.ABOUT}:")
+    for line in telling.short(decision):
+        say(line)
+    say(f"Yours is another case? octet choose --results {path.with_name('results.json')}\n")
 
 
 @contextmanager
