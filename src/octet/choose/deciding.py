@@ -186,8 +186,11 @@ def _rule(standing: Standing, odds: Acceptability, title: Callable[[str], str]) 
     """Say why it is a pick or a tie, with the figures that it depends on."""
     if not standing.race:
         return "hard constraints rule out every provider; no ranking makes up for one"
+    if not odds.rivals and standing.dominated:
+        beaten = ", ".join(title(name) for name in sorted(standing.dominated))
+        return f"it equals or beats who else could be used in everything that counts here: {beaten}"
     if not odds.rivals:
-        return "nobody else is in the race"
+        return "nobody else can be used as far as is known"
     if not standing.weights:
         return "no criterion with a weight tells those apart that are left"
     first = title(standing.first)

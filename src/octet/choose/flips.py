@@ -104,9 +104,9 @@ def _moved(standing: Standing, weights: dict[str, float] | None) -> Iterator[Fli
     for criterion in CRITERIA:
         if criterion.id not in standing.weights or criterion.id in NOT_ONE_FACT:
             continue
-        first, *rivals = standing.race
+        first, *others = standing.race
         yield from _end(standing, weights, first, criterion.id, 0.0, criterion.worst)
-        for rival in rivals:
+        for rival in [*others, *(standing.options[name] for name in standing.dominated)]:
             yield from _end(standing, weights, rival, criterion.id, 1.0, criterion.best)
 
 

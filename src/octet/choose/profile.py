@@ -26,7 +26,7 @@ USUAL = Requirements(
 )
 
 ABOUT = (
-    "a cluster that kops 1.36 makes on AWS in private subnets, up to 50 Linux nodes, IPv4, NetworkPolicy in both "
-    "directions, no database to run, a project that still publishes fixes"
+    "a cluster that kops 1.36 makes on AWS in private subnets, up to 50 Linux nodes, IPv4, NetworkPolicy in "
+    "both directions, no database to run, a project that still publishes fixes"
 )
 """The same for a person."""
