@@ -88,6 +88,24 @@ class Guide:
         note = f". {words.noted(fact.note)}" if fact.note else ""
         return f"{words.shown(fact)}{note}{self.notes.of(fact, said=True)}"
 
+    def glance(self) -> str:
+        """Return a row for each provider, with a link to its section: what it is, alive or not, kops."""
+        rows = [
+            [
+                f"[{each.title}](#{anchor(each.title)})",
+                f"{escaped(each.summary)}{self.marks(each, 'repository')}",
+                self._cell(each.facts["status"]),
+                self._last(each),
+                self.now_in_kops(each, brief=True),
+            ]
+            for each in self.everybody
+        ]
+        return table(["", "what it is", "status", "last release", "in kops"], rows)
+
+    def _last(self, provider: Provider) -> str:
+        day = provider.facts["latest-release-date"]
+        return self._cell(day if day.value is not None else provider.facts["latest-release"])
+
     def marks(self, provider: Provider, *keys: str) -> str:
         """Return the footnotes of facts that a sentence sums up, each once."""
         found = (self.notes.of(provider.facts[key], said=True) for key in keys if key in provider.facts)
@@ -176,20 +194,21 @@ class Guide:
         ]
         return table(["", *columns], rows)
 
-    def now_in_kops(self, provider: Provider) -> str:
-        """Return the latest step of kops with its note and footnote."""
+    def now_in_kops(self, provider: Provider, *, brief: bool = False) -> str:
+        """Return the latest step of kops with its note (in the footnote where it must be brief)."""
         taken = words.steps(provider, KOPS)
         if not taken:
             return "never built in; bring it along with `cni: {}`"
-        return self._step(taken[-1])
+        return self._step(taken[-1], brief=brief)
 
     def lifecycle(self, provider: Provider) -> str:
         """Return all steps of kops, oldest first."""
         taken = words.steps(provider, KOPS)
         return "; ".join(self._step(each) for each in taken) if taken else "never built in"
 
-    def _step(self, each: Step) -> str:
-        return f"{words.step(each)}{self.notes.mark(Note(each.source, each.as_of, each.certainty))}"
+    def _step(self, each: Step, *, brief: bool = False) -> str:
+        note = Note(each.source, each.as_of, each.certainty, each.note if brief else "")
+        return f"{words.step(each, brief=brief)}{self.notes.mark(note)}"
 
     def kops(self) -> str:
         """Return what each provider is called in kops, what is shipped, and how that stands."""
@@ -247,6 +266,11 @@ class Guide:
     def items(self, lines: Sequence[str]) -> str:
         """Return a list."""
         return items(map(escaped, lines))
+
+
+def anchor(heading: str) -> str:
+    """Return where a heading is linked to, as GitHub makes it: lower case, hyphens, no other punctuation."""
+    return "".join(c for c in heading.lower().replace(" ", "-") if c.isalnum() or c in "-_")
 
 
 def _choice(text: str) -> str:

@@ -69,14 +69,14 @@ def listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def step(each: Step) -> str:
+def step(each: Step, *, brief: bool = False) -> str:
     """Return one change of what an installer allows, as ``stable since 1.26 (2023-03-08; its note)``."""
     text = f"{STATES[each.state]} since {each.version}"
     if each.kubernetes:
         text += f" for Kubernetes {each.kubernetes} and later"
     if each.certainty is Certainty.UNVERIFIED:
         text += f" ({UNVERIFIED})"
-    beside = [part for part in (str(each.date or ""), noted(each.note)) if part]
+    beside = [part for part in (str(each.date or ""), "" if brief else noted(each.note)) if part]
     return f"{text} ({'; '.join(beside)})" if beside else text
 
 

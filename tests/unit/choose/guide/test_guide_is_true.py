@@ -11,6 +11,7 @@ from octet import models
 from octet.choose import facts, packet
 from octet.choose.facts.values import Certainty
 from octet.choose.guide import statements
+from octet.choose.guide.guide import anchor
 
 ROOT = Path(__file__).parents[4]
 TEMPLATES = sorted((ROOT / "src/octet/choose/guide/templates").glob("*.j2"))
@@ -138,3 +139,11 @@ def test_the_certainties_are_all_there() -> None:
     """Facts of three kinds are told apart: read, computed from what was read, not verified."""
     found = {fact.certainty for _, fact in FACTS.everything()}
     assert found == {Certainty.VERIFIED, Certainty.DERIVED, Certainty.UNVERIFIED}
+
+
+def test_links_within_the_guide_lead_to_headings(stored: str) -> None:
+    """Each link to a place of the same page has a heading there."""
+    headings = {anchor(each) for each in re.findall(r"^#{2,4} (.+)$", stored, re.MULTILINE)}
+    linked = set(re.findall(r"\]\(#([^)]+)\)", stored))
+    assert len(linked) > len(FACTS.providers)
+    assert linked <= headings
