@@ -12,7 +12,7 @@ from octet.choose.facts.values import Provider, Truth
 from octet.choose.figures import Figures
 from octet.choose.ranking import Standing
 from octet.choose.requirements import NOTHING_TO_LEAVE, Requirements
-from octet.choose.steps import COMPLETE, of
+from octet.choose.steps import of
 from octet.measure import metrics
 
 COMPARE = "octet compare"
@@ -59,8 +59,8 @@ def _original(provider: Provider, requirements: Requirements) -> tuple[str, ...]
         return (manifest,)
     if not of(provider, installer.name):
         return (f"{installer.title}: {installer.how}", manifest)
-    flag, name = _text(provider, "kops-flag"), _text(provider, "kops-name")
-    if installer.name in COMPLETE and flag and name:
+    flag, name = _text(provider, f"{installer.name}-flag"), _text(provider, f"{installer.name}-name")
+    if flag and name:
         return (
             f"kops create cluster --networking {flag} ...",
             f"in a cluster's spec: networking: {{ {name}: {{}} }}",

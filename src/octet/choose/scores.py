@@ -135,7 +135,9 @@ def installer_fit(requirements: Requirements, _figures: Figures, provider: Provi
     mine = steps.of(provider, installer)
     if not mine and installer in steps.COMPLETE:
         return _exact(
-            BY_HAND, f"not built into {installer}: a manifest of your own", *_shown(provider, "kops-name")
+            BY_HAND,
+            f"not built into {installer}: a manifest of your own",
+            *_shown(provider, f"{installer}-name"),
         )
     found: list[Step] = (
         [step for step in steps.in_force(requirements, mine) if step is not None] if mine else []

@@ -9,8 +9,9 @@ from octet.choose.facts.catalogue import version
 from octet.choose.facts.values import Certainty, Provider, Step, Support, Truth
 from octet.choose.requirements import Requirements
 
-COMPLETE = frozenset({"kops"})
-"""Installers whose steps the facts list for every provider: no step means that it was never built in."""
+COMPLETE = frozenset({"kops", "k3s", "kind", "eks"})
+"""Installers whose steps the facts list for every provider: no step means that it was never built in. k3s,
+kind and EKS each bring one provider; kubeadm brings none, so there it makes no difference."""
 
 ANY = "0"
 """A version below every condition."""
