@@ -71,21 +71,28 @@ def listing(
         _key(key)
     ours = {model.name: model for model in models.ours(today())}
     rows = [
-        [each.name, *(saying.said(each.facts[key]) for key in asked), _ours(ours.get(each.model))]
+        [each.name, *(_answer(each, key) for key in asked), _ours(ours.get(each.model))]
         for each in known.providers
     ]
     records = [
         {"provider": each.name, "title": each.title, "our_model": _our_record(ours.get(each.model))}
-        | {"facts": [saying.record(each.facts[key]) for key in asked]}
+        | {"facts": [saying.record(each.facts[key]) for key in asked if key in each.facts]}
         for each in known.providers
     ]
     output.table(
-        f"Providers as their authors ship them; the oldest fact is of {known.oldest}.",
+        "Providers, as their authors ship them",
         ["provider", *asked, "Octet's model of it"],
         rows,
         as_json=as_json,
         json_rows=records,
     )
+    if not as_json:
+        output.note(f"The oldest fact is of {known.oldest}. With days and sources: octet facts show PROVIDER")
+
+
+def _answer(provider: Provider, key: str) -> str | None:
+    """Return what a table says; None where the question doesn't arise (a limit without one, a flag)."""
+    return saying.said(provider.facts[key]) if key in provider.facts else None
 
 
 def _key(name: str) -> catalogue.Key:
@@ -219,16 +226,15 @@ def compare(
     """Print where two providers differ; what is unknown or unverified of either counts as a difference."""
     known = facts.load()
     first, second = known.get(one), known.get(other)
-    pairs = [(key, first.facts[key.name], second.facts[key.name]) for key in catalogue.KEYS]
+    asked = [key for key in catalogue.KEYS if {key.name} & (first.facts.keys() | second.facts.keys())]
+    pairs = [(key, first.facts.get(key.name), second.facts.get(key.name)) for key in asked]
     shown = [pair for pair in pairs if everything or not _same(pair[1], pair[2])]
-    rows = [[key.name, key.question, saying.said(a), saying.said(b)] for key, a, b in shown]
+    rows = [
+        [key.name, key.question, _answer(first, key.name), _answer(second, key.name)] for key, _, _ in shown
+    ]
     records = [
-        {
-            "key": key.name,
-            "question": key.question,
-            first.name: saying.record(a),
-            second.name: saying.record(b),
-        }
+        {"key": key.name, "question": key.question}
+        | {first.name: a and saying.record(a), second.name: b and saying.record(b)}
         for key, a, b in shown
     ]
     output.table(
@@ -240,7 +246,9 @@ def compare(
     )
 
 
-def _same(one: Fact, other: Fact) -> bool:
+def _same(one: Fact | None, other: Fact | None) -> bool:
+    if one is None or other is None:
+        return False
     sure = one.truth is not Truth.UNKNOWN and other.truth is not Truth.UNKNOWN
     return sure and one.value == other.value
 

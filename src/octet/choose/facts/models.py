@@ -96,7 +96,9 @@ def ours(today: dt.date, here: Mapping[str, tuple[Truth, str]] | None = None) ->
 
 def of(name: str, today: dt.date, here: Mapping[str, tuple[Truth, str]] | None = None) -> OurModel | None:
     """Return our model of one provider, or None where we don't set out to have one."""
-    return next((model for model in ours(today, here) if model.name == name), None)
+    rows = {model.name: model for model in models.MODELS}
+    known = name in rows or name in EIGHT
+    return _our(name, rows.get(name), today, here or {}) if known else None
 
 
 def _our(name: str, row: Model | None, today: dt.date, here: Mapping[str, tuple[Truth, str]]) -> OurModel:
