@@ -2,7 +2,7 @@
 // What must not be here: how an answer is found.
 import type { ComponentChildren } from "preact";
 import { Citation, Citations, sentence } from "./parts";
-import type { Decision, Evidence, Page } from "./types";
+import type { Decision, Evidence, Page, Reason } from "./types";
 
 const EYEBROWS = { pick: "Recommended", tie: "A tie", nothing: "Nothing fits" };
 
@@ -27,7 +27,7 @@ export function AnswerCard({ page }: { page: Page }) {
       </div>
       <div class="columns">
         <div>
-          <Flips decision={decision} />
+          <Flips flips={page.flips} />
           {decision.relaxations.length > 0 && (
             <List
               title="What to give up for an answer"
@@ -88,16 +88,19 @@ function List(props: { title: string; mark: string; lines: Line[]; empty?: strin
   );
 }
 
-const SHOWN = { requirement: 3, weight: 1, fact: 1 };
+const SHOWN = 4;
 
-/** What would flip the answer: a few of each kind at once, the others folded away. */
-function Flips({ decision }: { decision: Decision }) {
-  const counted = { requirement: 0, weight: 0, fact: 0 };
-  const first = decision.flips.filter((flip) => counted[flip.kind]++ < SHOWN[flip.kind]);
-  const rest = decision.flips.filter((flip) => !first.includes(flip));
+/** What would flip the answer: what says most at once, the rest folded away. */
+function Flips({ flips }: { flips: Reason[] }) {
+  const rest = flips.slice(SHOWN);
   return (
     <>
-      <List title="What would change this" mark="↔" lines={first} empty="No single change that was tried." />
+      <List
+        title="What would change this"
+        mark="↔"
+        lines={flips.slice(0, SHOWN)}
+        empty="No single change that was tried."
+      />
       {rest.length > 0 && (
         <details class="twin">
           <summary>{rest.length} more single changes</summary>
@@ -108,9 +111,22 @@ function Flips({ decision }: { decision: Decision }) {
   );
 }
 
+const TAGS: [prefix: string, tag: string, kind: string][] = [
+  ["ruled out: ", "ruled out", "out"],
+  ["verify first: ", "verify first", "unknown"],
+];
+
+/** The sentence without the words that its tag says already. */
+function tagged(text: string): { tag: string; kind: string; text: string } {
+  for (const [prefix, tag, kind] of TAGS) {
+    if (text.toLowerCase().startsWith(prefix)) return { tag, kind, text: text.slice(prefix.length) };
+  }
+  return { tag: "ranked lower", kind: "", text };
+}
+
 /** One line for each provider that is not the answer: its first reason, and where the others are. */
 function WhyNot({ decision }: { decision: Decision }) {
-  const out = new Map(decision.excluded.map((each) => [each.provider, each.findings.length]));
+  const out = new Set(decision.excluded.map((each) => each.provider));
   const lines = [...decision.why_not].sort(
     (a, b) => Number(out.has(a.provider)) - Number(out.has(b.provider)),
   );
@@ -118,19 +134,17 @@ function WhyNot({ decision }: { decision: Decision }) {
     <div class="reasons whynot">
       <h3 id="whynot-h">Why not …?</h3>
       <ul aria-labelledby="whynot-h">
-        {lines.map((line) => (
-          <li key={line.provider} data-provider={line.provider}>
-            <a href={out.has(line.provider) ? `#out-${line.provider}` : "#ranking"}>
-              <b>{line.title}</b>
-            </a>{" "}
-            {out.has(line.provider) ? (
-              <span class="tag out">ruled out</span>
-            ) : (
-              <span class="tag">ranked lower</span>
-            )}{" "}
-            {sentence(line.text)}
-          </li>
-        ))}
+        {lines.map((line) => {
+          const said = tagged(line.text);
+          return (
+            <li key={line.provider} data-provider={line.provider}>
+              <a href={out.has(line.provider) ? `#out-${line.provider}` : "#ranking"}>
+                <b>{line.title}</b>
+              </a>{" "}
+              <span class={`tag ${said.kind}`}>{said.tag}</span> {sentence(said.text)}
+            </li>
+          );
+        })}
       </ul>
       {lines.length === 0 && <p class="muted">Nobody was left out.</p>}
     </div>

@@ -241,12 +241,12 @@ function Lane(props: {
           </title>
         </circle>
       ))}
-      {kops.map(({ step, from, to, dated }) => (
+      {kops.map(({ step, from, to, dated }, index) => (
         <g key={`${step.version} ${step.state}`}>
           <title>
             kops {step.version}: {step.state} ({dated ? from : `by ${from}`}) {step.note}
           </title>
-          {!dated && (
+          {!dated && index === 0 && (
             <>
               <line x1={x(from) - 42} x2={x(from)} y1={y + 28} y2={y + 28} class="undated" />
               <text x={x(from) - 46} y={y + 32} class="axis" text-anchor="end">

@@ -8,7 +8,7 @@ export interface Refusal {
 }
 
 /** The parts of the document that follow from the requirements. */
-export type Decided = Pick<Page, "decision" | "profile" | "elimination"> | { refusal: Refusal };
+export type Decided = Pick<Page, "decision" | "profile" | "elimination" | "flips"> | { refusal: Refusal };
 
 export interface Progress {
   state: "idle" | "running" | "done" | "failed";

@@ -162,7 +162,6 @@ export interface Decision {
   ranking: Place[];
   dominated: { provider: string; title: string; by: string }[];
   why_not: { provider: string; title: string; text: string }[];
-  flips: { id: string; kind: "requirement" | "weight" | "fact"; text: string; evidence: Evidence[] }[];
   open: { field: string; question: string; text: string }[];
   missing: { id: string; text: string; command: string }[];
   relaxations: { constraints: string[]; providers: string[]; text: string }[];
@@ -253,6 +252,8 @@ export interface Page {
   decision: Decision;
   /** What every constraint that was asked for says about every provider, in the order of the facts. */
   elimination: { provider: string; findings: Finding[] }[];
+  /** Changes that would flip the answer, those that say most first. */
+  flips: Reason[];
   keys: Key[];
   figures: { name: string; title: string; shows: string; hides: string; source: string; unit: string }[];
   providers: Provider[];

@@ -5,6 +5,6 @@ What lives here: ``document`` (everything the page draws, as one value), the par
 """
 
 from octet.choose.page.document import Document, build
-from octet.choose.page.html import bundle, html
+from octet.choose.page.html import Bundle, bundle, html
 
-__all__ = ["Document", "build", "bundle", "html"]
+__all__ = ["Bundle", "Document", "build", "bundle", "html"]

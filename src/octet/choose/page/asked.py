@@ -5,6 +5,7 @@ What lives here: texts from ``requirements`` and ``questions``. What it must not
 
 from msgspec import Struct
 
+from octet.choose.profile import ABOUT, USUAL
 from octet.choose.questions import QUESTIONS, say
 from octet.choose.requirements import Requirements, choices, kind_of
 
@@ -44,6 +45,8 @@ SECTIONS = {
 
 def profile(requirements: Requirements) -> str:
     """Return what was asked for as one line; what wasn't answered is not in it."""
+    if requirements == USUAL:
+        return ABOUT
     held = {question.field: getattr(requirements, question.field) for question in QUESTIONS}
     said = [f"{field.replace('_', ' ')}: {say(value)}" for field, value in held.items() if value is not None]
     return "; ".join(said) or "nothing: every question was answered “don't know”"

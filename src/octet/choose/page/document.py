@@ -11,13 +11,15 @@ from msgspec import Struct
 
 from octet import __version__
 from octet.choose import constraints
-from octet.choose.decision import Decision, Finding
+from octet.choose.decision import Decision, Finding, Flip
 from octet.choose.facts import Count, Facts
 from octet.choose.facts.numbers.figures import FIGURES, Figure
 from octet.choose.facts.numbers.keeping import by_provider
-from octet.choose.page import drawn, figures, shown
+from octet.choose.page import drawn, shown
 from octet.choose.page.asked import QuestionShown, profile, questions
+from octet.choose.page.figures import MeasuredShown, drawn_from
 from octet.choose.requirements import Requirements
+from octet.choose.telling import telling
 from octet.measure.results import Results
 from octet.models.decisions import DECISIONS
 
@@ -25,19 +27,33 @@ SCHEMA = 1
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """What every constraint that was asked for says about one provider."""
+    """What every constraint that was asked for says about one provider, also about one that is out."""
 
     provider: str
     findings: tuple[Finding, ...]
 
 
-class Document(Struct, frozen=True, kw_only=True):
+class Answered(Struct, frozen=True, kw_only=True):
+    """What follows from the requirements.
+
+    Attributes:
+        profile: what was asked for, in words.
+        flips: the decision's, those that say most first.
+    """
+
+    profile: str
+    requirements: Requirements
+    decision: Decision
+    elimination: tuple[Row, ...]
+    flips: tuple[Flip, ...]
+
+
+class Document(Answered, frozen=True, kw_only=True):
     """All of the page.
 
     Attributes:
         today: the day to which ages of facts are counted.
         live: is it served by ``octet ui``, where answers can be changed?
-        profile: what was asked for, in words.
         keys, providers: the facts matrix, the timeline, and what was counted.
         figures: what each count shows and hides.
         decisions, models, walks, growth: our models.
@@ -48,11 +64,7 @@ class Document(Struct, frozen=True, kw_only=True):
     octet: str = __version__
     today: dt.date
     live: bool
-    profile: str
-    requirements: Requirements
     questions: tuple[QuestionShown, ...]
-    decision: Decision
-    elimination: tuple[Row, ...]
     keys: tuple[shown.KeyShown, ...]
     figures: tuple[Figure, ...]
     providers: tuple[shown.ProviderShown, ...]
@@ -60,7 +72,7 @@ class Document(Struct, frozen=True, kw_only=True):
     models: tuple[drawn.ModelShown, ...]
     walks: tuple[drawn.WalkShown, ...]
     growth: tuple[drawn.GrowthShown, ...]
-    measured: figures.MeasuredShown | None
+    measured: MeasuredShown | None
     results: Results | None
 
 
@@ -75,14 +87,12 @@ def build(
 ) -> Document:
     """Put the page's document together."""
     counted = by_provider(counts)
+    part = answered(decision, facts)
     return Document(
+        **{field: getattr(part, field) for field in Answered.__struct_fields__},
         today=today,
         live=live,
-        profile=profile(decision.requirements),
-        requirements=decision.requirements,
         questions=questions() if live else (),
-        decision=decision,
-        elimination=elimination(decision.requirements, facts),
         keys=shown.keys(),
         figures=FIGURES,
         providers=tuple(shown.provider(each, counted.get(each.name, ())) for each in facts.providers),
@@ -90,13 +100,21 @@ def build(
         models=drawn.rows(),
         walks=drawn.walks(),
         growth=drawn.growth(),
-        measured=figures.measured(results) if results else None,
+        measured=drawn_from(results) if results else None,
         results=results,
     )
 
 
-def elimination(requirements: Requirements, facts: Facts) -> tuple[Row, ...]:
-    """Return a row for each provider, in the order of the facts: also what those pass that are ruled out."""
-    return tuple(
-        Row(provider=each.name, findings=constraints.findings(requirements, each)) for each in facts.providers
+def answered(decision: Decision, facts: Facts) -> Answered:
+    """Return the part of the document that follows from the requirements."""
+    requirements = decision.requirements
+    return Answered(
+        profile=profile(requirements),
+        requirements=requirements,
+        decision=decision,
+        elimination=tuple(
+            Row(provider=each.name, findings=constraints.findings(requirements, each))
+            for each in facts.providers
+        ),
+        flips=telling(decision),
     )

@@ -39,7 +39,7 @@ class MeasuredShown(Struct, frozen=True, kw_only=True):
     titles: Mapping[str, str]
 
 
-def measured(results: Results) -> MeasuredShown:
+def drawn_from(results: Results) -> MeasuredShown:
     """Return what a comparison says about every candidate and metric."""
     return MeasuredShown(
         metrics=METRICS,
