@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from octet.choose import steps
 from octet.choose.decision import Answer, Effect, Flip, Open
 from octet.choose.facts import Facts
 from octet.choose.questions import QUESTIONS, answers, say
@@ -40,7 +41,8 @@ def trials_of(field: str, requirements: Requirements, facts: Facts, stand: Stand
     others = [each for each in answers(field, requirements, facts) if each != now]
     for answer in others if now is None else [None, *others]:
         changed = msgspec.structs.replace(requirements, **{field: answer})
-        yield Trial(field, now, answer, stand(changed))
+        if not steps.contradiction(changed):
+            yield Trial(field, now, answer, stand(changed))
 
 
 def flips(standing: Standing, tried: tuple[Trial, ...], title: Callable[[str], str]) -> tuple[Flip, ...]:

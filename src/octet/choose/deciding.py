@@ -6,7 +6,7 @@ answer on every machine, whatever the order of the facts.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from octet.choose import alternatives, criteria, flips, reasons, relaxing, running
+from octet.choose import alternatives, criteria, flips, reasons, relaxing, running, steps
 from octet.choose import figures as measured_figures
 from octet.choose.decision import (
     Decision,
@@ -46,22 +46,27 @@ def decide(
         other_machine: how the machine of the results differs from the operator's; empty if it doesn't.
 
     Raises:
-        BadConfigurationError: the provider to leave or a criterion is unknown, or no weight is above 0.
+        BadConfigurationError: the provider to leave or a criterion is unknown, no weight is above 0, or two
+            answers contradict each other.
     """
-    check_leaving(requirements, facts)
+    check(requirements, facts)
     shares = criteria.checked(weights)
     held = measured_figures.of(results, other_machine)
     standing = stand(requirements, facts, held, shares)
     return _Answer(requirements, facts, held, shares, standing).decision()
 
 
-def check_leaving(requirements: Requirements, facts: Facts) -> None:
-    """Refuse to leave a provider that nobody knows. Raises BadConfigurationError naming those that are."""
+def check(requirements: Requirements, facts: Facts) -> None:
+    """Refuse what cannot be. Raises BadConfigurationError naming the field and what would do."""
     names = [NOTHING_TO_LEAVE, *sorted(provider.name for provider in facts.providers)]
     if requirements.leaving is not None and requirements.leaving not in names:
         hint = f"one of {', '.join(names)}"
         problem = "is no provider of the facts"
         raise BadConfigurationError("requirements", "leaving", requirements.leaving, problem, hint=hint)
+    contradiction = steps.contradiction(requirements)
+    if contradiction:
+        field = "installer_version"
+        raise BadConfigurationError("requirements", field, requirements.installer_version, contradiction)
 
 
 class _Answer:

@@ -148,22 +148,21 @@ def _ask(wanted: Requirements, facts: "Facts") -> Requirements:
         if not matters(question.field, wanted, facts):
             continue
         typer.echo(f"{question.text}\n  why: {question.why}\n  answers: {asked.takes(question.field)}")
-        answered = msgspec.structs.replace(wanted, **{question.field: _answer(question.field, facts)})
+        answered = msgspec.structs.replace(wanted, **{question.field: _answer(question.field, wanted, facts)})
         typer.echo(f"  {told(wanted, answered, facts)}\n")
         wanted = answered
     return wanted
 
 
-def _answer(field: str, facts: "Facts") -> Any:
+def _answer(field: str, wanted: Requirements, facts: "Facts") -> Any:
     """Ask until the answer can be read."""
-    from octet.choose.deciding import check_leaving
+    from octet.choose.deciding import check
 
     while True:
         text = typer.prompt(">", default="?", show_default=False)
         try:
             value = asked.answer(field, text, "answer")
-            if field == "leaving":
-                check_leaving(Requirements(leaving=value), facts)
+            check(msgspec.structs.replace(wanted, **{field: value}), facts)
         except BadConfigurationError as error:
             typer.echo(f"  {error}")
         else:
