@@ -15,6 +15,9 @@ from octet.choose.guide.words import listed
 FLIPS = 3
 """Changes that are told of a case; the command prints all of them."""
 
+MARKS = 6
+"""Footnotes of one reason; a sum of a dozen abilities would drown in them, and the command names them all."""
+
 
 def overview(guide: Guide) -> str:
     """Return a row for each case: the answer and who is out."""
@@ -39,9 +42,10 @@ def told(guide: Guide, case: Case) -> str:
 def _told(guide: Guide, decision: Decision) -> Iterator[str]:
     for title, excluded in _by_constraint(decision.excluded):
         yield f"Cannot {escaped(title)}: {'; '.join(_out(guide, *each) for each in excluded)}."
-    for beaten in decision.dominated:
-        winner = next(each.title for each in decision.kept if each.provider == beaten.by)
-        yield f"Equalled or beaten in everything that counts here: {beaten.title}, by {winner}."
+    titles = {each.provider: each.title for each in decision.kept}
+    beaten = [f"{each.title} (by {titles[each.by]})" for each in decision.dominated]
+    if beaten:
+        yield f"Equalled or beaten in everything that counts here: {listed(beaten)}."
     doubtful = [each.title for each in decision.kept if each.warnings]
     if doubtful:
         yield f"Kept, but something about them must be verified first: {listed(doubtful)}."
@@ -65,15 +69,23 @@ def _by_constraint(excluded: tuple[Excluded, ...]) -> list[tuple[str, list[tuple
 
 
 def _out(guide: Guide, excluded: Excluded, finding: Finding) -> str:
-    says = [each.says for each in finding.evidence if each.kind != "fact" or each.says not in {"no", "yes"}]
+    says = [_says(each) for each in finding.evidence if each.says not in {"no", "yes"}]
     more = f" ({escaped('; '.join(says))})" if says else ""
     return f"{excluded.title}{more}{_marks(guide, finding.evidence)}"
 
 
+def _says(each: Evidence) -> str:
+    doubt = each.certainty == Certainty.UNVERIFIED.value and UNVERIFIED not in each.says
+    return f"{each.says}, {UNVERIFIED}" if doubt else each.says
+
+
 def _reason(guide: Guide, reason: Reason) -> str:
-    doubt = any(each.certainty == Certainty.UNVERIFIED.value for each in reason.evidence)
-    text = f"{escaped(reason.text).rstrip('.')}{f' ({UNVERIFIED})' if doubt else ''}"
-    return f"{text}.{_marks(guide, reason.evidence)}"
+    shown = reason.evidence[:MARKS]
+    doubt = any(each.certainty == Certainty.UNVERIFIED.value for each in shown)
+    text = escaped(reason.text).rstrip(".")
+    if doubt and UNVERIFIED not in text:
+        text += f" ({UNVERIFIED})"
+    return f"{text}.{_marks(guide, shown)}"
 
 
 def _marks(guide: Guide, evidence: tuple[Evidence, ...]) -> str:
