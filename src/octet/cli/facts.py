@@ -5,6 +5,7 @@ What lives here: the screens of one provider or many. What it must not know: wha
 
 import datetime as dt
 import textwrap
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ import typer
 from octet.choose import facts
 from octet.choose.facts import catalogue, models, saying
 from octet.choose.facts.models import OurModel
-from octet.choose.facts.values import Fact, Provider, Truth
+from octet.choose.facts.values import Fact, Provider, Step, Truth
 from octet.cli import facts_numbers, output
 from octet.errors import NotFoundError
 
@@ -128,46 +129,50 @@ def show(
         return
     typer.echo(f"{provider.title}, the original: {provider.summary}\n")
     typer.echo(f"{textwrap.fill(provider.packet, WIDTH)}\n")
-    for group, title in catalogue.GROUPS.items():
-        told = [fact for fact in provider.facts.values() if catalogue.BY_NAME[fact.key].group == group]
-        told += [limit for limit in provider.limits if catalogue.BY_NAME[limit.key].group == group]
-        _print_facts(title, told)
-    rows = [
-        [
-            step.installer,
-            step.version,
-            saying.state(step),
-            step.date,
-            step.as_of,
-            step.source,
-            step.note or None,
-        ]
-        for step in provider.steps
-    ]
-    columns = ["installer", "from version", "state", "out on", "as of", "source", "note"]
-    output.table(
-        f"\n{provider.title}: what installers let you do, from a version on", columns, rows, as_json=False
-    )
-    _print_our_model(model)
-
-
-def _print_facts(title: str, told: list[Fact]) -> None:
-    rows = [
-        [catalogue.BY_NAME[fact.key].question, saying.said(fact), fact.note or None, saying.where(fact)]
-        for fact in told
-    ]
-    output.table(f"\n{title}", ["question", "answer", "note", "as of, source"], rows, as_json=False)
-
-
-def _print_our_model(model: OurModel | None) -> None:
+    for title, columns, rows in (*_tables(provider), *_our_tables(model)):
+        output.table(f"\n{title}", columns, rows, as_json=False)
     if model is None:
         typer.echo("\nOctet has no model of it and doesn't set out to.")
     elif not model.runs:
         typer.echo(f"\nOctet has no row for {model.name} yet: nothing here runs its network model.")
-    else:
-        _print_facts(f"Not the original: {model.title}", list((model.facts or {}).values()))
-        needed = [[need.feature, need.here.value, need.why or None] for need in model.needs]
-        output.table("\nWhat it needs from this kernel", ["feature", "here", "why"], needed, as_json=False)
+
+
+Table = tuple[str, list[str], list[list[object]]]
+"""Title, columns, rows."""
+
+
+def _tables(provider: Provider) -> Iterator[Table]:
+    for group, title in catalogue.GROUPS.items():
+        told = (*provider.facts.values(), *provider.limits)
+        held = [fact for fact in told if catalogue.BY_NAME[fact.key].group == group]
+        if held:
+            yield _facts(title, held)
+    if provider.steps:
+        columns = ["installer", "from version", "state", "out on", "as of", "source", "note"]
+        rows = [_step(step) for step in provider.steps]
+        yield f"{provider.title}: what installers let you do, from a version on", columns, rows
+
+
+def _step(step: Step) -> list[object]:
+    state, note = saying.state(step), step.note or None
+    return [step.installer, step.version, state, step.date, step.as_of, step.source, note]
+
+
+def _our_tables(model: OurModel | None) -> Iterator[Table]:
+    if model is not None and model.runs:
+        yield _facts(f"Not the original: {model.title}", list((model.facts or {}).values()))
+        needed: list[list[object]] = [
+            [need.feature, need.here.value, need.why or None] for need in model.needs
+        ]
+        yield "What our model needs from this kernel", ["feature", "here", "why"], needed
+
+
+def _facts(title: str, told: list[Fact]) -> Table:
+    rows: list[list[object]] = [
+        [catalogue.BY_NAME[fact.key].question, saying.said(fact), fact.note or None, saying.where(fact)]
+        for fact in told
+    ]
+    return title, ["question", "answer", "note", "as of, source"], rows
 
 
 def _probed() -> dict[str, tuple[Truth, str]]:

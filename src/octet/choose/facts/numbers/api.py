@@ -148,6 +148,8 @@ class Api:
         self.asked += 1
         try:
             response = self.http.get(url, headers=headers)
+        except httpx.ConnectError as error:
+            raise OfflineError(f"{self.base} can't be reached from here ({error})") from error
         except (httpx.TransportError, httpx.TooManyRedirects):
             return None
         if response.headers.get("x-ratelimit-remaining") == "0":
