@@ -47,6 +47,7 @@ def test_the_stored_guide_is_the_fresh_one(fresh: str, stored: str) -> None:
     assert stored == fresh, "facts, models, results or templates changed: run `make guide`"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", ["0", "7"])
 def test_it_is_the_same_in_another_process(seed: str) -> None:
     """Neither hash seeds nor the time zone nor the locale change a byte of it."""
