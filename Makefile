@@ -47,8 +47,8 @@ clients: setup  ## programs that we did not write call our plugin
 docs: setup  ## what README and docs/ show is run
 	$(PYTEST) tests/docs
 
-guide: setup  ## docs/choosing-a-cni-provider.md, written anew from facts, models and stored results
-	$(BIN)/python -m octet.choose.guide
+guide: setup  ## docs/choosing-a-cni-provider.md anew (ARGS="--store report/results.json": with these figures)
+	$(BIN)/python -m octet.choose.guide $(ARGS)
 
 page: setup  ## the page in a real browser, and the pure parts of its script
 	npm test --prefix web --silent

@@ -8,6 +8,8 @@ import difflib
 import sys
 from pathlib import Path
 
+import msgspec
+
 from octet.choose import decide, facts, requirements
 from octet.choose.facts.numbers import keeping
 from octet.choose.guide import statements
@@ -35,12 +37,21 @@ def _case(path: Path, known: facts.Facts) -> Case:
     return Case(path.stem, file.title, file.story, decision)
 
 
+def store(found: Path, place: Path) -> None:
+    """Keep a comparison beside the guide, on one line. Raises BadConfigurationError if it is none."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(msgspec.json.encode(results.read(found)) + b"\n")
+
+
 def main() -> int:
     """Write the guide, or with --check print how it differs and return 1."""
     parser = argparse.ArgumentParser(prog="octet.choose.guide", description=main.__doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the source tree")
     parser.add_argument("--check", action="store_true", help="compare only")
+    parser.add_argument("--store", type=Path, help="a results.json that is to be the stored one")
     asked = parser.parse_args()
+    if asked.store:
+        store(asked.store, asked.root / RESULTS)
     fresh, path = text(asked.root), asked.root / PAGE
     if not asked.check:
         path.write_text(fresh, encoding="utf-8")

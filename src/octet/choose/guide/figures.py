@@ -3,11 +3,15 @@
 What lives here: rows of a stored comparison. What it must not know: how it was measured, files.
 """
 
+import datetime as dt
+
 from octet import models
 from octet.measure.metrics import METRICS, Metric
 from octet.measure.results import Results, Row, summary
+from octet.measure.statistics import CONFIDENCE
 
-PLAIN = "no difference seen"
+CLAIMS = {"better", "worse"}
+"""Verdicts that say something."""
 
 
 def heads(results: Results) -> list[str]:
@@ -32,12 +36,22 @@ def called(name: str) -> str:
 
 
 def machine(results: Results) -> str:
-    """Return the machine and the day in a sentence's part."""
+    """Return what the machine is, as a part of a sentence."""
     facts = results.machine
     return (
         f"{facts['cpus']} processors ({facts['cpu']}), {facts['memory_mib']} MiB, Linux {facts['kernel']}, "
         f"{facts['distribution']}"
     )
+
+
+def day(results: Results) -> dt.date:
+    """Return the day on which the run began."""
+    return dt.datetime.fromisoformat(results.started).date()
+
+
+def confidence() -> str:
+    """Return how sure an interval is, in per cent."""
+    return f"{100 * CONFIDENCE:.0f}"
 
 
 def _row(results: Results, metric: Metric, held: dict[tuple[str, Metric], Row]) -> list[str]:
@@ -64,4 +78,4 @@ def _ratio(row: Row) -> str:
     if row.ratio is None:
         return "not measured"
     text = f"{row.ratio.median:.2f} [{row.ratio.low:.2f}, {row.ratio.high:.2f}]"
-    return text if row.verdict == PLAIN else f"{text} **{row.verdict}**"
+    return f"{text} **{row.verdict}**" if row.verdict in CLAIMS else f"{text} {row.verdict}"

@@ -12,7 +12,7 @@ from octet.choose.decision import Decision
 from octet.choose.facts import Facts
 from octet.choose.facts.catalogue import BY_NAME
 from octet.choose.facts.values import Certainty, Count, Fact, Provider, Step
-from octet.choose.guide import drawing, words
+from octet.choose.guide import drawing, figures, words
 from octet.choose.guide.markdown import items, table
 from octet.choose.guide.notes import UNVERIFIED, Note, Notes, escaped
 from octet.choose.guide.statements import Statement, Statements
@@ -258,6 +258,13 @@ class Guide:
             for each in self.everybody
         ]
         return table(["", "to be had today", "from whom", "from", "until"], rows)
+
+    def measured(self) -> str:
+        """Return the footnote of the stored figures; nothing where none are stored."""
+        if self.results is None:
+            return ""
+        source = f"octet compare, seed {self.results.seed}, Python {self.results.versions.get('python', '')}"
+        return self.notes.mark(Note(source, figures.day(self.results), Certainty.COMPUTED))
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """Return a table of what a template has put together."""

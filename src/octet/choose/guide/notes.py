@@ -14,7 +14,7 @@ UNVERIFIED = "unverified"
 _HOW = {
     Certainty.VERIFIED: "Seen {day}.",
     Certainty.DERIVED: "Computed from what was seen {day}.",
-    Certainty.COMPUTED: "Computed by Octet.",
+    Certainty.COMPUTED: "Computed by Octet from what it measured {day}.",
     Certainty.UNVERIFIED: "Not verified; written down {day}.",
 }
 
