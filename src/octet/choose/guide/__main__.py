@@ -15,6 +15,7 @@ from octet.choose.facts.numbers import keeping
 from octet.choose.guide import statements
 from octet.choose.guide.guide import Case, Guide
 from octet.choose.guide.page import page
+from octet.errors import OctetError
 from octet.measure import results
 
 PAGE = Path("docs/choosing-a-cni-provider.md")
@@ -63,4 +64,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OctetError as error:
+        sys.exit(f"octet.choose.guide: {error}")
