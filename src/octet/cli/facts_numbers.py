@@ -214,6 +214,8 @@ def _print_outcome(outcome: "Outcome", asked: int, counts: tuple[Count, ...], *,
         output.note(f"offline: {outcome.why}. {len(counts)} rows are kept, the newest of {newest}.")
     if outcome.left:
         output.note(f"not got to: {', '.join(outcome.left)}")
+    if not outcome.fetched and not as_json:
+        return
     rows = [[row.provider, *(_cell(row.figures.get(figure)) for figure in SHOWN)] for row in outcome.fetched]
     columns = ["provider", *(BY_NAME[figure].title for figure in SHOWN)]
     title = f"{len(rows)} rows of today, by {asked} requests"

@@ -1,4 +1,3 @@
-import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,20 +9,10 @@ from fake_forge import NOW, REPOSITORY, TODAY, Forge, Reply, commit, lively
 from octet.choose.facts.numbers import counting, keeping, refreshing
 from octet.choose.facts.numbers.api import Api, LimitedError, OfflineError
 from octet.choose.facts.numbers.refreshing import Project
-from octet.cli import main
 from octet.errors import BadConfigurationError, NotFoundError, NotReadyError
 
 BEARER = "not-for-your-eyes"
 NET = Project("net", REPOSITORY)
-
-
-@pytest.fixture
-def forge() -> Iterator[Forge]:
-    """A server on loopback with a repository that lives."""
-    made = lively()
-    made.start()
-    yield made
-    made.stop()
 
 
 class Bench:
@@ -115,6 +104,24 @@ def test_not_scanned_is_unknown(forge: Forge, bench: Bench) -> None:
     """A project that OpenSSF doesn't scan (404) has no score, which is not a score of nothing."""
     forge.score = None
     assert figures(bench)["scorecard"] is None
+
+
+def test_only_the_scores_are_out_of_reach(forge: Forge, bench: Bench) -> None:
+    """Where OpenSSF's API is at fault there is no score, and all else is counted."""
+    forge.moods += [Reply(503, {}, {}, only="/projects/")] * 9
+    row = figures(bench)
+    assert (row["scorecard"], row["stars"], row["releases-12m"]) == (None, 1234, 2)
+
+
+def test_half_a_list_counts_nothing(forge: Forge, bench: Bench) -> None:
+    """A list that isn't there, or of which a page is missing, is not counted: never zero, never half."""
+    del forge.lists["/releases"]
+    forge.lists["/commits"] = [commit("ann")] * 150
+    forge.moods += [Reply(404, {}, {}, only="page=2"), Reply(410, {}, {"message": "off"}, only="/issues?")]
+    row = figures(bench)
+    assert (row["releases-12m"], row["commits-12m"], row["authors-12m"]) == (None, None, None)
+    assert (row["first-response-hours"], row["unanswered"]) == (None, None)
+    assert row["stars"] == 1234
 
 
 def test_pages_are_followed(forge: Forge, bench: Bench) -> None:
@@ -330,66 +337,3 @@ def test_the_name_of_a_run(tmp_path: Path) -> None:
     assert refreshing.run_name(tmp_path, TODAY, again=False) == first
     assert refreshing.run_name(tmp_path, TODAY, again=True) != first
     assert refreshing.run_name(tmp_path, TODAY.replace(day=27), again=False).startswith("2026-11-27")
-
-
-@pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """What a person types after ``octet facts``, in a home of its own; returns code, stdout and stderr."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    monkeypatch.setenv("GITHUB_TOKEN", BEARER)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = 0
-        try:
-            main.main(["facts", *arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-def test_offline_is_no_failure(typed: Any) -> None:
-    """Without a network refresh keeps the stored rows, says so with the newest day, and ends with 0."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        base = f"http://127.0.0.1:{free.getsockname()[1]}"
-    code, _, said = typed("refresh", "--provider", "flannel", "--github", base, "--scorecard", base)
-    assert code == 0
-    assert "offline: " in said
-    assert "rows are kept, the newest of 2026-08-22" in said
-    assert BEARER not in said
-
-
-def test_a_refresh_from_the_command_line(forge: Forge, typed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row that was fetched is printed, kept, and part of the trends from then on."""
-    monkeypatch.setattr("fake_forge.REPOSITORY", "flannel-io/flannel")
-    arguments = ("--github", forge.base, "--scorecard", forge.base)
-    code, out, said = typed("refresh", "--provider", "flannel", "--json", *arguments)
-    assert code == 0, said
-    assert json.loads(out)[0]["figures"]["stars"] == 1234
-    assert BEARER not in out + said
-    _, shown, _ = typed("numbers", "flannel")
-    assert "1,234" in shown
-    assert typed("refresh", "--provider", "flannel", *arguments)[2].startswith("had a row of today: flannel")
-
-
-def test_a_limit_from_the_command_line(forge: Forge, typed: Any) -> None:
-    """A limit that lasts too long ends with code 3 and names who was not got to."""
-    forge.moods.append(Reply(429, {"Retry-After": "3600"}, {}))
-    arguments = ("--github", forge.base, "--scorecard", forge.base)
-    code, _, said = typed("refresh", "--provider", "flannel", "--provider", "weave", *arguments)
-    assert code == 3
-    assert "not got to: flannel, weave" in said
-
-
-def test_no_repository_to_ask_about(forge: Forge, typed: Any) -> None:
-    """A provider without a repository of its own is named and left out."""
-    code, _, said = typed(
-        "refresh", "--provider", "kubenet", "--github", forge.base, "--scorecard", forge.base
-    )
-    assert code == 0
-    assert "kubenet: has no repository of its own" in said
-    assert forge.seen == []

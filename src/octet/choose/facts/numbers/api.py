@@ -19,7 +19,7 @@ import msgspec
 
 from octet import __version__
 from octet.choose.facts.numbers.keeping import replace
-from octet.errors import BadConfigurationError, NotReadyError
+from octet.errors import BadConfigurationError, NotFoundError, NotReadyError
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SECONDARY = 60.0
@@ -43,6 +43,18 @@ class OfflineError(NotReadyError):
 
 class LimitedError(NotReadyError):
     """The API has had enough of us until a moment that is too far away."""
+
+
+class RefusedError(NotFoundError):
+    """The API doesn't have a list, or won't show it.
+
+    Attributes:
+        status: HTTP's.
+    """
+
+    def __init__(self, address: str, status: int) -> None:
+        super().__init__(f"{address} answers {status}")
+        self.status = status
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -106,9 +118,16 @@ class Api:
         return self._ask(str(httpx.URL(self.base + path, params=params or None)))
 
     def pages(self, path: str, params: Mapping[str, str | int]) -> Iterator[Any]:
-        """Yield the bodies of all pages, one by one, as their Link headers lead. Raises as ``get``."""
+        """Yield the bodies of all pages, one by one, as their Link headers lead.
+
+        Raises:
+            RefusedError: there is no such list, or a page of it is missing: half a list counts nothing.
+            LimitedError, OfflineError, NotReadyError: as ``get``.
+        """
         answer = self.get(path, params)
-        while answer.status == HTTPStatus.OK:
+        while True:
+            if answer.status != HTTPStatus.OK or not isinstance(answer.body, list):
+                raise RefusedError(self.base + path, answer.status)
             yield answer.body
             if not answer.next or _origin(answer.next) != _origin(self.base):
                 return

@@ -8,11 +8,11 @@ import datetime as dt
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from octet.choose.facts.numbers.api import Answer, Api, LimitedError, OfflineError
+from octet.choose.facts.numbers.api import Answer, Api, LimitedError, OfflineError, RefusedError
 from octet.choose.facts.values import Count
 from octet.errors import NotFoundError, NotReadyError
 
@@ -45,12 +45,11 @@ def count(provider: str, repository: str, today: dt.date, github: Api, scorecard
         "contributors": contributors(
             github.get(f"/repos/{repository}/contributors", {"per_page": 1, "anon": "true"})
         ),
-        "releases-12m": releases(github, repository, midnight),
         "active-weeks-12m": active_weeks(github, repository),
-        "scorecard": score(scorecard.get(f"/projects/github.com/{repository}")),
+        "scorecard": score(scorecard, repository),
     }
-    figures |= work(commits(github, repository, midnight))
-    figures |= responses(github, repository, midnight)
+    for part in (releases, work, responses):
+        figures |= part(github, repository, midnight)
     source = f"{github.base}/repos/{repository} and {scorecard.base}".replace("https://", "")
     return Count(provider, today, source, figures)
 
@@ -67,22 +66,31 @@ def contributors(answer: Answer) -> int | None:
     return answer.last or len(answer.body or ())
 
 
-def score(answer: Answer) -> float | None:
-    """Return the OpenSSF Scorecard's total, 0 to 10; None where the project isn't scanned (404)."""
+def score(scorecard: Api, repository: str) -> float | None:
+    """Return the OpenSSF Scorecard's total, 0 to 10; None where it isn't scanned (404) or nobody can say."""
+    try:
+        answer = scorecard.get(f"/projects/github.com/{repository}")
+    except NotReadyError:
+        return None
     found = answer.body.get("score") if isinstance(answer.body, dict) else None
-    held = answer.status == HTTPStatus.OK and isinstance(found, int | float) and found >= 0
-    return float(found) if held and found is not None else None
+    return float(found) if answer.status == HTTPStatus.OK and isinstance(found, int | float) else None
 
 
-def releases(github: Api, repository: str, now: dt.datetime) -> int:
+def releases(github: Api, repository: str, now: dt.datetime) -> dict[str, Figure]:
     """Return the number of releases of 12 months; drafts and previews are none."""
     found = 0
-    for page in github.pages(f"/repos/{repository}/releases", {"per_page": 100}):
-        for release in page:
-            published = _time(release.get("published_at"))
-            counts = not release.get("draft") and not release.get("prerelease")
-            found += bool(counts and published and published > now - YEAR)
-    return found
+    try:
+        for page in github.pages(f"/repos/{repository}/releases", {"per_page": 100}):
+            found += sum(1 for release in page if _released(release, now))
+    except RefusedError:
+        return {"releases-12m": None}
+    return {"releases-12m": found}
+
+
+def _released(release: Json, now: dt.datetime) -> bool:
+    published = _time(release.get("published_at"))
+    preview = release.get("draft") or release.get("prerelease")
+    return not preview and published is not None and published > now - YEAR
 
 
 def active_weeks(github: Api, repository: str) -> int | None:
@@ -106,9 +114,16 @@ def commits(github: Api, repository: str, now: dt.datetime) -> Iterator[Json]:
         )
 
 
-def work(found: Iterable[Json]) -> dict[str, Figure]:
-    """Return how many commits, by how many authors, and how few of them made half."""
-    authors = Counter(author for author in map(_author, found) if author)
+def work(github: Api, repository: str, now: dt.datetime) -> dict[str, Figure]:
+    """Return how many commits of 12 months, by how many authors, and how few of them made half.
+
+    An empty repository (409) has none of them.
+    """
+    try:
+        authors = Counter(author for author in map(_author, commits(github, repository, now)) if author)
+    except RefusedError as error:
+        nothing = 0 if error.status == HTTPStatus.CONFLICT else None
+        return {"commits-12m": nothing, "authors-12m": nothing, "bus-factor": None}
     total, half, few = sum(authors.values()), 0, 0
     for made in sorted(authors.values(), reverse=True):
         if 2 * half >= total:
@@ -124,14 +139,16 @@ def responses(github: Api, repository: str, now: dt.datetime) -> dict[str, Figur
     review comments count as answers.
     """
     start, end = now - GRACE - ASKED, now - GRACE
-    opened = dict(_opened(github, repository, start, end))
-    if not opened:
-        return {"first-response-hours": None, "unanswered": None}
     first: dict[str, dt.datetime] = {}
-    for kind in ("issues", "pulls"):
-        for number, who, when in _said(github, repository, kind, start):
+    try:
+        opened = dict(_opened(github, repository, start, end))
+        for number, who, when in _said(github, repository, start):
             if number in opened and who != opened[number][0] and when < first.get(number, now):
                 first[number] = when
+    except RefusedError:
+        opened = {}
+    if not opened:
+        return {"first-response-hours": None, "unanswered": None}
     hours = [
         (first[number] - when).total_seconds() / 3600 if number in first else math.inf
         for number, (_, when) in opened.items()
@@ -164,22 +181,21 @@ def _opened(
                 yield str(item["number"]), (_login(item), when)
 
 
-def _said(
-    github: Api, repository: str, kind: str, start: dt.datetime
-) -> Iterator[tuple[str, str, dt.datetime]]:
-    """Yield number, author and moment of every comment by a person on issues or on changes."""
+def _said(github: Api, repository: str, start: dt.datetime) -> Iterator[tuple[str, str, dt.datetime]]:
+    """Yield number, author and moment of every comment by a person, on issues and on changes."""
     oldest: dict[str, str | int] = {
         "sort": "created",
         "direction": "asc",
         "since": _stamp(start),
         "per_page": 100,
     }
-    for page in github.pages(f"/repos/{repository}/{kind}/comments", oldest):
-        for comment in page:
-            when = _time(comment.get("created_at"))
-            about = comment.get("issue_url") or comment.get("pull_request_url") or ""
-            if when is not None and not _robot(comment.get("user")):
-                yield about.rpartition("/")[2], _login(comment), when
+    for kind in ("issues", "pulls"):
+        for page in github.pages(f"/repos/{repository}/{kind}/comments", oldest):
+            for comment in page:
+                when = _time(comment.get("created_at"))
+                about = comment.get("issue_url") or comment.get("pull_request_url") or ""
+                if when is not None and not _robot(comment.get("user")):
+                    yield about.rpartition("/")[2], _login(comment), when
 
 
 def _author(commit: Json) -> str:
