@@ -40,8 +40,9 @@ def _case(path: Path, known: facts.Facts) -> Case:
 
 def store(found: Path, place: Path) -> None:
     """Keep a comparison beside the guide, on one line. Raises BadConfigurationError if it is none."""
+    held = results.read(found)
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(msgspec.json.encode(results.read(found)) + b"\n")
+    place.write_bytes(msgspec.json.encode(held) + b"\n")
 
 
 def main() -> int:
