@@ -61,6 +61,7 @@ export function title(page: Page, name: string): string {
 export function leaders(page: Page): string {
   const names = page.decision.leaders.map((name) => title(page, name));
   if (names.length === 0) return "None of them";
+  if (names.length > 3) return `${names[0]} or ${names.length - 1} others`;
   const last = names[names.length - 1];
   return names.length === 1 ? `${last}` : `${names.slice(0, -1).join(", ")} or ${last}`;
 }

@@ -100,17 +100,14 @@ export function App({ first }: { first: Page }) {
         <p class="sr" role="status" aria-live="polite">
           {said}
         </p>
-        {page.live && (
-          <>
-            <Form page={page} answers={answers} change={change} />
-            {refusal && (
-              <p class="note bad" role="alert">
-                <b>{refusal.field || "No answer"}:</b> {refusal.message}
-              </p>
-            )}
-          </>
+        {page.live ? (
+          <div class="live-top">
+            <Form page={page} answers={answers} refusal={refusal} change={change} />
+            <AnswerCard page={page} />
+          </div>
+        ) : (
+          <AnswerCard page={page} />
         )}
-        <AnswerCard page={page} />
         <EliminationTable page={page} />
         <Ranking page={page} />
         <FactsMatrix page={page} />

@@ -1,5 +1,8 @@
 // The questions, in elimination order. Each can be answered "don't know".
 // What must not be here: what an answer rules out.
+import { leaders } from "./answer";
+import type { Refusal } from "./live";
+import { sentence } from "./parts";
 import type { Page, Question, Value } from "./types";
 
 const UNKNOWN = "";
@@ -7,18 +10,25 @@ const UNKNOWN = "";
 export function Form(props: {
   page: Page;
   answers: Record<string, Value>;
+  refusal: Refusal | null;
   change: (field: string, value: Value) => void;
 }) {
-  const { page, answers } = props;
+  const { page, answers, refusal } = props;
   const sections = [...new Set(page.questions.map((question) => question.section))];
   const answered = page.questions.filter((question) => (answers[question.field] ?? null) !== null).length;
+  const elsewhere = refusal && !page.questions.some((question) => question.field === refusal.field);
   return (
-    <section id="questions" aria-labelledby="questions-h">
+    <section id="questions" class="screen" aria-labelledby="questions-h">
       <h2 id="questions-h">Your constraints</h2>
       <p class="lead">
         {answered} of {page.questions.length} answered. The answer follows each change; “don’t know” rules
         nobody out.
       </p>
+      {elsewhere && (
+        <p class="note bad" role="alert">
+          {refusal.message}
+        </p>
+      )}
       <form onSubmit={(event) => event.preventDefault()}>
         {sections.map((section) => (
           <fieldset key={section}>
@@ -30,67 +40,79 @@ export function Form(props: {
                   key={question.field}
                   question={question}
                   value={answers[question.field] ?? null}
+                  wrong={refusal?.field === question.field ? refusal.message : ""}
                   change={(value) => props.change(question.field, value)}
                 />
               ))}
           </fieldset>
         ))}
       </form>
+      <p class="now" aria-hidden="true">
+        Now: <b>{leaders(page)}</b> · {page.decision.excluded.length} ruled out
+      </p>
     </section>
   );
 }
 
-function Field({
-  question,
-  value,
-  change,
-}: {
+interface FieldProps {
   question: Question;
   value: Value;
+  wrong: string;
   change: (value: Value) => void;
-}) {
+}
+
+function Field(props: FieldProps) {
+  const { question, wrong } = props;
   const id = `q-${question.field}`;
-  const why = question.why && (
-    <p class="why-asked" id={`${id}-why`}>
-      {question.why}
-    </p>
-  );
-  const described = question.why ? { "aria-describedby": `${id}-why` } : {};
-  if (question.kind === "number" || question.kind === "text") {
-    return (
-      <div class="field">
-        <label for={id}>{question.text}</label>
-        <input
-          id={id}
-          type="text"
-          {...(question.kind === "number" ? { inputMode: "numeric" as const } : {})}
-          placeholder="don’t know"
-          value={value === null ? "" : String(value)}
-          onInput={(event) => change(typed(question, event.currentTarget.value))}
-          {...described}
-        />
-        {why}
-      </div>
-    );
-  }
+  const free = question.kind === "number" || question.kind === "text";
   return (
     <div class="field">
       <label for={id}>{question.text}</label>
-      <select
-        id={id}
-        value={written(value)}
-        onChange={(event) => change(chosen(question, event.currentTarget.value))}
-        {...described}
-      >
-        <option value={UNKNOWN}>don’t know</option>
-        {options(question).map((option) => (
-          <option key={option.value} value={option.value}>
-            {option.text}
-          </option>
-        ))}
-      </select>
-      {why}
+      {free ? <Typed id={id} {...props} /> : <Chosen id={id} {...props} />}
+      {wrong && (
+        <p class="wrong" role="alert">
+          {wrong}
+        </p>
+      )}
+      <p class="why-asked" id={`${id}-why`}>
+        {sentence(question.why)}
+      </p>
     </div>
+  );
+}
+
+function Typed({ id, question, value, wrong, change }: FieldProps & { id: string }) {
+  return (
+    <input
+      id={id}
+      type="text"
+      inputMode={question.kind === "number" ? "numeric" : "text"}
+      autoComplete="off"
+      placeholder={`don’t know, or ${question.takes}`}
+      value={value === null ? "" : String(value)}
+      onInput={(event) => change(typed(question, event.currentTarget.value))}
+      aria-describedby={`${id}-why`}
+      aria-invalid={wrong !== ""}
+    />
+  );
+}
+
+function Chosen({ id, question, value, wrong, change }: FieldProps & { id: string }) {
+  return (
+    <select
+      id={id}
+      value={value === null ? UNKNOWN : String(value)}
+      onChange={(event) => change(chosen(question, event.currentTarget.value))}
+      aria-describedby={`${id}-why`}
+      aria-invalid={wrong !== ""}
+    >
+      <option value={UNKNOWN}>don’t know</option>
+      {options(question).map((option) => (
+        <option key={option.value} value={option.value}>
+          {option.text}
+        </option>
+      ))}
+    </select>
   );
 }
 
@@ -100,10 +122,6 @@ function options(question: Question): { value: string; text: string }[] {
     { value: "true", text: "yes" },
     { value: "false", text: "no" },
   ];
-}
-
-function written(value: Value): string {
-  return value === null ? UNKNOWN : String(value);
 }
 
 export function chosen(question: Question, text: string): Value {

@@ -33,7 +33,7 @@ export function Latency({ measured, results }: { measured: Measured; results: Re
   const curves = pooled(results);
   const base = curves.get(results.baseline);
   if (!curves.size) return null;
-  const columns = ["", ...SHARES.map(([, name]) => `${name} (µs)`), "Round trips"];
+  const columns = ["Candidate", ...SHARES.map(([, name]) => `${name} (µs)`), "Round trips"];
   const rows = [...curves].map(([name, histogram]) => [
     measured.titles[name] ?? name,
     ...SHARES.map(([share]) => {

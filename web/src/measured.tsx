@@ -67,7 +67,7 @@ function Context({ results }: { results: Results }) {
 }
 
 function Summary({ measured, results }: { measured: Measured; results: Results }) {
-  const columns = ["", ...measured.metrics.map((metric) => `${metric.title} (${metric.unit})`)];
+  const columns = ["Candidate", ...measured.metrics.map((metric) => `${metric.title} (${metric.unit})`)];
   const by = new Map(measured.rows.map((row) => [`${row.candidate}/${row.metric}`, row]));
   const rows = Object.keys(results.candidates).map((name) => [
     measured.titles[name] ?? name,
@@ -100,7 +100,7 @@ function DotPlot({ metric, measured, baseline }: { metric: Metric; measured: Mea
   const sorted = [...rows].sort((a, b) => sign * ((a.ratio?.median ?? 1) - (b.ratio?.median ?? 1)));
   const all = measured.rows.filter((row) => row.metric === metric.key);
   const columns = [
-    "",
+    "Candidate",
     `Median (${metric.unit})`,
     "95 % interval",
     `Ratio to ${baseline}`,

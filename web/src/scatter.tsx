@@ -25,7 +25,7 @@ export function Scatter({ measured, results }: { measured: Measured; results: Re
   if (points.length < 2) return null;
   const interval = (one: Interval, digits: number) =>
     `${fixed(one.low, digits)} to ${fixed(one.high, digits)}`;
-  const columns = ["", "TCP stream (Gbit/s)", "95 % interval", "CPU per GB (s)", "95 % interval"];
+  const columns = ["Candidate", "TCP stream (Gbit/s)", "95 % interval", "CPU per GB (s)", "95 % interval"];
   const rows = points.map((one) => [
     one.title,
     fixed(one.rate.median, 2),

@@ -234,7 +234,9 @@ export interface Question {
   section: string;
   text: string;
   why: string;
-  kind: "yes-no" | "choice" | "several" | "number" | "text";
+  kind: "yes-no" | "choice" | "number" | "text";
+  /** What may be written, for a person. */
+  takes: string;
   choices: { value: string; text: string }[];
 }
 

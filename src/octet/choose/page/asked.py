@@ -3,11 +3,13 @@
 What lives here: texts from ``requirements`` and ``questions``. What it must not know: answers, markup.
 """
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from octet.choose.profile import ABOUT, USUAL
 from octet.choose.questions import QUESTIONS, say
-from octet.choose.requirements import Requirements, choices, kind_of
+from octet.choose.requirements import Kind, Requirements, choices, kind_of, takes
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -18,17 +20,29 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 class QuestionShown(Struct, frozen=True, kw_only=True):
-    """One question. ``kind``: yes-no, choice, number or text; each can be answered "don't know"."""
+    """One question, which can always be answered "don't know".
+
+    Attributes:
+        kind: yes-no, choice, number or text.
+        takes: what may be written, for a person.
+    """
 
     field: str
     section: str
     text: str
     why: str
     kind: str
+    takes: str
     choices: tuple[Choice, ...]
 
 
-_KINDS = {"bool": "yes-no", "choice": "choice", "int": "number", "version": "text", "str": "text"}
+_KINDS: Mapping[Kind, str] = {
+    "bool": "yes-no",
+    "choice": "choice",
+    "number": "number",
+    "version": "text",
+    "name": "text",
+}
 
 SECTIONS = {
     "installer": "Installer",
@@ -65,6 +79,7 @@ def questions() -> tuple[QuestionShown, ...]:
                 text=question.text,
                 why=question.why,
                 kind=_KINDS[kind_of(question.field)],
+                takes=takes(question.field),
                 choices=tuple(Choice(value=each, text=each) for each in offered),
             )
         )
