@@ -54,9 +54,7 @@ class Acceptability:
     rivals: tuple[Rival, ...]
 
 
-def acceptability(
-    race: Sequence[Option], weights: Mapping[str, float], *, draws: int = DRAWS, seed: int = SEED
-) -> Acceptability:
+def acceptability(race: Sequence[Option], weights: Mapping[str, float]) -> Acceptability:
     """Draw weights around the stated ones and facts inside their intervals, and count.
 
     Weights come from a Dirichlet distribution whose mean is the stated weights and whose concentration is
@@ -64,16 +62,14 @@ def acceptability(
     """
     if not race:
         return Acceptability({}, ())
-    columns = {option.name: [_values(option, name, draws, seed) for name in weights] for option in race}
     stated = list(weights.values())
-    drawn = _weights(stated, draws, seed)
-    fixed = {name: [_dot(stated, row) for row in zip(*held, strict=True)] for name, held in columns.items()}
-    varied = {
-        name: [_dot(w, row) for w, row in zip(drawn, zip(*held, strict=True), strict=True)]
-        for name, held in columns.items()
-    }
-    if not weights:
-        fixed = varied = {option.name: [0.0] * draws for option in race}
+    drawn = _weights(stated)
+    fixed, varied = {}, {}
+    for option in race:
+        facts = [list(row) for row in zip(*(_values(option, name) for name in weights), strict=True)]
+        facts = facts or [[]] * DRAWS
+        fixed[option.name] = [_dot(stated, row) for row in facts]
+        varied[option.name] = [_dot(share, row) for share, row in zip(drawn, facts, strict=True)]
     leader = race[0].name
     rivals = tuple(
         Rival(
@@ -84,19 +80,19 @@ def acceptability(
     return Acceptability(_first_shares(varied), rivals)
 
 
-def _values(option: Option, criterion: str, draws: int, seed: int) -> list[float]:
+def _values(option: Option, criterion: str) -> list[float]:
     """Return draws of one value. Each has its own stream, so that who else is in the race changes nothing."""
     scored = option.scores[criterion]
     if scored.high - scored.low < EQUAL:
-        return [scored.low] * draws
-    pick = random.Random(f"{seed}/{option.name}/{criterion}")
-    return [scored.low + (scored.high - scored.low) * pick.random() for _ in range(draws)]
+        return [scored.low] * DRAWS
+    pick = random.Random(f"{SEED}/{option.name}/{criterion}")
+    return [scored.low + (scored.high - scored.low) * pick.random() for _ in range(DRAWS)]
 
 
-def _weights(stated: Sequence[float], draws: int, seed: int) -> list[list[float]]:
-    pick = random.Random(seed)
+def _weights(stated: Sequence[float]) -> list[list[float]]:
+    pick = random.Random(SEED)
     found = []
-    for _ in range(draws):
+    for _ in range(DRAWS):
         row = [pick.gammavariate(share * len(stated), 1.0) for share in stated]
         total = math.fsum(row)
         found.append([each / total for each in row] if total > 0 else list(stated))

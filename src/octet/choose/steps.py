@@ -4,14 +4,18 @@ What lives here: pure answers in three values. What it must not know: what a pro
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
-from octet.choose.facts.catalogue import version
+from octet.choose.facts import catalogue
 from octet.choose.facts.values import Certainty, Provider, Step, Support, Truth
 from octet.choose.requirements import Requirements
 
 COMPLETE = frozenset({"kops", "k3s", "kind", "eks"})
 """Installers whose steps the facts list for every provider: no step means that it was never built in. k3s,
 kind and EKS each bring one provider; kubeadm brings none, so there it makes no difference."""
+
+version = cache(catalogue.version)
+"""As the catalogue's: a hundred decisions compare the same few versions."""
 
 ANY = "0"
 """A version below every condition."""
