@@ -187,6 +187,8 @@ function HowToRun({ decision }: { decision: Decision }) {
   );
 }
 
+const UNSURE = 3;
+
 /** What is missing, what wasn't answered, what must be known beside. */
 function Unsure({ decision }: { decision: Decision }) {
   const missing = decision.missing.map((each) => ({
@@ -200,7 +202,17 @@ function Unsure({ decision }: { decision: Decision }) {
     <>
       {missing.length + notes.length > 0 && (
         <div class="unsure">
-          <List title="What this answer doesn’t know" mark="?" lines={[...missing, ...notes]} />
+          <List
+            title="What this answer doesn’t know"
+            mark="?"
+            lines={[...missing, ...notes].slice(0, UNSURE)}
+          />
+          {missing.length + notes.length > UNSURE && (
+            <details class="twin">
+              <summary>{missing.length + notes.length - UNSURE} more</summary>
+              <List title="Also not known" mark="?" lines={[...missing, ...notes].slice(UNSURE)} />
+            </details>
+          )}
         </div>
       )}
       {open.length > 0 && (

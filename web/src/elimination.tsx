@@ -90,7 +90,7 @@ export function EliminationTable({ page }: { page: Page }) {
           Asked for too, and nobody fails: {silent.map((column) => column.title).join("; ")}.
         </p>
       )}
-      <details class="twin">
+      <details class="twin" data-print>
         <summary>Every reason as a list</summary>
         <ReasonList page={page} rows={held} />
       </details>

@@ -250,7 +250,7 @@ function Lane(props: {
             <>
               <line x1={x(from) - 42} x2={x(from)} y1={y + 28} y2={y + 28} class="undated" />
               <text x={x(from) - 46} y={y + 32} class="axis" text-anchor="end">
-                {step.state} since {step.version}, date unknown
+                {props.shift ? `since ${step.version}` : `${step.state} since ${step.version}, date unknown`}
               </text>
             </>
           )}

@@ -131,14 +131,17 @@ function Iso({ x, y, cpus }: { x: Scale; y: Scale; cpus: number }) {
         const points = Array.from({ length: 40 }, (_, index) => from + ((to - from) * index) / 39)
           .map((rate): [number, number] => [rate, (8 * level) / rate])
           .filter(([, cost]) => cost >= low && cost <= high);
-        const first = points[0];
-        if (points.length < 2 || !first) return null;
+        if (points.length < 2) return null;
+        // The label is where the curve meets the plot's diagonal: there the curves are farthest apart.
+        const along = Math.sqrt((8 * level) / (to * high));
         return (
           <g key={level}>
             <path d={`M${points.map(([rate, cost]) => `${x(rate)},${y(cost)}`).join("L")}`} />
-            <text x={x(first[0]) + 3} y={y(first[1]) + 4} class="axis halo">
-              {level}
-            </text>
+            {along * to > from && along * high > low && (
+              <text x={x(along * to)} y={y(along * high) + 4} class="axis halo" text-anchor="middle">
+                {level}
+              </text>
+            )}
           </g>
         );
       })}
