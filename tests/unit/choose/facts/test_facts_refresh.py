@@ -1,3 +1,4 @@
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -329,6 +330,17 @@ def test_a_gone_repository_does_not_stop_others(bench: Bench, tmp_path: Path) ->
     outcome = refresh(bench, tmp_path / "counts.json", Project("gone", "acme/gone"), NET)
     assert [row.provider for row in outcome.fetched] == ["net"]
     assert "acme/gone" in outcome.gone[0]
+
+
+def test_old_answers_are_forgotten(bench: Bench, tmp_path: Path) -> None:
+    """After a run that was finished answers that nobody has asked for in two months are gone, others stay."""
+    bench.cache.mkdir()
+    old, young = bench.cache / "old.json", bench.cache / "young.json"
+    for path, days in ((old, 61), (young, 59)):
+        path.write_text("{}")
+        os.utime(path, times=(bench.now - days * 86400,) * 2)
+    refresh(bench, tmp_path / "counts.json")
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_the_name_of_a_run(tmp_path: Path) -> None:

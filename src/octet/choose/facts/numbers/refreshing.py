@@ -14,6 +14,9 @@ from octet.choose.facts.numbers.api import Api, LimitedError, OfflineError
 from octet.choose.facts.values import Count
 from octet.errors import NotFoundError, NotReadyError
 
+KEPT = dt.timedelta(days=60)
+"""How long an answer that nobody asks for any more is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -60,6 +63,14 @@ def run_name(cache: Path, today: dt.date, *, again: bool) -> str:
     return name
 
 
+def forget(cache: Path, today: dt.date) -> None:
+    """Remove answers that no run has asked for in ``KEPT``: lists are asked for by day, and old ones pile up."""
+    oldest = dt.datetime.combine(today, dt.time(), dt.UTC) - KEPT
+    for path in cache.glob("*.json"):
+        if path.stat().st_mtime < oldest.timestamp():
+            path.unlink(missing_ok=True)
+
+
 def refresh(
     projects: Sequence[Project],
     today: dt.date,
@@ -97,7 +108,7 @@ def refresh(
             left = tuple(each.provider for each in wanted[index:])
             return Outcome(tuple(fetched), had, tuple(gone), left, error)
         fetched.append(row)
-        kept = keeping.together(kept, [row])
-        keeping.write(store, kept)
+        keeping.write(store, keeping.together(keeping.read(store), [row]))
     (github.cache / "run").unlink(missing_ok=True)
+    forget(github.cache, today)
     return Outcome(tuple(fetched), had, tuple(gone))
