@@ -26,7 +26,7 @@ class Constraint:
     Attributes:
         id: the same in every run; what decisions, tests and pages call it.
         does: what is asked for, as it follows "the provider can".
-        fields: the requirements that it reads.
+        fields: the requirements that it reads, all of them.
         asked: do these requirements ask for it?
         judge: does this provider meet it?
     """
@@ -97,7 +97,8 @@ def _by_kops(
             return Judgement(Truth.YES, (), f"{provider.title} is never installed by kops itself")
         return of_key(provider, key)
 
-    return Constraint(key, does, ("installer", *fields), lambda r: through_kops(r) and asked(r), judge)
+    reads = ("installer", "bring_your_own", *fields)
+    return Constraint(key, does, reads, lambda r: through_kops(r) and asked(r), judge)
 
 
 _PLACES = {

@@ -26,6 +26,7 @@ class Criterion:
     Attributes:
         worst, best: what has value 0 and what has value 1; a weight is the worth of going from one to the
             other (a swing weight).
+        fields: the requirements that ``score`` reads, all of them.
         applies: is there anything to rank? What a hard constraint has settled is not counted again.
     """
 
@@ -35,6 +36,7 @@ class Criterion:
     best: str
     score: Score
     applies: Callable[[Requirements], bool] = _always
+    fields: tuple[str, ...] = ()
 
 
 CRITERIA: tuple[Criterion, ...] = (
@@ -52,6 +54,7 @@ CRITERIA: tuple[Criterion, ...] = (
         "stable or the default",
         scores.installer_fit,
         lambda r: r.installer is not None,
+        ("installer", "installer_version", "kubernetes"),
     ),
     Criterion(
         "cpu",
@@ -74,6 +77,7 @@ CRITERIA: tuple[Criterion, ...] = (
         f"{scores.ROOM} times as many",
         scores.headroom,
         lambda r: r.most_nodes is not None,
+        ("nodes", "nodes_in_two_years"),
     ),
     Criterion(
         "reserve",
@@ -82,6 +86,7 @@ CRITERIA: tuple[Criterion, ...] = (
         "all of them",
         scores.reserve,
         lambda r: any(getattr(r, field) is None for field, _ in scores.OPEN_ABILITIES),
+        tuple(field for field, _ in scores.OPEN_ABILITIES),
     ),
     Criterion(
         "connections",

@@ -19,7 +19,7 @@ from octet.choose.decision import (
 )
 from octet.choose.facts import Facts
 from octet.choose.figures import Figures
-from octet.choose.ranking import Option, Standing, bounds, stand, value
+from octet.choose.ranking import Course, Option, Standing, bounds, value
 from octet.choose.requirements import NOTHING_TO_LEAVE, Requirements
 from octet.choose.sensitivity import ACCEPTED, INSIDE, Acceptability, acceptability
 from octet.errors import BadConfigurationError
@@ -52,8 +52,7 @@ def decide(
     check(requirements, facts)
     shares = criteria.checked(weights)
     held = measured_figures.of(results, other_machine)
-    standing = stand(requirements, facts, held, shares)
-    return _Answer(requirements, facts, held, shares, standing).decision()
+    return _Answer(requirements, facts, held, Course(facts, held, shares)).decision()
 
 
 def check(requirements: Requirements, facts: Facts) -> None:
@@ -77,12 +76,11 @@ class _Answer:
         requirements: Requirements,
         facts: Facts,
         figures: Figures,
-        shares: dict[str, float] | None,
-        standing: Standing,
+        course: Course,
     ) -> None:
-        self.requirements, self.facts, self.figures = requirements, facts, figures
-        self.shares, self.standing = shares, standing
-        self.odds = acceptability(standing.race, standing.weights)
+        self.requirements, self.facts, self.figures, self.course = requirements, facts, figures, course
+        self.standing = course.stand(requirements)
+        self.odds = acceptability(self.standing.race, self.standing.weights)
 
     def title(self, name: str) -> str:
         """Return how a provider is called."""
@@ -97,9 +95,7 @@ class _Answer:
     def decision(self) -> Decision:
         standing, leaders = self.standing, self.leaders
         options = tuple(standing.options.values())
-        tried = alternatives.trials(
-            self.requirements, self.facts, lambda other: stand(other, self.facts, self.figures, self.shares)
-        )
+        tried = alternatives.trials(self.requirements, self.facts, self.course.stand)
         providers = [standing.options[name].provider for name in leaders]
         return Decision(
             requirements=self.requirements,
@@ -121,7 +117,7 @@ class _Answer:
             flips=(
                 *alternatives.flips(standing, tried, self.title),
                 *flips.of_weights(standing),
-                *flips.of_facts(standing, self.shares),
+                *flips.of_facts(standing, self.course.weights),
             ),
             open=alternatives.open_questions(standing, tried, self.title),
             missing=running.missing(standing, self.figures),
@@ -137,11 +133,9 @@ class _Answer:
             return "Nothing is left: every provider is ruled out."
         doubt = "; verify its warnings first" if self.standing.race[0].doubts else ""
         if len(leaders) == 1:
-            alone = (
-                " It is the only one left."
-                if len(self.standing.race) == 1 and not self.standing.dominated
-                else ""
-            )
+            only = len(self.standing.race) == 1 and not self.standing.dominated
+            left = "left without a doubt" if self.standing.waiting else "left"
+            alone = f" It is the only one {left}." if only else ""
             return f"{self.title(leaders[0])}{doubt}.{alone}"
         return f"A tie: {', '.join(map(self.title, leaders[:-1]))} and {self.title(leaders[-1])}{doubt}."
 

@@ -3,7 +3,7 @@
 What lives here: the two searches, both exact. What it must not know: chance, other requirements.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -13,6 +13,8 @@ from octet.choose.decision import Finding, Flip
 from octet.choose.ranking import Option, Standing, order
 from octet.choose.scores import Scored
 from octet.choose.sensitivity import tippings
+
+Weights = Mapping[str, float] | None
 
 NOT_ONE_FACT = frozenset({"reserve"})
 """Criteria whose value is made of many facts, so that no single one moves it from end to end."""
@@ -39,19 +41,19 @@ def _beyond(now: float, then: float) -> str:
     return f"above {then:.0%}" if then >= now else f"below {then:.0%}"
 
 
-def of_facts(standing: Standing, weights: dict[str, float] | None) -> tuple[Flip, ...]:
+def of_facts(standing: Standing, weights: Weights) -> tuple[Flip, ...]:
     """Return the facts that decide: exclusions and doubts, then values, then what the first one needs."""
     if not standing.race:
         return tuple(_let_in(standing, weights))
     return (*_let_in(standing, weights), *_moved(standing, weights), *_needed(standing, weights))
 
 
-def _first_with(standing: Standing, changed: Option, weights: dict[str, float] | None) -> str:
+def _first_with(standing: Standing, changed: Option, weights: Weights) -> str:
     options = [changed if option.name == changed.name else option for option in standing.options.values()]
     return order(options, weights).first
 
 
-def _let_in(standing: Standing, weights: dict[str, float] | None) -> Iterator[Flip]:
+def _let_in(standing: Standing, weights: Weights) -> Iterator[Flip]:
     """Yield facts that alone keep a provider out, or in doubt, and with which it would come first."""
     for option in standing.options.values():
         against = (*option.out, *option.doubts)
@@ -65,7 +67,7 @@ def _let_in(standing: Standing, weights: dict[str, float] | None) -> Iterator[Fl
             yield _of_finding(option, finding, "it can", option.name, text)
 
 
-def _needed(standing: Standing, weights: dict[str, float] | None) -> Iterator[Flip]:
+def _needed(standing: Standing, weights: Weights) -> Iterator[Flip]:
     """Yield the facts that the first one cannot do without."""
     first = standing.race[0]
     for finding in first.findings:
@@ -99,7 +101,7 @@ def _of_finding(option: Option, finding: Finding, then: str, first: str, text: s
     )
 
 
-def _moved(standing: Standing, weights: dict[str, float] | None) -> Iterator[Flip]:
+def _moved(standing: Standing, weights: Weights) -> Iterator[Flip]:
     """Yield values that, moved to an end, put another one first: the first one's down, a rival's up."""
     for criterion in CRITERIA:
         if criterion.id not in standing.weights or criterion.id in NOT_ONE_FACT:
@@ -112,7 +114,7 @@ def _moved(standing: Standing, weights: dict[str, float] | None) -> Iterator[Fli
 
 def _end(
     standing: Standing,
-    weights: dict[str, float] | None,
+    weights: Weights,
     option: Option,
     criterion: str,
     end: float,

@@ -5,10 +5,10 @@ What it must not know: why anybody asks; chance (``sensitivity``).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from octet.choose import constraints
+from octet.choose.constraints import CONSTRAINTS
 from octet.choose.criteria import CRITERIA, Criterion, rank_order_centroid
 from octet.choose.decision import Finding
 from octet.choose.facts import Facts
@@ -93,22 +93,59 @@ class Standing:
         return frozenset(name for name, option in self.options.items() if option.doubts and not option.out)
 
 
+class Course:
+    """Facts, figures and weights, over which many races are run that differ in one answer.
+
+    What a constraint or a criterion says of a provider is worked out once for each set of answers that it
+    reads; ``weights`` as ``criteria.checked`` returns them.
+    """
+
+    def __init__(self, facts: Facts, figures: Figures, weights: Mapping[str, float] | None) -> None:
+        self.weights = weights
+        self._providers = sorted(facts.providers, key=lambda provider: provider.name)
+        self._figures = figures
+        self._findings: dict[tuple[object, ...], Finding | None] = {}
+        self._scores: dict[tuple[object, ...], Scored] = {}
+
+    def stand(self, requirements: Requirements) -> Standing:
+        """Apply constraints and order who is left."""
+        counts = [each for each in CRITERIA if self.weights is None or self.weights[each.id] > 0]
+        criteria = [each for each in counts if each.applies(requirements)]
+        options = [
+            Option(
+                provider,
+                tuple(self._found(requirements, provider)),
+                {each.id: self._scored(requirements, provider, each) for each in criteria},
+            )
+            for provider in self._providers
+        ]
+        return order(options, self.weights)
+
+    def _found(self, requirements: Requirements, provider: Provider) -> Iterator[Finding]:
+        for constraint in CONSTRAINTS:
+            key = (constraint.id, provider.name, *_answers(requirements, constraint.fields))
+            if key not in self._findings:
+                self._findings[key] = constraint.find(requirements, provider)
+            found = self._findings[key]
+            if found is not None:
+                yield found
+
+    def _scored(self, requirements: Requirements, provider: Provider, criterion: Criterion) -> Scored:
+        key = (criterion.id, provider.name, *_answers(requirements, criterion.fields))
+        if key not in self._scores:
+            self._scores[key] = criterion.score(requirements, self._figures, provider)
+        return self._scores[key]
+
+
+def _answers(requirements: Requirements, fields: Sequence[str]) -> tuple[object, ...]:
+    return tuple(getattr(requirements, field) for field in fields)
+
+
 def stand(
     requirements: Requirements, facts: Facts, figures: Figures, weights: Mapping[str, float] | None
 ) -> Standing:
-    """Apply constraints and order who is left. ``weights`` as ``criteria.checked`` returns them."""
-    criteria = [
-        each for each in CRITERIA if each.applies(requirements) and (weights is None or weights[each.id] > 0)
-    ]
-    options = [_option(requirements, figures, provider, criteria) for provider in facts.providers]
-    return order(sorted(options, key=lambda option: option.name), weights)
-
-
-def _option(
-    requirements: Requirements, figures: Figures, provider: Provider, criteria: Sequence[Criterion]
-) -> Option:
-    scored = {each.id: each.score(requirements, figures, provider) for each in criteria}
-    return Option(provider, constraints.findings(requirements, provider), scored)
+    """Run one race."""
+    return Course(facts, figures, weights).stand(requirements)
 
 
 def order(options: Sequence[Option], weights: Mapping[str, float] | None) -> Standing:

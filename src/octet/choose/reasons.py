@@ -32,7 +32,26 @@ def reasons_for(standing: Standing) -> tuple[Reason, ...]:
     better = sorted(_better(standing), key=lambda pair: -pair[0])
     # Two of what rules others out, the best of what it is better at; whichever has more fills the rest.
     ordered = [*able[: MOST - 1], *better[:1], *able[MOST - 1 :], *better[1:]]
-    return tuple(reason for _, reason in ordered[:MOST])
+    return _first_of(chain((reason for _, reason in ordered), _by_itself(standing, "for")))
+
+
+def _first_of(found: Iterator[Reason]) -> tuple[Reason, ...]:
+    """Return the first three reasons, each once."""
+    unique: dict[str, Reason] = {}
+    for reason in found:
+        unique.setdefault(reason.id, reason)
+    return tuple(islice(unique.values(), MOST))
+
+
+def _by_itself(standing: Standing, side: str) -> Iterator[Reason]:
+    """Yield where the first is near the best end (for), or short of it (against), whoever else there is."""
+    first = standing.race[0]
+    short = {name: weight * (1 - first.scores[name].middle) for name, weight in standing.weights.items()}
+    for name in sorted(short, key=lambda name: (-short[name], name)):
+        scored = first.scores[name]
+        if (short[name] > SMALL) == (side == "against") and (scored.known or side == "against"):
+            text = f"{_TITLES[name].capitalize()}: {scored.says}"
+            yield Reason(id=f"{side}:{name}", text=text, evidence=scored.evidence)
 
 
 def _once(able: Sequence[tuple[int, Reason]]) -> list[tuple[int, Reason]]:
@@ -107,12 +126,13 @@ def reasons_against(standing: Standing, requirements: Requirements) -> tuple[Rea
         _ended(first),
         worse[: MOST - 1],
         _limits(first, requirements, near=True),
-        _cannot(first, requirements),
+        _cannot(first, requirements, answered=None),
         worse[MOST - 1 :],
         _limits(first, requirements, near=False),
+        _by_itself(standing, "against"),
+        _cannot(first, requirements, answered=False),
     )
-    unique = {reason.id: reason for reason in found}
-    return tuple(islice(unique.values(), MOST))
+    return _first_of(found)
 
 
 def _doubt(finding: Finding) -> Reason:
@@ -157,12 +177,14 @@ def _limits(option: Option, requirements: Requirements, *, near: bool) -> Iterat
             yield Reason(id=f"against:{limit.key}:{evidence.says}", text=text, evidence=(evidence,))
 
 
-def _cannot(option: Option, requirements: Requirements) -> Iterator[Reason]:
-    """Yield what it cannot do of that which nobody knows yet whether it is needed."""
+def _cannot(option: Option, requirements: Requirements, *, answered: bool | None) -> Iterator[Reason]:
+    """Yield what it cannot do of that which nobody knows yet whether it is needed, or which isn't needed."""
+    unsure = (
+        "and you don't know yet whether you need it" if answered is None else "should you come to need it"
+    )
     for field, key in scores.OPEN_ABILITIES:
         fact = option.provider.facts.get(key)
-        if fact is not None and fact.truth is Truth.NO and getattr(requirements, field) is None:
-            unsure = "and you don't know yet whether you need it"
+        if fact is not None and fact.truth is Truth.NO and getattr(requirements, field) is answered:
             text = f"{option.provider.title} cannot {BY_ID[key].does}, {unsure}{_note(fact)}"
             yield Reason(id=f"against:{key}", text=text, evidence=(of_fact(option.provider, fact),))
 

@@ -17,7 +17,7 @@ from octet.choose.decision import from_json, to_json
 from octet.choose.facts import Certainty, Count, Fact, Facts, Provider, Step, Support
 from octet.choose.figures import Figures
 from octet.choose.questions import answers
-from octet.choose.ranking import dominates, stand, value
+from octet.choose.ranking import Course, dominates, stand, value
 from octet.choose.requirements import FIELDS, NOTHING_TO_LEAVE, Requirements
 from octet.choose.sensitivity import tippings
 from octet.choose.steps import contradiction
@@ -149,6 +149,20 @@ def test_more_nodes_never_add_a_candidate(
     small = msgspec.structs.replace(requirements, nodes=nodes, nodes_in_two_years=None)
     large = msgspec.structs.replace(small, nodes=nodes + more)
     assert kept(large, facts) <= kept(small, facts)
+
+
+@many
+@given(facts=some_facts(), one=some_requirements(most=12), data=st.data())
+def test_what_was_worked_out_before_is_still_true(
+    facts: Facts, one: Requirements, data: st.DataObject
+) -> None:
+    """A race after another one over the same course is the race that it would have been alone."""
+    course = Course(facts, Figures(), None)
+    course.stand(one)
+    field = data.draw(st.sampled_from(FIELDS))
+    answer = data.draw(st.sampled_from((None, *answers(field, one, facts))))
+    other = msgspec.structs.replace(one, **{field: answer})
+    assert course.stand(other) == stand(other, facts, Figures(), None)
 
 
 @many
