@@ -104,7 +104,10 @@ class Api:
         if url.scheme != "https" and not (url.scheme == "http" and url.host in LOOPBACK):
             hint = "an https address; http only on this machine"
             raise BadConfigurationError("octet facts refresh", "base", self.base, "is not safe", hint=hint)
-        headers = {"User-Agent": f"octet/{__version__}", "Accept": "application/json"}
+        headers = {
+            "User-Agent": f"octet/{__version__}",
+            "Accept": "application/vnd.github+json, application/json",
+        }
         self.http = httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=headers, verify=_trust())
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:

@@ -64,7 +64,7 @@ def run_name(cache: Path, today: dt.date, *, again: bool) -> str:
 
 
 def forget(cache: Path, today: dt.date) -> None:
-    """Remove answers that no run has asked for in ``KEPT``: lists are asked for by day, and old ones pile up."""
+    """Remove answers that no run has asked for in ``KEPT``: lists are asked for by day and would pile up."""
     oldest = dt.datetime.combine(today, dt.time(), dt.UTC) - KEPT
     for path in cache.glob("*.json"):
         if path.stat().st_mtime < oldest.timestamp():
