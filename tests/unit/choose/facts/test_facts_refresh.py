@@ -8,7 +8,7 @@ import pytest
 
 from fake_forge import NOW, REPOSITORY, TODAY, Forge, Reply, commit, lively
 from octet.choose.facts.numbers import counting, keeping, refreshing
-from octet.choose.facts.numbers.api import Api, LimitedError, OfflineError
+from octet.choose.facts.numbers.api import Api, LimitedError, OfflineError, RefusedError
 from octet.choose.facts.numbers.refreshing import Project
 from octet.errors import BadConfigurationError, NotFoundError, NotReadyError
 
@@ -266,11 +266,20 @@ def test_the_token_does_not_follow_elsewhere(forge: Forge, bench: Bench) -> None
         assert bench.api(token=BEARER).get(f"/repos/{REPOSITORY}").status == 200
         link = f'<{elsewhere.base}/repos/{REPOSITORY}/commits?page=2>; rel="next"'
         forge.moods.append(Reply(200, {"Link": link}, [commit("ann")]))
-        assert len(list(bench.api(token=BEARER, run="2").pages(f"/repos/{REPOSITORY}/commits", {}))) == 1
+        with pytest.raises(RefusedError, match="elsewhere"):
+            list(bench.api(token=BEARER, run="2").pages(f"/repos/{REPOSITORY}/commits", {}))
         assert [headers for _, headers in elsewhere.seen if "Authorization" in headers] == []
         assert len(elsewhere.seen) == 1
     finally:
         elsewhere.stop()
+
+
+def test_a_token_that_is_no_good(forge: Forge, bench: Bench) -> None:
+    """A token that the API refuses (401) is named as what is wrong, without being shown."""
+    forge.moods.append(Reply(401, {}, {"message": "Bad credentials"}))
+    with pytest.raises(BadConfigurationError, match="GITHUB_TOKEN") as caught:
+        bench.api(token=BEARER).get(f"/repos/{REPOSITORY}")
+    assert BEARER not in str(caught.value)
 
 
 def test_no_token_over_an_open_line(tmp_path: Path) -> None:

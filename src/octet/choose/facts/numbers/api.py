@@ -116,6 +116,7 @@ class Api:
         Raises:
             LimitedError: a limit lasts longer than our patience.
             OfflineError: no answer, or only faults.
+            BadConfigurationError: the token isn't valid.
             NotReadyError: a statistic is still being worked out after several requests (202).
         """
         return self._ask(str(httpx.URL(self.base + path, params=params or None)))
@@ -132,8 +133,10 @@ class Api:
             if answer.status != HTTPStatus.OK or not isinstance(answer.body, list):
                 raise RefusedError(self.base + path, answer.status)
             yield answer.body
-            if not answer.next or _origin(answer.next) != _origin(self.base):
+            if not answer.next:
                 return
+            if _origin(answer.next) != _origin(self.base):
+                raise RefusedError(f"{self.base}{path} goes on elsewhere, and", answer.status)
             answer = self._ask(answer.next)
 
     def close(self) -> None:
@@ -157,6 +160,9 @@ class Api:
                 if counting > STILL_COUNTING:
                     raise NotReadyError(f"{httpx.URL(url).path} is still being worked out")
                 self.sleep(2.0**counting)
+            elif response.status_code == HTTPStatus.UNAUTHORIZED:
+                problem, hint = f"is refused by {self.base}", "one that is valid, or none"
+                raise BadConfigurationError("environment", "GITHUB_TOKEN", "(not shown)", problem, hint=hint)
             elif not _limited(response):
                 return self._keep(url, response, kept)
             else:
