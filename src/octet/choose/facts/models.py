@@ -131,22 +131,30 @@ def _facts(row: Model, features: tuple[str, ...]) -> Iterator[tuple[str, Value |
 
 def _path(row: Model, walks: tuple[packet.Walk, ...]) -> Iterator[tuple[str, Value | None, str]]:
     """Yield what the packets' ways show; with none that leads anywhere, that is unknown."""
-    tunnelled = [walk for walk in walks if walk.tunnelled]
-    plain = [walk for walk in walks if not walk.tunnelled]
+    outer = {protocol for walk in walks if walk.tunnelled for protocol in _outer(walk)}
+    tunnels = {walk.tunnelled for walk in walks}
     seen = f"packets of {', '.join(dict.fromkeys(walk.model for walk in walks)) or 'no way that was found'}"
-    yield "overlay", bool(tunnelled) if walks else None, seen
-    yield "native", bool(plain) if walks else None, seen
-    outer = {protocol for walk in tunnelled for protocol in _outer(walk)}
-    words = _named(row.transport, _WAYS)
-    ways = tuple(way for way in TRANSPORTS if way in words or (way in outer and way != "udp"))
-    yield "transports", ways or None, row.transport
-    yield "udp-only", any("udp" in _outer(walk) for walk in tunnelled) if walks else None, seen
-    ciphers = tuple(cipher for cipher in ENCRYPTIONS if cipher in outer or cipher in row.transport.lower())
+    found = {"overlay": True in tunnels, "native": False in tunnels, "udp-only": "udp" in outer}
+    for key, answer in found.items():
+        yield key, answer if walks else None, seen
+    yield "transports", _ways(row, outer) or None, row.transport
+    known = outer | {*_named(row.transport, {cipher: cipher for cipher in ENCRYPTIONS})}
+    ciphers = tuple(cipher for cipher in ENCRYPTIONS if cipher in known)
     yield "encryption", bool(ciphers), row.transport
     yield "encryptions", ciphers, row.transport
-    if tunnelled:
-        sizes = {f"IPv{walk.family}: {walk.overhead}" for walk in tunnelled}
-        yield "limit-overhead", max(walk.overhead for walk in tunnelled), "; ".join(sorted(sizes))
+    yield from _overhead([walk for walk in walks if walk.tunnelled])
+
+
+def _ways(row: Model, outer: set[str]) -> tuple[str, ...]:
+    """Return the transports that a row names or its packets wear; a UDP header alone is none."""
+    known = (outer - {"udp"}) | {*_named(row.transport, _WAYS)}
+    return tuple(way for way in TRANSPORTS if way in known)
+
+
+def _overhead(walks: list[packet.Walk]) -> Iterator[tuple[str, Value | None, str]]:
+    if walks:
+        sizes = sorted({f"IPv{walk.family}: {walk.overhead}" for walk in walks})
+        yield "limit-overhead", max(walk.overhead for walk in walks), "; ".join(sizes)
 
 
 def _outer(walk: packet.Walk) -> tuple[str, ...]:
