@@ -85,7 +85,7 @@ export function App({ first }: { first: Page }) {
           <span class="brand">octet</span> Which pod network should I use?
         </h1>
         <p class="muted">
-          Facts as of {page.today} · octet {page.octet}
+          Made {page.today} by octet {page.octet}
           {page.results ? ` · measured ${page.results.started.slice(0, 10)}` : " · nothing measured"}
         </p>
         <nav aria-label="Parts of this page">

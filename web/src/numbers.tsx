@@ -1,7 +1,7 @@
 // By the numbers: what hosting sites counted on which day, as trends. Never added into one score.
 import { scaleLog, scaleUtc } from "d3-scale";
 import { line } from "d3-shape";
-import { logTicks } from "./geometry";
+import { dodge, logTicks } from "./geometry";
 import { DataTable, Figure, Section, type Twin, useWidth } from "./parts";
 import type { Page, Provider } from "./types";
 
@@ -40,7 +40,7 @@ export function Numbers({ page }: { page: Page }) {
     <Section
       id="numbers"
       title="By the numbers"
-      lead="Stars, contributors and forks never fall, so they can't show that a project is dying: look at commits, authors and releases of the last twelve months in the table. None of this has a part in the ranking."
+      lead="Stars, contributors and forks hardly ever fall, so they can't show that a project is dying: look at commits, authors and releases of the last twelve months in the table. None of this has a part in the ranking."
     >
       {counted.length === 0 ? (
         <p class="muted">No counts are stored. octet facts refresh fetches them.</p>
@@ -78,6 +78,17 @@ function Panel({ provider, today }: { provider: Provider; today: string }) {
     (point) => x(new Date(point.date)),
     (point) => y(point.value),
   );
+  const lines = TRENDS.flatMap((figure) => {
+    const points = series(provider, figure);
+    const last = points[points.length - 1];
+    return last ? [{ figure, points, last }] : [];
+  });
+  const labels = dodge(
+    lines.map((each) => y(each.last.value)),
+    12,
+    26,
+    height - 26,
+  );
   return (
     <div ref={ref} class="panel">
       <svg
@@ -101,26 +112,21 @@ function Panel({ provider, today }: { provider: Provider; today: string }) {
             {tick.getUTCFullYear()}
           </text>
         ))}
-        {TRENDS.map((figure, index) => {
-          const points = series(provider, figure);
-          const last = points[points.length - 1];
-          if (!last) return null;
-          return (
-            <g key={figure} class={`series s${index}`}>
-              <path d={path(points) ?? ""} class="curve" />
-              {points.map((point) => (
-                <circle key={point.date} cx={x(new Date(point.date))} cy={y(point.value)} r={3}>
-                  <title>
-                    {point.value} {figure}, {point.date}
-                  </title>
-                </circle>
-              ))}
-              <text x={x(new Date(last.date)) + 7} y={y(last.value) + 4} class="axis halo">
-                {figure}
-              </text>
-            </g>
-          );
-        })}
+        {lines.map(({ figure, points, last }, index) => (
+          <g key={figure} class={`series s${index}`}>
+            <path d={path(points) ?? ""} class="curve" />
+            {points.map((point) => (
+              <circle key={point.date} cx={x(new Date(point.date))} cy={y(point.value)} r={3}>
+                <title>
+                  {point.value} {figure}, {point.date}
+                </title>
+              </circle>
+            ))}
+            <text x={x(new Date(last.date)) + 7} y={(labels[index] ?? 0) + 4} class="axis halo">
+              {figure}
+            </text>
+          </g>
+        ))}
       </svg>
     </div>
   );
