@@ -4,6 +4,7 @@ What lives here: values for pictures. What it must not know: the originals, meas
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from msgspec import Struct
 
@@ -50,6 +51,7 @@ class GrowthShown(Struct, frozen=True, kw_only=True):
     points: tuple[Size, ...]
 
 
+@cache
 def rows() -> tuple[ModelShown, ...]:
     """Return the table of models."""
     return tuple(
@@ -63,6 +65,7 @@ def rows() -> tuple[ModelShown, ...]:
     )
 
 
+@cache
 def walks() -> tuple[WalkShown, ...]:
     """Return the way of a packet through each model and variant."""
     return tuple(
@@ -78,6 +81,7 @@ def walks() -> tuple[WalkShown, ...]:
     )
 
 
+@cache
 def growth() -> tuple[GrowthShown, ...]:
     """Return, for each model and variant, the kernel objects of one node by the size of the cluster."""
     return tuple(

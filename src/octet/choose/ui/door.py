@@ -7,6 +7,7 @@ carry its own Origin, and SameSite keeps the cookie from them), a name that is p
 """
 
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -111,9 +112,13 @@ def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+_HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[^\[\]:]+))(?::(?P<port>[0-9]{1,5}))?")
+"""A Host header (RFC 9110, 7.2)."""
+
+
 def _split(host: str) -> tuple[str, int]:
-    """Return name and port of a Host header (RFC 9110, 7.2); no port is HTTP's own."""
-    name, colon, port = host.rpartition(":")
-    if not colon or host.endswith("]"):
-        name, port = host, "80"
-    return name.strip("[]").lower(), int(port) if port.isdecimal() and len(port) < 6 else -1
+    """Return name and port of a Host header; no port is HTTP's own, and what is no Host is port -1."""
+    found = _HOST.fullmatch(host.lower())
+    if found is None:
+        return "", -1
+    return found["six"] or found["name"], int(found["port"] or 80)
