@@ -1,10 +1,9 @@
 """``octet choose``: which provider to take, from answers on the command line, in a file, or to questions.
 
-What lives here: flags, the conversation, what is printed. What it must not know: how the choice is made.
+What lives here: flags and files. What it must not know: how the choice is made.
 """
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +12,12 @@ import msgspec
 import typer
 
 from octet.choose import requirements as asked
-from octet.choose.questions import BY_FIELD, QUESTIONS
+from octet.choose.questions import BY_FIELD
 from octet.choose.requirements import FIELDS, Requirements
-from octet.cli import decision, output
-from octet.errors import BadConfigurationError, NotFoundError
+from octet.cli import asking, decision, output
+from octet.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from octet.choose.facts import Facts
     from octet.measure.results import Results
 
 app = typer.Typer()
@@ -97,9 +95,15 @@ def choose(
     held = asked.read(_there(file)) if file else asked.RequirementsFile(requirements=Requirements())
     wanted = flagged(held.requirements, answers)
     figures, other = _figures(results, accept=accept)
-    given = criteria.read(weights, "--weights") if weights else held.weights
+    given: Mapping[str, float] | None = criteria.read(weights, "--weights") if weights else held.weights
     if file is None and not any(answers.values()):
-        wanted = _ask(wanted, facts) if _on_a_terminal() else _nobody_to_ask(wanted)
+        if asking.on_a_terminal():
+            wanted = asking.needs(wanted, facts)
+            given = given or asking.order(wanted, facts, figures)
+        else:
+            output.note(
+                'nobody was asked: every answer is "don\'t know" (flags, --requirements, or a terminal)'
+            )
     decision.show(decide(wanted, facts, figures, given, other_machine=other), as_json=as_json)
 
 
@@ -128,42 +132,3 @@ def _figures(path: Path | None, *, accept: bool) -> tuple["Results | None", str]
         raise NotFoundError(f"{path}: no such file", hint="octet compare writes report/results.json")
     found = results.read(path)
     return found, origin.checked(found, machine.facts(), path, accept=accept)
-
-
-def _on_a_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _nobody_to_ask(wanted: Requirements) -> Requirements:
-    output.note('nobody was asked: every answer is "don\'t know" (flags, --requirements, or a terminal)')
-    return wanted
-
-
-def _ask(wanted: Requirements, facts: "Facts") -> Requirements:
-    """Ask what still makes a difference, in elimination order."""
-    from octet.choose.conversation import matters, told
-
-    output.note('Press Enter for "don\'t know". Questions that no longer matter are skipped.\n')
-    for question in QUESTIONS:
-        if not matters(question.field, wanted, facts):
-            continue
-        typer.echo(f"{question.text}\n  why: {question.why}\n  answers: {asked.takes(question.field)}")
-        answered = msgspec.structs.replace(wanted, **{question.field: _answer(question.field, wanted, facts)})
-        typer.echo(f"  {told(wanted, answered, facts)}\n")
-        wanted = answered
-    return wanted
-
-
-def _answer(field: str, wanted: Requirements, facts: "Facts") -> Any:
-    """Ask until the answer can be read."""
-    from octet.choose.deciding import check
-
-    while True:
-        text = typer.prompt(">", default="?", show_default=False)
-        try:
-            value = asked.answer(field, text, "answer")
-            check(msgspec.structs.replace(wanted, **{field: value}), facts)
-        except BadConfigurationError as error:
-            typer.echo(f"  {error}")
-        else:
-            return value

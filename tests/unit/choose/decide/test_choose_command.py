@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from octet.choose.decision import from_json
+from octet.choose.decision import Decision, from_json
 from octet.choose.page.html import Bundle
 from octet.choose.requirements import FIELDS, kind_of
+from octet.cli import asking, compare, main
 from octet.cli import choose as command
-from octet.cli import compare, main
 from octet.measure import machine, results
 from octet.measure.results import Results
 
@@ -21,6 +21,11 @@ Record = Callable[..., Results]
 
 def run(*arguments: str, typed: str | None = None) -> Result:
     return CliRunner().invoke(command.app, arguments, input=typed)
+
+
+def answered(result: Result) -> Decision:
+    """Return the decision on stdout, behind what the test's own terminal echoes of what was typed."""
+    return from_json(result.stdout[result.stdout.index("{") :].encode())
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str]:
@@ -100,22 +105,34 @@ def test_every_field_has_its_flag() -> None:
 
 def test_a_person_is_asked_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal questions come in elimination order, each with its why; those without effect don't."""
-    monkeypatch.setattr(command, "_on_a_terminal", lambda: True)
+    monkeypatch.setattr(asking, "on_a_terminal", lambda: True)
     result = run(typed="kops\n1.36\n" + "?\n" * 30)
     assert result.exit_code == 0, result.output
-    assert "What sets your cluster up?" in result.stdout
-    assert "why: an installer brings some providers" in result.stdout
-    assert "left" in result.stdout
-    assert result.stdout.index("Which version of it?") < result.stdout.index("Where are your nodes?")
-    assert "Which version of Kubernetes?" not in result.stdout, "kops 1.36 leaves nothing open there"
+    assert "What sets your cluster up?" in result.stderr
+    assert "why: an installer brings some providers" in result.stderr
+    assert "out: Romana, Weave Net" in result.stderr or "Weave Net" in result.stderr
+    assert result.stderr.index("Which version of it?") < result.stderr.index("Where are your nodes?")
+    assert "Which version of Kubernetes?" not in result.stderr, "kops 1.36 leaves nothing open there"
+    assert "why:" not in result.stdout
 
 
 def test_an_answer_that_cannot_be_read_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong answer is explained and asked for again, not lost and not taken."""
-    monkeypatch.setattr(command, "_on_a_terminal", lambda: True)
+    """A wrong answer is explained and asked for again, not lost and not taken; stdout is JSON alone."""
+    monkeypatch.setattr(asking, "on_a_terminal", lambda: True)
     result = run("--json", typed="kopz\nkops\n" + "?\n" * 40)
-    assert "invalid enum value 'kopz'" in result.stdout
-    assert '"installer": "kops"' in result.stdout
+    assert "invalid enum value 'kopz'" in result.stderr
+    assert answered(result).requirements.installer == "kops"
+
+
+def test_a_person_says_what_matters_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Last comes the order of criteria, as improvements from worst to best; the answer weighs them so."""
+    monkeypatch.setattr(asking, "on_a_terminal", lambda: True)
+    monkeypatch.setattr(asking, "needs", lambda wanted, _facts: wanted)
+    result = run("--json", typed="9,1\n2,1\n")
+    assert "1. upkeep: from ended, or no release for 730 days to a release within 90 days" in result.stderr
+    assert "order = '9'" in result.stderr
+    weights = answered(result).weights
+    assert sorted(weights, key=lambda name: -weights[name])[:2] == ["reserve", "upkeep"]
 
 
 @pytest.mark.parametrize(
