@@ -220,6 +220,11 @@ def takes(field: str) -> str:
     return f"one of {', '.join(listed)}" if listed else _KINDS[kind_of(field)]
 
 
+def spoken(field: str) -> str:
+    """Return, for a person, what may be typed for a field."""
+    return "yes or no" if kind_of(field) == "bool" else takes(field)
+
+
 def answer(field: str, text: str, source: str) -> Any:
     """Read one answer as typed on a command line; "don't know" and nothing at all are None.
 

@@ -36,7 +36,7 @@ def needs(wanted: Requirements, facts: Facts) -> Requirements:
     for question in QUESTIONS:
         if not conversation.matters(question.field, wanted, facts):
             continue
-        output.note(f"{question.text}\n  why: {question.why}\n  answers: {asked.takes(question.field)}")
+        output.note(f"{question.text}\n  why: {question.why}\n  answers: {asked.spoken(question.field)}")
         answered = _until_read(partial(_answered, wanted, question.field, facts))
         output.note(f"  {conversation.told(wanted, answered, facts)}\n")
         wanted = answered
@@ -67,7 +67,7 @@ def order(wanted: Requirements, facts: Facts, results: Results | None) -> Mappin
 def _until_read(read: Callable[[str], T]) -> T:
     """Ask until the answer can be read."""
     while True:
-        text: Any = typer.prompt(">", default="?", show_default=False, err=True)
+        text: Any = typer.prompt(">", default="?", show_default=False, prompt_suffix=" ", err=True)
         try:
             return read(str(text))
         except BadConfigurationError as error:

@@ -44,7 +44,7 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
             annotation=Annotated[
                 str | None,
                 typer.Option(
-                    flag(field), help=f"{BY_FIELD[field].text} ({asked.takes(field)})", metavar="ANSWER"
+                    flag(field), help=f"{BY_FIELD[field].text} ({asked.spoken(field)})", metavar="ANSWER"
                 ),
             ],
         )
