@@ -11,7 +11,8 @@ import msgspec
 from octet.choose import steps
 from octet.choose.decision import Answer, Effect, Flip, Open
 from octet.choose.facts import Facts
-from octet.choose.questions import QUESTIONS, answers, say
+from octet.choose.questions import QUESTIONS, say
+from octet.choose.questions import answers as worth_trying
 from octet.choose.ranking import Standing
 from octet.choose.requirements import Requirements
 
@@ -38,7 +39,7 @@ def trials(requirements: Requirements, facts: Facts, stand: Stand) -> tuple[Tria
 def trials_of(field: str, requirements: Requirements, facts: Facts, stand: Stand) -> Iterator[Trial]:
     """Yield the changes of one answer; one that is known can also become "don't know"."""
     now = getattr(requirements, field)
-    others = [each for each in answers(field, requirements, facts) if each != now]
+    others = [each for each in worth_trying(field, requirements, facts) if each != now]
     for answer in others if now is None else [None, *others]:
         changed = msgspec.structs.replace(requirements, **{field: answer})
         if not steps.contradiction(changed):
@@ -127,5 +128,7 @@ def _said(group: list[Effect], standing: Standing, title: Callable[[str], str]) 
         parts.append(f"puts a doubt on {', '.join(map(title, effect.doubts))}")
     if effect.first != standing.first:
         parts.append(f"makes {title(effect.first)} first" if effect.first else "leaves nobody")
-    said = " or ".join(say(each.answer) for each in group)
+    answers = [each.answer for each in group]
+    numbers = len(answers) > 1 and all(type(each) is int for each in answers)
+    said = f"{say(answers[0])} to {say(answers[-1])}" if numbers else " or ".join(map(say, answers))
     return f"{said} {', '.join(parts)}"

@@ -107,7 +107,7 @@ def _others(standing: Standing) -> list[Option]:
 
 def _compared(name: str, one: Option, other: Option) -> str:
     mine, theirs = one.scores[name].says, other.scores[name].says
-    return f"{_TITLES[name].capitalize()}: {one.provider.title} {mine}; {other.provider.title} {theirs}"
+    return f"{_TITLES[name].capitalize()}: {mine} ({one.provider.title}); {theirs} ({other.provider.title})"
 
 
 def _listed(titles: Sequence[str]) -> str:

@@ -167,10 +167,13 @@ def reserve(requirements: Requirements, _figures: Figures, provider: Provider) -
     if not parts:
         return unknown("nothing is open")
     have, can = (math.fsum(each[end] for each in parts) for end in (0, 1))
-    tail = f", and {can - have:.0f} unknown" if can > have else ""
-    says = f"{have:.0f} of {len(keys)} abilities that you may come to need{tail}"
+    lacks = [key for key, part in zip(keys, parts, strict=True) if part == _HAVE[Truth.NO]]
+    without = f", without {', '.join(lacks)}" if lacks else ""
+    unsure = f", {can - have:.0f} unknown" if can > have else ""
+    says = f"{have:.0f} of {len(keys)} abilities that you may come to need{without}{unsure}"
     known = can - have < len(parts)
-    return Scored(have / len(parts), can / len(parts), says, _shown(provider, *keys), known, parts)
+    evidence = _shown(provider, *lacks, *(key for key in keys if key not in lacks))
+    return Scored(have / len(parts), can / len(parts), says, evidence, known, parts)
 
 
 def stewardship(_requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
@@ -211,7 +214,7 @@ def measured(metric: Metric) -> Score:
             certainty="measured",
             note=f"of our model of {provider.title} (octet {provider.model}), not of {provider.title} itself",
         )
-        says = f"(measured on our model of it, octet {provider.model}) {figure.says}"
+        says = f"{figure.says}; measured on our model of it, octet {provider.model}"
         return Scored(min(ends), max(ends), says, (evidence,))
 
     return score
