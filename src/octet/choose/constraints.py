@@ -37,10 +37,8 @@ class Constraint:
     asked: Callable[[Requirements], bool]
     judge: Judge
 
-    def find(self, requirements: Requirements, provider: Provider) -> Finding | None:
-        """Return what it says about a provider; None where it isn't asked for."""
-        if not self.asked(requirements):
-            return None
+    def judged(self, requirements: Requirements, provider: Provider) -> Finding:
+        """Return what it says about a provider, where it is asked for."""
         judged = self.judge(requirements, provider)
         return Finding(
             constraint=self.id,
@@ -309,8 +307,8 @@ BY_ID: Mapping[str, Constraint] = {constraint.id: constraint for constraint in C
 
 def findings(requirements: Requirements, provider: Provider) -> tuple[Finding, ...]:
     """Return what every constraint that is asked for says about a provider, in the table's order."""
-    found = (constraint.find(requirements, provider) for constraint in CONSTRAINTS)
-    return tuple(finding for finding in found if finding is not None)
+    asked = (constraint for constraint in CONSTRAINTS if constraint.asked(requirements))
+    return tuple(constraint.judged(requirements, provider) for constraint in asked)
 
 
 __all__ = ["CONSTRAINTS", "Constraint", "Evidence", "findings"]

@@ -5,10 +5,10 @@ What it must not know: why anybody asks; chance (``sensitivity``).
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from octet.choose.constraints import CONSTRAINTS
+from octet.choose.constraints import CONSTRAINTS, Constraint
 from octet.choose.criteria import CRITERIA, Criterion, rank_order_centroid
 from octet.choose.decision import Finding
 from octet.choose.facts import Facts
@@ -104,36 +104,35 @@ class Course:
         self.weights = weights
         self._providers = sorted(facts.providers, key=lambda provider: provider.name)
         self._figures = figures
-        self._findings: dict[tuple[object, ...], Finding | None] = {}
-        self._scores: dict[tuple[object, ...], Scored] = {}
+        self._findings: dict[tuple[object, ...], tuple[Finding, ...]] = {}
+        self._scores: dict[tuple[object, ...], tuple[Scored, ...]] = {}
 
     def stand(self, requirements: Requirements) -> Standing:
         """Apply constraints and order who is left."""
+        rows = [self._found(requirements, each) for each in CONSTRAINTS if each.asked(requirements)]
         counts = [each for each in CRITERIA if self.weights is None or self.weights[each.id] > 0]
-        criteria = [each for each in counts if each.applies(requirements)]
+        columns = {each.id: self._scored(requirements, each) for each in counts if each.applies(requirements)}
         options = [
             Option(
                 provider,
-                tuple(self._found(requirements, provider)),
-                {each.id: self._scored(requirements, provider, each) for each in criteria},
+                tuple(row[place] for row in rows),
+                {name: column[place] for name, column in columns.items()},
             )
-            for provider in self._providers
+            for place, provider in enumerate(self._providers)
         ]
         return order(options, self.weights)
 
-    def _found(self, requirements: Requirements, provider: Provider) -> Iterator[Finding]:
-        for constraint in CONSTRAINTS:
-            key = (constraint.id, provider.name, *_answers(requirements, constraint.fields))
-            if key not in self._findings:
-                self._findings[key] = constraint.find(requirements, provider)
-            found = self._findings[key]
-            if found is not None:
-                yield found
+    def _found(self, requirements: Requirements, constraint: Constraint) -> tuple[Finding, ...]:
+        key = (constraint.id, *_answers(requirements, constraint.fields))
+        if key not in self._findings:
+            self._findings[key] = tuple(constraint.judged(requirements, each) for each in self._providers)
+        return self._findings[key]
 
-    def _scored(self, requirements: Requirements, provider: Provider, criterion: Criterion) -> Scored:
-        key = (criterion.id, provider.name, *_answers(requirements, criterion.fields))
+    def _scored(self, requirements: Requirements, criterion: Criterion) -> tuple[Scored, ...]:
+        key = (criterion.id, *_answers(requirements, criterion.fields))
         if key not in self._scores:
-            self._scores[key] = criterion.score(requirements, self._figures, provider)
+            found = (criterion.score(requirements, self._figures, each) for each in self._providers)
+            self._scores[key] = tuple(found)
         return self._scores[key]
 
 
