@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from octet.choose import installing, nodes, steps
-from octet.choose.decision import Evidence, Finding
+from octet.choose.decision import Finding
 from octet.choose.evidence import of_fact
 from octet.choose.facts.catalogue import version
 from octet.choose.facts.values import Certainty, Provider, Truth
@@ -309,6 +309,3 @@ def findings(requirements: Requirements, provider: Provider) -> tuple[Finding, .
     """Return what every constraint that is asked for says about a provider, in the table's order."""
     asked = (constraint for constraint in CONSTRAINTS if constraint.asked(requirements))
     return tuple(constraint.judged(requirements, provider) for constraint in asked)
-
-
-__all__ = ["CONSTRAINTS", "Constraint", "Evidence", "findings"]

@@ -31,7 +31,7 @@ _TITLES = {criterion.id: criterion.title for criterion in criteria.CRITERIA}
 def decide(
     requirements: Requirements,
     facts: Facts,
-    results: Results | None = None,
+    results: Results | Figures | None = None,
     weights: Mapping[str, float] | None = None,
     *,
     other_machine: str = "",
@@ -41,7 +41,8 @@ def decide(
     Args:
         requirements: what is asked for; "don't know" rules nothing out.
         facts: of providers, in any order.
-        results: figures of our models; without them the order stands on facts alone, and says so.
+        results: figures of our models (as ``figures.of`` has read them, for many decisions about the same);
+            without them the order stands on facts alone, and says so.
         weights: of criteria, on any scale; those not named have none. None takes the usual ones.
         other_machine: how the machine of the results differs from the operator's; empty if it doesn't.
 
@@ -51,21 +52,21 @@ def decide(
     """
     check(requirements, facts)
     shares = criteria.checked(weights)
-    held = measured_figures.of(results, other_machine)
+    held = results if isinstance(results, Figures) else measured_figures.of(results, other_machine)
     return _Answer(requirements, facts, held, Course(facts, held, shares)).decision()
 
 
-def check(requirements: Requirements, facts: Facts) -> None:
-    """Refuse what cannot be. Raises BadConfigurationError naming the field and what would do."""
+def check(requirements: Requirements, facts: Facts, source: str = "requirements") -> None:
+    """Refuse what cannot be. Raises BadConfigurationError naming source, field and what would do."""
     names = [NOTHING_TO_LEAVE, *sorted(provider.name for provider in facts.providers)]
     if requirements.leaving is not None and requirements.leaving not in names:
         hint = f"one of {', '.join(names)}"
         problem = "is no provider of the facts"
-        raise BadConfigurationError("requirements", "leaving", requirements.leaving, problem, hint=hint)
+        raise BadConfigurationError(source, "leaving", requirements.leaving, problem, hint=hint)
     contradiction = steps.contradiction(requirements)
     if contradiction:
         field = "installer_version"
-        raise BadConfigurationError("requirements", field, requirements.installer_version, contradiction)
+        raise BadConfigurationError(source, field, requirements.installer_version, contradiction)
 
 
 class _Answer:
@@ -93,6 +94,7 @@ class _Answer:
         return (self.standing.first, *ties) if self.standing.race else ()
 
     def decision(self) -> Decision:
+        """Return the whole."""
         standing, leaders = self.standing, self.leaders
         options = tuple(standing.options.values())
         tried = alternatives.trials(self.requirements, self.facts, self.course.stand)
@@ -129,6 +131,7 @@ class _Answer:
         )
 
     def headline(self, leaders: Sequence[str]) -> str:
+        """Return the answer in a sentence."""
         if not leaders:
             return "Nothing is left: every provider is ruled out."
         doubt = "; verify its warnings first" if self.standing.race[0].doubts else ""
@@ -140,10 +143,12 @@ class _Answer:
         return f"A tie: {', '.join(map(self.title, leaders[:-1]))} and {self.title(leaders[-1])}{doubt}."
 
     def ranking(self) -> tuple[Place, ...]:
+        """Return who is in the race, then who waits for a proof."""
         race = (self.place(option, self.odds.first_shares[option.name]) for option in self.standing.race)
         return (*race, *(self.place(option, None) for option in self.standing.waiting))
 
     def place(self, option: Option, share: float | None) -> Place:
+        """Return one provider's place."""
         weights = self.standing.weights
         low, high = bounds(option, weights)
         return Place(

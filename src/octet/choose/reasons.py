@@ -21,6 +21,9 @@ MOST = 3
 SMALL = 0.01
 """Parts of a value below this are no reason."""
 
+GOOD = 0.75
+"""A value from here on speaks for who has it."""
+
 _TITLES = {criterion.id: criterion.title for criterion in CRITERIA}
 
 
@@ -45,11 +48,10 @@ def _first_of(found: Iterator[Reason]) -> tuple[Reason, ...]:
 
 def _by_itself(standing: Standing, side: str) -> Iterator[Reason]:
     """Yield where the first is near the best end (for), or short of it (against), whoever else there is."""
-    first = standing.race[0]
-    short = {name: weight * (1 - first.scores[name].middle) for name, weight in standing.weights.items()}
-    for name in sorted(short, key=lambda name: (-short[name], name)):
+    first, weights = standing.race[0], standing.weights
+    for name in sorted(weights, key=lambda name: (-weights[name], name)):
         scored = first.scores[name]
-        if (short[name] > SMALL) == (side == "against") and (scored.known or side == "against"):
+        if (scored.middle >= GOOD) == (side == "for"):
             text = f"{_TITLES[name].capitalize()}: {scored.says}"
             yield Reason(id=f"{side}:{name}", text=text, evidence=scored.evidence)
 
@@ -76,7 +78,7 @@ def _able(standing: Standing) -> Iterator[tuple[int, Reason]]:
             for against in option.out
             if against.constraint == finding.constraint
         ]
-        if finding.verdict != "met" or not others:
+        if finding.verdict != "met" or not finding.evidence or not others:
             continue
         titles = [option.provider.title for option, _ in others]
         text = f"{first.provider.title} can {finding.title}; {_listed(titles)} cannot"

@@ -6,13 +6,13 @@ What lives here: command lines and sentences. What it must not know: whether any
 from collections.abc import Sequence
 
 from octet import models
+from octet.choose import steps
 from octet.choose.decision import Missing, Run
 from octet.choose.facts.catalogue import INSTALLERS
 from octet.choose.facts.values import Provider, Truth
 from octet.choose.figures import Figures
 from octet.choose.ranking import Standing
 from octet.choose.requirements import NOTHING_TO_LEAVE, Requirements
-from octet.choose.steps import of
 from octet.measure import metrics
 
 COMPARE = "octet compare"
@@ -57,7 +57,9 @@ def _original(provider: Provider, requirements: Requirements) -> tuple[str, ...]
     )
     if installer is None:
         return (manifest,)
-    if not of(provider, installer.name):
+    found = steps.in_force(requirements, steps.of(provider, installer.name))
+    held = [step for step in found if step is not None and steps.allows(step) is Truth.YES]
+    if not held:
         return (f"{installer.title}: {installer.how}", manifest)
     flag, name = _text(provider, f"{installer.name}-flag"), _text(provider, f"{installer.name}-name")
     if flag and name:
@@ -65,7 +67,7 @@ def _original(provider: Provider, requirements: Requirements) -> tuple[str, ...]
             f"kops create cluster --networking {flag} ...",
             f"in a cluster's spec: networking: {{ {name}: {{}} }}",
         )
-    return (f"{installer.title} brings it: {of(provider, installer.name)[-1].source}",)
+    return (f"{installer.title} brings it: {held[-1].source}",)
 
 
 def _text(provider: Provider, key: str) -> str:
@@ -76,7 +78,7 @@ def _text(provider: Provider, key: str) -> str:
 def missing(standing: Standing, figures: Figures) -> tuple[Missing, ...]:
     """Return what isn't known and would make the answer surer."""
     found = [_measurements(standing, figures)]
-    for option in standing.waiting:
+    for option in (*(each for each in standing.race if each.doubts), *standing.waiting):
         first = option.doubts[0]
         text = (
             f"{option.provider.title} waits for a proof: {'; '.join(each.because for each in option.doubts)}"

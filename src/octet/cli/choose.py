@@ -89,13 +89,19 @@ def choose(
     is left.
     """
     from octet.choose import criteria, decide
+    from octet.choose.deciding import check
     from octet.choose.facts import load
 
     facts = load()
     held = asked.read(_there(file)) if file else asked.RequirementsFile(requirements=Requirements())
     wanted = flagged(held.requirements, answers)
     figures, other = _figures(results, accept=accept)
-    given: Mapping[str, float] | None = criteria.read(weights, "--weights") if weights else held.weights
+    given: Mapping[str, float] | None = held.weights
+    if weights is not None:
+        given = criteria.read(weights, "--weights")
+    elif given is not None:
+        criteria.checked(given, str(file))
+    check(wanted, facts, str(file or "octet choose"))
     if file is None and not any(answers.values()):
         if asking.on_a_terminal():
             wanted = asking.needs(wanted, facts)

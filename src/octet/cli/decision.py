@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from octet.choose import telling
-from octet.choose.decision import Decision, Run
+from octet.choose.decision import Decision, Finding, Run
 from octet.cli import output
 
 WIDTH = 110
@@ -63,7 +63,7 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
     title = "Who is left"
     output.table(title, columns, ranked, as_json=as_json)
     out = [
-        (each.title, finding.constraint, finding.because, _source(finding.evidence))
+        (each.title, finding.constraint, finding.because, _source(finding))
         for each in decision.excluded
         for finding in each.findings
     ]
@@ -76,8 +76,10 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
         output.table("Why not the others", ["provider", "because"], others, as_json=as_json)
 
 
-def _source(evidence: tuple[telling.Evidence, ...]) -> str:
-    return "; ".join(f"{each.source}, {each.as_of}" for each in evidence) or "your answer"
+def _source(finding: Finding) -> str:
+    """Return where the facts were read; without any, what said so instead."""
+    read = "; ".join(f"{each.source}, {each.as_of}" for each in finding.evidence)
+    return read or ("your answer" if finding.constraint == "leaving" else "no such step in the facts")
 
 
 def _ways(run: Run) -> Iterator[str]:

@@ -165,6 +165,24 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, capsys: pytest.C
     assert f"{path}: line 2 = 'nodes = = 5'" in said
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[requirements]\n[weights]\nstars = 1\n", "weights.stars"),
+        ('[requirements]\nleaving = "wave"\n', "leaving = 'wave'"),
+    ],
+)
+def test_what_a_file_says_is_refused_with_the_file(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A criterion or a provider that nobody knows is refused with the file that names it."""
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    code, said = refused(capsys, "--requirements", str(path))
+    assert code == 2
+    assert f"{path}: {told}" in said
+
+
 @pytest.mark.parametrize("fact", ["cpu", "kernel", "architecture"])
 def test_figures_of_another_machine_are_refused(
     fact: str, tmp_path: Path, record: Record, capsys: pytest.CaptureFixture[str]

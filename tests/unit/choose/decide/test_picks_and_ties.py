@@ -74,6 +74,7 @@ def test_where_all_is_doubt_the_best_doubt_is_shown_as_one(make: Make) -> None:
     assert found.leaders == ("a",)
     assert "verify its warnings first" in found.headline
     assert found.reasons_against[0].id == "against:windows"
+    assert [each.id for each in found.missing if each.id.startswith("verify")] == ["verify:a"]
 
 
 def test_nobody_left_is_no_answer(make: Make) -> None:
@@ -168,6 +169,15 @@ def test_a_model_that_runs_is_run_now(name: str, shipped: Facts) -> None:
     (run,) = decide(Requirements(), only).run
     assert run.octet == f"octet lab up --model {name}"
     assert f"not {run.title} itself" in run.note
+
+
+def test_what_an_installer_removed_is_brought_by_hand(shipped: Facts) -> None:
+    """Who brings a provider that kops has removed is not told to ask kops for it."""
+    only = Facts((shipped.get("weave"),))
+    asked = Requirements(installer="kops", installer_version="1.36", bring_your_own=True)
+    (run,) = decide(asked, only).run
+    assert run.original[0].startswith("kOps: spec.networking.cni: {}")
+    assert not any("--networking weave" in line for line in run.original)
 
 
 def test_without_a_model_the_original_is_named(shipped: Facts) -> None:
