@@ -22,6 +22,12 @@ SWITCHING = (
     "even its DaemonSet; from kubenet, roll the nodes (kubernetes/kops docs/networking.md, 2026-08-22)."
 )
 
+KUBERNETES_NODES = 5000
+LARGE = (
+    f"Kubernetes itself supports {KUBERNETES_NODES:,} nodes a cluster, whatever its network "
+    "(kubernetes.io setup/best-practices/cluster-large, of Kubernetes 1.35, 2026-11-26)."
+)
+
 
 def our_model(provider: Provider) -> str:
     """Return the name of our model of a provider; empty where the table has none."""
@@ -114,6 +120,8 @@ def notes(requirements: Requirements, leaders: Sequence[Provider], figures: Figu
         found.append(f"The figures are of another machine: {figures.measured.other_machine}.")
     if requirements.leaving not in {None, NOTHING_TO_LEAVE}:
         found.append(SWITCHING)
+    if (requirements.most_nodes or 0) > KUBERNETES_NODES:
+        found.append(LARGE)
     for provider in leaders:
         fact = provider.facts.get("kops-kube-proxy-off")
         if requirements.installer == "kops" and fact is not None and fact.truth is Truth.YES:

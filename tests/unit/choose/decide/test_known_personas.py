@@ -83,6 +83,12 @@ def test_leaving_a_provider_interrupts(shipped: Facts) -> None:
     assert not decided(shipped, leaving="none").notes
 
 
+def test_more_nodes_than_kubernetes_takes_are_told(shipped: Facts) -> None:
+    """Who asks for more nodes than Kubernetes supports is told so; up to its limit there is no note."""
+    assert any("Kubernetes itself" in note for note in decided(shipped, nodes=5001).notes)
+    assert not decided(shipped, nodes=5000).notes
+
+
 def test_answers_that_contradict_are_refused(shipped: Facts) -> None:
     """A Kubernetes newer than the kops that is to install it is refused, naming both."""
     with pytest.raises(Exception, match=r"installer_version = '1\.30'.*1\.33"):
