@@ -5,13 +5,14 @@ What lives here: one session's state, and deciding again. What it must not know:
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from octet.choose import origin
+from octet.choose import figures, origin
 from octet.choose.deciding import decide
 from octet.choose.facts import Count, Facts
+from octet.choose.figures import Figures
 from octet.choose.page import document
 from octet.choose.page.document import Answered, Document
 from octet.choose.requirements import Requirements, checked
@@ -35,6 +36,14 @@ class Session:
     requirements: Requirements
     place: Path
     results: Results | None = None
+    _read: tuple[Results | None, Figures] = field(default=(None, Figures()), repr=False)
+
+    @property
+    def figures(self) -> Figures:
+        """What ``results`` come to, worked out once: a form decides at every key that is pressed."""
+        if self._read[0] is not self.results:
+            self._read = (self.results, figures.of(self.results))
+        return self._read[1]
 
     def load(self) -> None:
         """Take the figures of the last comparison.
@@ -55,10 +64,10 @@ class Session:
             raise BadConfigurationError("the form", "requirements", said, "is not a table", hint="{}")
         known = {field: value for field, value in said.items() if value is not None}
         requirements = checked(known, Requirements, "the form")
-        return document.answered(decide(requirements, self.facts, self.results), self.facts)
+        return document.answered(decide(requirements, self.facts, self.figures), self.facts)
 
     def page(self) -> Document:
         """Return the whole document."""
-        decision = decide(self.requirements, self.facts, self.results)
+        decision = decide(self.requirements, self.facts, self.figures)
         today = dt.datetime.now(dt.UTC).date()
         return document.build(decision, self.facts, self.results, self.counts, today=today, live=True)
