@@ -7,11 +7,7 @@ export function Downloads({ page }: { page: Page }) {
     ...{ name, title, facts: held, limits, steps, releases, counts },
   }));
   const files: [string, string, unknown][] = [
-    [
-      "decision.json",
-      "the answer with its requirements",
-      { requirements: page.requirements, decision: page.decision },
-    ],
+    ["decision.json", "the answer with its requirements", page.decision],
     ["facts.json", "every fact with date and source", facts],
     ...(page.results
       ? ([["results.json", "every sample of the measurement", page.results]] as [string, string, unknown][])

@@ -2,7 +2,7 @@
 // What must not be here: weights, sampling.
 import { percent, title } from "./answer";
 import { fixed } from "./geometry";
-import { Citations, Figure, Section, useWidth } from "./parts";
+import { Citations, Figure, Scroll, Section, useWidth } from "./parts";
 import type { Page, Place } from "./types";
 
 export function Ranking({ page }: { page: Page }) {
@@ -114,32 +114,34 @@ function Parts({ ranking }: { ranking: Place[] }) {
           <summary>
             {rank.title}: {fixed(rank.value, 3)}
           </summary>
-          <table class="data">
-            <thead>
-              <tr>
-                <th scope="col">Criterion</th>
-                <th scope="col">Weight</th>
-                <th scope="col">Value</th>
-                <th scope="col">From</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rank.scores.map((score) => (
-                <tr key={score.criterion}>
-                  <th scope="row">{score.title}</th>
-                  <td class="n">{fixed(score.weight, 3)}</td>
-                  <td class="n">
-                    {score.known && score.low === score.high
-                      ? fixed(score.low, 2)
-                      : `${score.known ? "" : "unknown: "}${fixed(score.low, 2)} to ${fixed(score.high, 2)}`}
-                  </td>
-                  <td>
-                    {score.says} <Citations facts={score.evidence} />
-                  </td>
+          <Scroll label={`What the value of ${rank.title} is made of`}>
+            <table class="data">
+              <thead>
+                <tr>
+                  <th scope="col">Criterion</th>
+                  <th scope="col">Weight</th>
+                  <th scope="col">Value</th>
+                  <th scope="col">From</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
+              </thead>
+              <tbody>
+                {rank.scores.map((score) => (
+                  <tr key={score.criterion}>
+                    <th scope="row">{score.title}</th>
+                    <td class="n">{fixed(score.weight, 3)}</td>
+                    <td class="n">
+                      {score.known && score.low === score.high
+                        ? fixed(score.low, 2)
+                        : `${score.known ? "" : "unknown: "}${fixed(score.low, 2)} to ${fixed(score.high, 2)}`}
+                    </td>
+                    <td>
+                      {score.says} <Citations facts={score.evidence} />
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </Scroll>
         </details>
       ))}
     </details>

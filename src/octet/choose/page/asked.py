@@ -63,7 +63,7 @@ def profile(requirements: Requirements) -> str:
         return ABOUT
     held = {question.field: getattr(requirements, question.field) for question in QUESTIONS}
     said = [f"{field.replace('_', ' ')}: {say(value)}" for field, value in held.items() if value is not None]
-    return "; ".join(said) or "nothing: every question was answered “don’t know”"
+    return "; ".join(said) or 'nothing: every question was answered "don\'t know"'
 
 
 def questions() -> tuple[QuestionShown, ...]:

@@ -19,6 +19,14 @@ BUNDLE = Path(__file__).with_name("bundle")
 """What `make setup` builds from web/."""
 
 
+_ICON = base64.b64encode(
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" '
+    b'fill="#0b5c94"/><g fill="none" stroke="#fff" stroke-width="1.8"><circle cx="8" cy="5.3" r="2.3"/>'
+    b'<circle cx="8" cy="10.5" r="2.8"/></g></svg>'
+).decode()
+"""An eight. Without one a browser asks the server for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """The built script and style sheet."""
@@ -46,6 +54,7 @@ def policy(held: Bundle, *, connect: str = "'none'") -> str:
         "default-src": "'none'",
         "script-src": _hash(held.script),
         "style-src": _hash(held.style),
+        "img-src": "data:",
         "connect-src": connect,
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -63,6 +72,7 @@ def html(document: Document, held: Bundle) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{policy(held, connect=connect)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
+            f'<link rel="icon" href="data:image/svg+xml;base64,{_ICON}">',
             f"<title>{escape(title)}</title>",
             f"<style>{held.style}</style></head><body>",
             '<div id="octet"></div>',
