@@ -81,6 +81,7 @@ def test_leaving_a_provider_interrupts(shipped: Facts) -> None:
     """Who leaves a provider is told that a change from one to another interrupts the network."""
     assert any("interrupts" in note for note in decided(shipped, leaving="weave").notes)
     assert not decided(shipped, leaving="none").notes
+    assert "for:leaving" not in [reason.id for reason in decided(shipped, leaving="weave").reasons_for]
 
 
 def test_more_nodes_than_kubernetes_takes_are_told(shipped: Facts) -> None:
@@ -93,6 +94,16 @@ def test_answers_that_contradict_are_refused(shipped: Facts) -> None:
     """A Kubernetes newer than the kops that is to install it is refused, naming both."""
     with pytest.raises(Exception, match=r"installer_version = '1\.30'.*1\.33"):
         decided(shipped, installer="kops", installer_version="1.30", kubernetes="1.33")
+
+
+def test_what_cannot_be_is_not_suggested(shipped: Facts) -> None:
+    """No flip and no open answer names a kops that is older than the Kubernetes that is asked for."""
+    found = decided(shipped, **KOPS)
+    versions = [flip.then for flip in found.flips if flip.what == "installer_version"]
+    assert all(tuple(map(int, each.split("."))) >= (1, 34) for each in versions if each[0].isdigit())
+    asked = decided(shipped, installer="kops", kubernetes="1.34")
+    (version,) = (each for each in asked.open if each.field == "installer_version")
+    assert {effect.answer for effect in version.effects} <= {"1.34", "1.35", "1.36", "1.37"}
 
 
 def test_an_unknown_provider_cannot_be_left(shipped: Facts) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from octet.choose import Decision, Requirements, decide
+from octet.choose.conversation import matters, told
 from octet.choose.facts import Facts, Provider, Step, Support
 from octet.measure.results import Results
 
@@ -119,6 +120,15 @@ def test_an_open_question_says_what_its_answers_change(make: Make) -> None:
     silent = next(each for each in found.open if each.field == "multicast")
     assert {effect.first for effect in silent.effects} == {""}
     assert not any(each.field == "windows" for each in decided(make("a"), windows=False).open)
+
+
+def test_a_question_that_lets_somebody_in_is_asked(make: Make, taken: Callable[..., Step]) -> None:
+    """A question matters when an answer would make somebody first who waits, though it rules out nobody."""
+    facts = Facts((make("a", steps=(taken("1.5", Support.DEPRECATED),)), make("b", windows=True, bgp=True)))
+    asked = Requirements(installer="kops", installer_version="1.36")
+    assert matters("bring_your_own", asked, facts)
+    assert not matters("bring_your_own", Requirements(installer="kubeadm"), facts)
+    assert told(Requirements(), Requirements(windows=True), facts) == "out: A; 1 left"
 
 
 def test_flips_of_answers_are_of_one_answer(make: Make) -> None:
