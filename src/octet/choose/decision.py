@@ -254,7 +254,7 @@ class Decision(Value, frozen=True, kw_only=True):
         headline: the answer in a sentence.
         rule: why it is a pick or a tie, with the figures.
         reasons_for, reasons_against: at most three each, about the first of ``leaders``.
-        excluded, kept: every provider is in one of them, in the order of the facts.
+        excluded, kept: every provider is in one of them, in the order of their names.
         ranking: the best first; those with warnings behind all others.
         why_not: every provider but ``leaders``.
         oldest: the oldest fact that was used.
