@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Sheet = Annotated[
+    Path | None, typer.Option("--page", help="Write the answer as a page, one HTML file for others.")
+]
+
 
 def flag(field: str) -> str:
     """Return the flag of a field."""
@@ -63,6 +67,7 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
         "octet choose --installer kops --cloud aws --private-topology yes --nodes 60",
         "octet choose --requirements examples/choose/sixty-private-aws-nodes.toml",
         "octet choose --policy-egress yes --results report/results.json --json",
+        "octet choose --nodes 5000 --windows yes --page answer.html",
         "octet choose --nodes 5000 --weights 'upkeep=100,headroom=80,cpu=40'",
     )
 )
@@ -80,6 +85,7 @@ def choose(
         bool,
         typer.Option("--accept-other-machine", help="Take figures of another machine; the answer says so."),
     ] = False,
+    sheet: Sheet = None,
     as_json: output.Json = False,
 ) -> None:
     """Say which CNI provider to take, why, what was ruled out by what, and what would change that.
@@ -91,7 +97,9 @@ def choose(
     from octet.choose import criteria, decide
     from octet.choose.deciding import check
     from octet.choose.facts import load
+    from octet.cli import page
 
+    paper = page.bundle() if sheet else None
     facts = load()
     held = asked.read(_there(file)) if file else asked.RequirementsFile(requirements=Requirements())
     wanted = flagged(held.requirements, answers)
@@ -110,7 +118,11 @@ def choose(
             output.note(
                 'nobody was asked: every answer is "don\'t know" (flags, --requirements, or a terminal)'
             )
-    decision.show(decide(wanted, facts, figures, given, other_machine=other), as_json=as_json)
+    found = decide(wanted, facts, figures, given, other_machine=other)
+    if sheet and paper:
+        page.write(found, facts, figures, sheet, paper)
+        output.note(f"written: {sheet}")
+    decision.show(found, as_json=as_json)
 
 
 def flagged(held: Requirements, answers: Mapping[str, str | None]) -> Requirements:

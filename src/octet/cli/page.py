@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octet.choose import page
+from octet.choose.page import bundle
 from octet.cli.facts_numbers import kept
 
 if TYPE_CHECKING:
@@ -27,3 +28,6 @@ def write(
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(page.html(document, held), encoding="utf-8")
     draft.replace(path)
+
+
+__all__ = ["bundle", "write"]

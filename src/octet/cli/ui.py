@@ -18,7 +18,7 @@ from octet.errors import BadConfigurationError, NotFoundError, OctetError
 
 if TYPE_CHECKING:
     from octet.choose.page import Bundle
-    from octet.choose.requirements import Requirements
+    from octet.choose.requirements import RequirementsFile
     from octet.choose.ui.session import Session
 
 app = typer.Typer()
@@ -74,11 +74,14 @@ def place(listen: str) -> tuple[str, int]:
 
 def _session(file: Path | None, out: Path) -> "Session":
     """Return what the page begins with. Figures that can't be taken are left out, and that is said."""
+    from octet.choose.deciding import check
     from octet.choose.facts import load
     from octet.choose.ui.session import Session
     from octet.cli.facts_numbers import kept
 
-    session = Session(load(), kept(None), _requirements(file), out / "results.json")
+    facts, asked = load(), _asked(file)
+    check(asked.requirements, facts, str(file))
+    session = Session(facts, kept(None), asked.requirements, out / "results.json", weights=asked.weights)
     try:
         session.load()
     except NotFoundError:
@@ -88,15 +91,19 @@ def _session(file: Path | None, out: Path) -> "Session":
     return session
 
 
-def _requirements(file: Path | None) -> "Requirements":
-    from octet.choose import Requirements
+def _asked(file: Path | None) -> "RequirementsFile":
+    """Read what the page begins with. Errors as of octet choose."""
+    from octet.choose import Requirements, criteria
     from octet.choose import requirements as asked
 
     if file is None:
-        return Requirements()
+        return asked.RequirementsFile(requirements=Requirements())
     if not file.is_file():
         raise NotFoundError(f"{file}: no such file", hint="a TOML file with a table [requirements]")
-    return asked.read(file).requirements
+    held = asked.read(file)
+    if held.weights is not None:
+        criteria.checked(held.weights, str(file))
+    return held
 
 
 def _listening(address: str, port: int) -> socket.socket:

@@ -4,13 +4,14 @@ What lives here: one session's state, and deciding again. What it must not know:
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from octet.choose import figures, origin
 from octet.choose.deciding import decide
+from octet.choose.decision import Decision
 from octet.choose.facts import Count, Facts
 from octet.choose.figures import Figures
 from octet.choose.page import document
@@ -28,6 +29,7 @@ class Session:
 
     Attributes:
         requirements: what the page begins with.
+        weights: of criteria, for every answer; None takes the usual ones.
         place: of the results.json that a comparison writes.
     """
 
@@ -36,6 +38,7 @@ class Session:
     requirements: Requirements
     place: Path
     results: Results | None = None
+    weights: Mapping[str, float] | None = None
     _read: tuple[Results | None, Figures] = field(default=(None, Figures()), repr=False)
 
     @property
@@ -64,10 +67,13 @@ class Session:
             raise BadConfigurationError("the form", "requirements", said, "is not a table", hint="{}")
         known = {field: value for field, value in said.items() if value is not None}
         requirements = checked(known, Requirements, "the form")
-        return document.answered(decide(requirements, self.facts, self.figures), self.facts)
+        return document.answered(self._decide(requirements), self.facts)
 
     def page(self) -> Document:
         """Return the whole document."""
-        decision = decide(self.requirements, self.facts, self.figures)
+        decision = self._decide(self.requirements)
         today = dt.datetime.now(dt.UTC).date()
         return document.build(decision, self.facts, self.results, self.counts, today=today, live=True)
+
+    def _decide(self, requirements: Requirements) -> Decision:
+        return decide(requirements, self.facts, self.figures, self.weights)
