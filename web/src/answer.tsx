@@ -132,7 +132,7 @@ function WhyNot({ decision }: { decision: Decision }) {
     (a, b) => Number(out.has(a.provider)) - Number(out.has(b.provider)),
   );
   return (
-    <div class="reasons whynot">
+    <div class="reasons whynot" id="why-not">
       <h3 id="whynot-h">Why not …?</h3>
       <ul aria-labelledby="whynot-h">
         {lines.map((line) => {

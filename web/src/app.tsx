@@ -17,6 +17,7 @@ import type { Page, Value } from "./types";
 
 const PARTS: [string, string][] = [
   ["answer", "Answer"],
+  ["why-not", "Why not …?"],
   ["elimination", "Ruled out"],
   ["ranking", "Ranking"],
   ["facts", "Facts"],
