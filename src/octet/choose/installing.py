@@ -3,10 +3,12 @@
 What lives here: that one judgement. What it must not know: what the provider can do once it is there.
 """
 
+from collections.abc import Sequence
+
 from octet.choose import steps
 from octet.choose.evidence import of_fact, of_step
-from octet.choose.facts.catalogue import INSTALLERS
-from octet.choose.facts.values import Provider, Truth
+from octet.choose.facts.catalogue import INSTALLERS, Installer
+from octet.choose.facts.values import Provider, Step, Truth
 from octet.choose.judgement import Judgement
 from octet.choose.requirements import Requirements
 
@@ -15,23 +17,32 @@ def possible(requirements: Requirements, provider: Provider) -> Judgement:
     """Is there a way to have it with this installer, at this version?"""
     installer = str(requirements.installer)
     mine = steps.of(provider, installer)
-    known = next((each for each in INSTALLERS if each.name == installer), None)
     if not mine:
         return _never_built_in(requirements, provider, installer)
-    found = steps.in_force(requirements, mine)
+    judged = _built_in(provider, steps.in_force(requirements, mine), mine[0])
+    known = _known(installer)
+    if judged.truth is not Truth.YES and requirements.bring_your_own and known and known.applies_any:
+        return Judgement(Truth.YES, judged.evidence, f"you would bring it yourself ({known.how})")
+    return judged
+
+
+def _known(installer: str) -> Installer | None:
+    return next((each for each in INSTALLERS if each.name == installer), None)
+
+
+def _built_in(provider: Provider, found: Sequence[Step | None], first: Step) -> Judgement:
+    """Judge by the steps that may be in force; before the first step that one is shown."""
     truth = steps.together([steps.allows(step) for step in found])
-    shown = tuple(of_step(provider, step) for step in found if step is not None)
-    evidence = shown or (of_step(provider, mine[0]),)
-    if truth is not Truth.YES and requirements.bring_your_own and known is not None and known.applies_any:
-        return Judgement(Truth.YES, evidence, f"you would bring it yourself ({known.how})")
-    says = " or ".join(each.says for each in evidence)
-    if truth is Truth.UNKNOWN and len(found) > 1:
-        return Judgement(truth, evidence, f"your versions decide: {provider.title} is {says}")
-    return Judgement(truth, evidence, f"{provider.title} is {says}")
+    shown = [step for step in found if step is not None] or [first]
+    evidence = tuple(of_step(provider, step) for step in shown)
+    doubt = "your versions decide: " if truth is Truth.UNKNOWN and len(found) > 1 else ""
+    return Judgement(
+        truth, evidence, f"{doubt}{provider.title} is {' or '.join(each.says for each in evidence)}"
+    )
 
 
 def _never_built_in(requirements: Requirements, provider: Provider, installer: str) -> Judgement:
-    known = next((each for each in INSTALLERS if each.name == installer), None)
+    known = _known(installer)
     if known is None or (installer not in steps.COMPLETE and known.applies_any):
         return Judgement(Truth.YES, (), "any manifest can be applied")
     if not known.applies_any:

@@ -4,10 +4,11 @@ What lives here: the two judgements about numbers of nodes. What it must not kno
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from octet.choose.evidence import of_fact
 from octet.choose.facts.values import Fact, Provider, Truth
-from octet.choose.judgement import Judgement
+from octet.choose.judgement import Judgement, of_key
 from octet.choose.requirements import Requirements
 
 SMALL = 50
@@ -33,28 +34,29 @@ def room(requirements: Requirements, provider: Provider) -> Judgement:
 
 
 def routes(requirements: Requirements, provider: Provider) -> Judgement:
-    """Judge by the rows of ``limit-routes``: the newest verified one rules out, a newer unverified warns."""
-    wanted = requirements.most_nodes or 0
+    """Judge by the rows of ``limit-routes``, where the provider takes a route for each node."""
+    takes = of_key(provider, "needs-cloud-routes", wanted=False)
     rows = [
         limit for limit in provider.limits if limit.key == "limit-routes" and isinstance(limit.value, int)
     ]
-    takes = provider.facts.get("needs-cloud-routes")
-    if takes is not None and takes.truth is Truth.NO:
-        return Judgement(Truth.YES, (of_fact(provider, takes),), "it needs no route in the cloud's table")
+    if takes.truth is Truth.YES:
+        return replace(takes, says="it needs no route in the cloud's table")
     if not rows:
-        known = takes is not None and takes.truth is Truth.YES
-        truth = Truth.YES if known else Truth.UNKNOWN
-        return Judgement(
-            truth, tuple(of_fact(provider, each) for each in [takes] if each), "no limit is known"
-        )
+        known = takes.truth is Truth.NO
+        return replace(takes, truth=Truth.YES if known else Truth.UNKNOWN, says="no limit of routes is known")
+    judged = _table(provider, rows, requirements.most_nodes or 0)
+    return judged if requirements.cloud is not None else judged.doubted()
+
+
+def _table(provider: Provider, rows: Sequence[Fact], wanted: int) -> Judgement:
+    """Judge by the newest rows: the verified one rules out, a newer unverified one warns."""
     verified = _newest([row for row in rows if row.truth is Truth.YES])
-    newest = _newest(rows)
-    evidence = tuple(of_fact(provider, row) for row in dict.fromkeys([verified, newest]) if row is not None)
-    least = min(int(str(row.value)) for row in (verified, newest) if row is not None)
+    told = {row.value: row for row in (verified, _newest(rows)) if row is not None}
+    evidence = tuple(of_fact(provider, row) for row in told.values())
+    least = min(value for value in told if isinstance(value, int))
     says = f"{wanted:,} nodes are as many routes, and a table holds {least:,}"
-    if verified is not None and wanted > int(str(verified.value)):
-        judged = Judgement(Truth.NO, evidence, says)
-        return judged if requirements.cloud is not None else judged.doubted()
+    if verified is not None and isinstance(verified.value, int) and wanted > verified.value:
+        return Judgement(Truth.NO, evidence, says)
     return Judgement(Truth.UNKNOWN if wanted > least else Truth.YES, evidence, says)
 
 

@@ -3,7 +3,7 @@
 What lives here: command lines and sentences. What it must not know: whether any of it is installed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from octet import models
 from octet.choose import steps
@@ -100,17 +100,20 @@ def _measurements(standing: Standing, figures: Figures) -> Missing | None:
     if figures.measured is None:
         text = "nothing was measured on this machine: the order stands on facts alone"
         return Missing(id="measurements", text=text, command=COMPARE)
-    names = {option.name: option.provider for option in standing.race}
-    silent = [provider for provider in names.values() if figures.get(provider.model, metrics.CPU) is None]
+    race = [option.provider for option in standing.race]
+    silent = [provider for provider in race if figures.get(provider.model, metrics.CPU) is None]
     if not silent:
         return None
-    can = [model for provider in silent if (model := our_model(provider))]
-    cannot = [provider.title for provider in silent if not our_model(provider)]
-    parts = [f"not measured: {', '.join(provider.title for provider in silent)}"]
-    if cannot:
-        parts.append(f"Octet has no model of {', '.join(cannot)}")
-    command = f"{COMPARE} --candidates {','.join(can)}" if can else ""
+    can = [provider for provider in silent if our_model(provider)]
+    parts = [f"not measured: {_titles(silent)}"]
+    if len(can) < len(silent):
+        parts.append(f"Octet has no model of {_titles(each for each in silent if each not in can)}")
+    command = f"{COMPARE} --candidates {','.join(map(our_model, can))}" if can else ""
     return Missing(id="measurements", text="; ".join(parts), command=command)
+
+
+def _titles(providers: Iterable[Provider]) -> str:
+    return ", ".join(provider.title for provider in providers)
 
 
 def notes(requirements: Requirements, leaders: Sequence[Provider], figures: Figures) -> tuple[str, ...]:

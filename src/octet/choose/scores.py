@@ -172,7 +172,7 @@ def reserve(requirements: Requirements, _figures: Figures, provider: Provider) -
     unsure = f", {can - have:.0f} unknown" if can > have else ""
     says = f"{have:.0f} of {len(keys)} abilities that you may come to need{without}{unsure}"
     known = can - have < len(parts)
-    evidence = _shown(provider, *lacks, *(key for key in keys if key not in lacks))
+    evidence = _shown(provider, *dict.fromkeys([*lacks, *keys]))
     return Scored(have / len(parts), can / len(parts), says, evidence, known, parts)
 
 
