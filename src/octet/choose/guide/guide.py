@@ -178,13 +178,16 @@ class Guide:
         return [f"`{way.model}`", ", ".join(header.protocol for header in way.wire), added, left]
 
     def decisions(self) -> str:
-        """Return the six decisions and what our models choose."""
-        head = ["decision", "question", *(f"our model `{model.name}`" for model in models.MODELS)]
+        """Return the six questions."""
+        return items(f"**{name}**: {question}" for name, question in DECISIONS.items())
+
+    def choices(self) -> str:
+        """Return what each of our models answers to the six questions."""
         rows = [
-            [name, question, *(_choice(getattr(model, name)) for model in models.MODELS)]
-            for name, question in DECISIONS.items()
+            [f"our model `{model.name}`", *(_choice(getattr(model, name)) for name in DECISIONS)]
+            for model in models.MODELS
         ]
-        return table(head, rows)
+        return table(["", *DECISIONS], rows)
 
     def matrix(self, columns: Mapping[str, str]) -> str:
         """Return every provider's answers to some questions: head to key."""
