@@ -198,7 +198,7 @@ def _rule(standing: Standing, odds: Acceptability, title: Callable[[str], str]) 
     if not standing.weights:
         return "no criterion with a weight tells those apart that are left"
     first = title(standing.first)
-    nearest = min(odds.rivals, key=lambda rival: (not rival.ties, rival.accepted, rival.name))
+    nearest = min(odds.rivals, key=lambda rival: (not rival.ties, rival.accepted))
     return (
         f"{first} is ahead of {title(nearest.name)} in {nearest.inside:.1%} of draws of facts "
         f"inside their intervals (a tie below {INSIDE:.0%}), and in {nearest.accepted:.1%} with weights "

@@ -58,10 +58,10 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
         )
         for place in decision.ranking
     ]
-    typer.echo()
-    columns = ["provider", "value", "first in", "our model of it"]
-    title = "Who is left"
-    output.table(title, columns, ranked, as_json=as_json)
+    if ranked:
+        typer.echo()
+        columns = ["provider", "value", "first in", "our model of it"]
+        output.table("Who is left", columns, ranked, as_json=as_json)
     out = [
         (each.title, finding.constraint, finding.because, _source(finding))
         for each in decision.excluded
