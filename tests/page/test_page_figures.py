@@ -188,3 +188,14 @@ def test_every_count_is_that_of_the_rows(page: Look, document: Document) -> None
     assert "not counted" in {cell for row in rows for cell in row}
     calico = next(row for row in rows if row[0] == "Calico" and row[1].startswith("2022"))
     assert "3100" in calico
+
+
+def test_what_our_models_can_do_is_worked_out(page: Look, document: Document) -> None:
+    """Each cell about a model of ours is the computed fact, under the model's name and not the provider's."""
+    cells = page.page.locator(".ours td").evaluate_all(
+        "all => all.map(each => [each.dataset.model, each.dataset.key, each.firstChild.textContent.trim()])"
+    )
+    expected = {(model.name, fact.key): fact.text for model in document.models for fact in model.facts}
+    assert {(model, key): text for model, key, text in cells} == expected
+    heads = page.page.locator(".ours thead th").all_inner_texts()[1:]
+    assert [head.split()[0] for head in heads] == ["octet"] * len(document.models)

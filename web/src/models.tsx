@@ -54,6 +54,12 @@ export function SixDecisions({ page }: { page: Page }) {
           </tbody>
         </table>
       </Scroll>
+      <h3>What our models can do</h3>
+      <p class="lead">
+        Worked out from the rows and from the packets’ ways below, never typed in. What your kernel has of
+        what they need, <code>octet doctor</code> tells.
+      </p>
+      <OurFacts page={page} />
       {page.models.map((model) => (
         <details key={model.name} class="about">
           <summary>What {ours(model.name)} is, and where it departs from the original</summary>
@@ -63,6 +69,53 @@ export function SixDecisions({ page }: { page: Page }) {
     </Section>
   );
 }
+
+function OurFacts({ page }: { page: Page }) {
+  const keys = page.models[0]?.facts.map((fact) => fact.key) ?? [];
+  const titles = new Map(page.keys.map((key) => [key.key, key.title]));
+  return (
+    <Scroll label="What our models can do">
+      <table class="grid ours">
+        <caption class="sr">What our models can do</caption>
+        <thead>
+          <tr>
+            <th scope="col">Question</th>
+            {page.models.map((model) => (
+              <th key={model.name} scope="col">
+                octet {model.name}
+                <small>our model</small>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {keys.map((key) => (
+            <tr key={key}>
+              <th scope="row">{titles.get(key) ?? LIMITS[key] ?? key}</th>
+              {page.models.map((model) => {
+                const fact = model.facts.find((one) => one.key === key);
+                const unknown = !fact || fact.text === "unknown";
+                return (
+                  <td
+                    key={model.name}
+                    class={unknown ? "unknown-cell" : ""}
+                    data-model={model.name}
+                    data-key={key}
+                  >
+                    {fact?.text ?? "unknown"}
+                    {fact?.note && <small>{fact.note}</small>}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+const LIMITS: Record<string, string> = { "limit-overhead": "Bytes a packet loses to its outer headers" };
 
 export function Packets({ page }: { page: Page }) {
   return (

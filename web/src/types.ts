@@ -101,6 +101,8 @@ export interface ModelRow {
   summary: string;
   about: string;
   choices: Record<string, string>;
+  /** Worked out by octet about our model. */
+  facts: Fact[];
 }
 
 /** What a statement stands on (octet.choose.decision.Evidence). */

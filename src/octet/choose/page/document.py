@@ -97,7 +97,7 @@ def build(
         figures=FIGURES,
         providers=tuple(shown.provider(each, counted.get(each.name, ())) for each in facts.providers),
         decisions=DECISIONS,
-        models=drawn.rows(),
+        models=drawn.rows(today),
         walks=drawn.walks(),
         growth=drawn.growth(),
         measured=drawn_from(results) if results else None,

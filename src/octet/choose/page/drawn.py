@@ -3,6 +3,7 @@
 What lives here: values for pictures. What it must not know: the originals, measurements, markup.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from functools import cache
 
@@ -10,6 +11,8 @@ from msgspec import Struct
 
 from octet import models
 from octet.choose import packet
+from octet.choose.facts.models import ours
+from octet.choose.page.shown import FactShown, fact_shown
 from octet.models import example
 from octet.models.decisions import DECISIONS
 
@@ -18,12 +21,18 @@ NODES = (2, 5, 10, 20, 50, 100, 250)
 
 
 class ModelShown(Struct, frozen=True, kw_only=True):
-    """A row of the table of models: a choice for each of the six decisions."""
+    """A row of the table of models.
+
+    Attributes:
+        choices: one for each of the six decisions.
+        facts: worked out from the row and its packets; of our model, never of the provider.
+    """
 
     name: str
     summary: str
     about: str
     choices: Mapping[str, str]
+    facts: tuple[FactShown, ...]
 
 
 class WalkShown(Struct, frozen=True, kw_only=True):
@@ -52,14 +61,16 @@ class GrowthShown(Struct, frozen=True, kw_only=True):
 
 
 @cache
-def rows() -> tuple[ModelShown, ...]:
-    """Return the table of models."""
+def rows(today: dt.date) -> tuple[ModelShown, ...]:
+    """Return the table of models, with what is worked out about them on this day."""
+    held = {each.name: tuple((each.facts or {}).values()) for each in ours(today)}
     return tuple(
         ModelShown(
             name=model.name,
             summary=model.summary,
             about=model.about,
             choices={decision: getattr(model, decision) for decision in DECISIONS},
+            facts=tuple(fact_shown(fact) for fact in held[model.name]),
         )
         for model in models.MODELS
     )

@@ -96,15 +96,16 @@ def provider(held: Provider, counts: tuple[Count, ...] = ()) -> ProviderShown:
         summary=held.summary,
         packet=held.packet,
         model=held.model,
-        facts=tuple(_fact(held.facts[key.name]) for key in KEYS if key.name in held.facts),
-        limits=tuple(_fact(limit) for limit in held.limits),
+        facts=tuple(fact_shown(held.facts[key.name]) for key in KEYS if key.name in held.facts),
+        limits=tuple(fact_shown(limit) for limit in held.limits),
         steps=tuple(_step(step) for step in held.steps),
         releases=held.releases,
         counts=tuple(_count(count) for count in (*held.counts, *counts)),
     )
 
 
-def _fact(fact: Fact) -> FactShown:
+def fact_shown(fact: Fact) -> FactShown:
+    """Return one cell."""
     key = BY_NAME.get(fact.key)
     return FactShown(
         key=fact.key,
