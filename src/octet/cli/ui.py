@@ -115,11 +115,14 @@ def _listening(address: str, port: int) -> socket.socket:
 def _serve(
     session: "Session", listener: socket.socket, held: "Bundle", out: Path, names: frozenset[str]
 ) -> None:
-    import uvicorn
+    try:
+        import uvicorn
 
+        from octet.choose.ui.server import application
+    except ModuleNotFoundError as error:
+        raise NotFoundError(f"{error.name} is not installed", hint="pip install 'octet[ui]'") from error
     from octet.choose.ui.comparing import Comparing
     from octet.choose.ui.door import Door
-    from octet.choose.ui.server import application
 
     address, port = listener.getsockname()[:2]
     door = Door(address, port, names)

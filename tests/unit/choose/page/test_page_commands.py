@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_requirements_that_cannot_be_are_refused_before_anything_listens(
     assert said.out == ""
     assert "nodes" in said.err
     assert run("ui", "--requirements", str(tmp_path / "none.toml")) == 4
+
+
+def test_a_missing_library_is_named_with_what_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Octet without its web server says how to get it."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert run("ui", "--out", str(tmp_path)) == 4
+    assert "octet[ui]" in capsys.readouterr().err
 
 
 def test_a_choice_is_written_as_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
