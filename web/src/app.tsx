@@ -64,12 +64,12 @@ function useLive(first: Page) {
     };
   }, [answers]);
 
-  const change = (field: string, value: Value) => setAnswers({ ...answers, [field]: value });
+  const change = (field: string, value: Value) => setAnswers((held) => ({ ...held, [field]: value }));
   const measuredAgain = async () => {
     const fresh = await fetchPage();
     setPage((held) => ({ ...fresh, requirements: held.requirements, decision: held.decision }));
     asked.current = {};
-    setAnswers({ ...answers });
+    setAnswers((held) => ({ ...held })); // answers may have changed while it was measured
   };
   return { page, answers, refusal, said, change, measuredAgain };
 }

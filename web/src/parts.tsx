@@ -20,24 +20,32 @@ export function Section(props: {
   );
 }
 
-/** A source and its date. An unverified one says so. */
+/** A source and its date; several sources are told apart by semicolons. An unverified one says so. */
 export function Citation({ cited }: { cited: Cited }) {
-  const address = link(cited.source);
   return (
     <cite class="cite">
-      {address ? (
-        <a href={address} rel="noreferrer noopener">
-          {cited.source}
-        </a>
-      ) : (
-        cited.source
-      )}
+      {cited.source.split("; ").map((source, index) => (
+        <span key={`${index} ${source}`}>
+          {index > 0 && "; "}
+          <Source source={source} />
+        </span>
+      ))}
       , <time dateTime={cited.as_of}>{cited.as_of}</time>
       {cited.certainty === "unverified" && <strong class="unverified-word"> · unverified</strong>}
       {cited.certainty === "derived" && " · derived"}
       {cited.certainty === "computed" && " · computed by octet"}
       {cited.certainty === "measured" && " · measured on our model"}
     </cite>
+  );
+}
+
+function Source({ source }: { source: string }) {
+  const address = link(source);
+  if (!address) return <>{source}</>;
+  return (
+    <a href={address} rel="noreferrer noopener">
+      {source}
+    </a>
   );
 }
 

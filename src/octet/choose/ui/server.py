@@ -127,10 +127,8 @@ class Endpoints:
             await _body(request)
         except BadConfigurationError as error:
             return _json(Refusal(error.field, str(error)), 422)
-        return _json(self._comparing.progress, 409) if not self._comparing.start() else self._started()
-
-    def _started(self) -> Response:
-        return _json(self._comparing.progress, 202)
+        started = self._comparing.start()
+        return _json(self._comparing.progress, 202 if started else 409)
 
 
 def _json(value: msgspec.Struct, status: int = 200) -> Response:
