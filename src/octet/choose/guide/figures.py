@@ -10,6 +10,9 @@ from octet.measure.metrics import METRICS, Metric
 from octet.measure.results import Results, Row, summary
 from octet.measure.statistics import CONFIDENCE
 
+PLAIN = "no difference seen"
+"""The verdict that goes without saying."""
+
 CLAIMS = {"better", "worse"}
 """Verdicts that say something."""
 
@@ -49,6 +52,11 @@ def day(results: Results) -> dt.date:
     return dt.datetime.fromisoformat(results.started).date()
 
 
+def busy(results: Results) -> bool:
+    """Tell whether more than half of the processors had work before the run began."""
+    return bool(results.machine["load_1min"] > results.machine["cpus"] / 2)
+
+
 def confidence() -> str:
     """Return how sure an interval is, in per cent."""
     return f"{100 * CONFIDENCE:.0f}"
@@ -78,4 +86,6 @@ def _ratio(row: Row) -> str:
     if row.ratio is None:
         return "not measured"
     text = f"{row.ratio.median:.2f} [{row.ratio.low:.2f}, {row.ratio.high:.2f}]"
+    if row.verdict == PLAIN:
+        return text
     return f"{text} **{row.verdict}**" if row.verdict in CLAIMS else f"{text} {row.verdict}"

@@ -140,7 +140,7 @@ def test_a_ratio_says_what_it_may() -> None:
             "10.00 Gbit/s",
             "*unknown*",
             "0.50 [0.50, 0.50] **worse**",
-            "1.00 [1.00, 1.00] no difference seen",
+            "1.00 [1.00, 1.00]",
         ]
     ]
 
