@@ -1,6 +1,9 @@
 """The stored guide is what facts, models and results say, and each statement in it can be looked up."""
 
+import json
+import math
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +14,9 @@ from octet import models
 from octet.choose import facts, packet
 from octet.choose.facts.values import Certainty
 from octet.choose.guide import statements
+from octet.choose.guide.__main__ import RESULTS
 from octet.choose.guide.guide import anchor
+from octet.measure.metrics import METRICS
 
 ROOT = Path(__file__).parents[4]
 TEMPLATES = sorted((ROOT / "src/octet/choose/guide/templates").glob("*.j2"))
@@ -148,3 +153,23 @@ def test_links_within_the_guide_lead_to_headings(stored: str) -> None:
     linked = set(re.findall(r"\]\(#([^)]+)\)", stored))
     assert len(linked) > len(FACTS.providers)
     assert linked <= headings
+
+
+def test_measured_figures_are_those_of_the_stored_record(stored: str) -> None:
+    """Each ratio in the table is the middle one of the rounds' own ratios in docs/data/comparison.json."""
+    record = json.loads((ROOT / RESULTS).read_bytes())
+    rounds: dict[str, dict[int, dict[str, float]]] = {}
+    for sample in record["samples"]:
+        rounds.setdefault(sample["candidate"], {})[sample["round"]] = sample["values"]
+    head, _, *rows = tables(section(stored, "## Measured here"))[0]
+    names = [re.sub(r".*`(.+)`", r"\1", cell) for cell in head[3:]]
+    assert set(names) == set(record["candidates"]) - {record["baseline"], record["twin"]}
+    for row in rows:
+        metric = next(each for each in METRICS if row[0].startswith(each.title))
+        for name, cell in zip(names, row[3:], strict=True):
+            ratios = [
+                math.log(values[metric.key] / rounds[record["baseline"]][index][metric.key])
+                for index, values in rounds[name].items()
+                if metric.key in values and metric.key in rounds[record["baseline"]].get(index, {})
+            ]
+            assert cell.startswith(f"{math.exp(statistics.median(ratios)):.2f} ["), (row[0], name)
