@@ -115,7 +115,8 @@ def test_a_comparison_is_started_followed_and_shown(address: str, look: Open, pl
     expect(page.locator("#measurements .context summary")).not_to_have_text(old)
     fresh = record.read(place / "results.json")
     assert fresh.started[:10] in page.locator("#measurements .context summary").inner_text()
-    for name in {sample.candidate for sample in fresh.samples} - {fresh.baseline}:
-        assert page.locator(f"[data-candidate='{name}'][data-metric='attach_ms']").count() == 1
+    for row in record.summary(fresh):
+        drawn = page.locator(f"[data-candidate='{row.candidate}'][data-metric='{row.metric.key}']")
+        assert drawn.count() == (1 if row.ratio else 0), (row, fresh.failures)
     for failure in fresh.failures:
         expect(page.locator("#measurements .note.bad", has_text=failure.reason)).to_be_visible()
