@@ -8,15 +8,14 @@ const EYEBROWS = { pick: "Recommended", tie: "A tie", nothing: "Nothing fits" };
 
 export function AnswerCard({ page }: { page: Page }) {
   const { decision } = page;
+  const more = beyond(leaders(page), decision.headline);
   return (
     <section id="answer" class={`card ${decision.outcome}`} aria-labelledby="answer-h">
       <p class="eyebrow">{EYEBROWS[decision.outcome]}</p>
       <h2 id="answer-h" class="pick">
         {leaders(page)}
       </h2>
-      {decision.headline.replace(/\.$/, "") !== leaders(page) && (
-        <p class="headline">{sentence(decision.headline)}</p>
-      )}
+      {more && <p class="headline">{sentence(more)}</p>}
       <p class="rule-said">{sentence(decision.rule)}</p>
       <p class="profile">
         <b>Asked for:</b> {page.profile}
@@ -51,6 +50,11 @@ export function AnswerCard({ page }: { page: Page }) {
       )}
     </section>
   );
+}
+
+/** What a headline says beyond the names that are written large above it. */
+export function beyond(names: string, headline: string): string {
+  return headline.startsWith(`${names}.`) ? headline.slice(names.length + 1).trim() : headline;
 }
 
 export function title(page: Page, name: string): string {

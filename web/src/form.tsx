@@ -76,6 +76,7 @@ function Field(props: FieldProps) {
       )}
       <p class="why-asked" id={`${id}-why`}>
         {sentence(question.why)}
+        {free && ` Takes ${question.takes}.`}
       </p>
     </div>
   );
@@ -88,7 +89,7 @@ function Typed({ id, question, value, wrong, change }: FieldProps & { id: string
       type="text"
       inputMode={question.kind === "number" ? "numeric" : "text"}
       autoComplete="off"
-      placeholder={`don’t know, or ${question.takes}`}
+      placeholder="don’t know"
       value={value === null ? "" : String(value)}
       onInput={(event) => change(typed(question, event.currentTarget.value))}
       aria-describedby={`${id}-why`}

@@ -75,7 +75,7 @@ export function Citations({ facts, most = 9 }: { facts: Cited[]; most?: number }
 /** A fragment as a sentence: a capital letter in front, a full stop behind. Names keep their small letters. */
 export function sentence(text: string): string {
   const said = text.trim();
-  const first = said.split(" ")[0] ?? "";
+  const first = (said.split(" ")[0] ?? "").replace(/[.,;:]$/, "");
   const name = /[-_]|[a-z][A-Z]/.test(first) || NAMES.has(first);
   const whole = name ? said : said.charAt(0).toUpperCase() + said.slice(1);
   return /[.!?:]$/.test(whole) ? whole : `${whole}.`;

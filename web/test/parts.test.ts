@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { percent } from "../src/answer";
+import { beyond, percent } from "../src/answer";
 import { columns } from "../src/elimination";
 import { chosen, typed } from "../src/form";
 import { byVersion, stretches } from "../src/lifecycle";
@@ -88,6 +88,13 @@ test("fragments become sentences, and names keep their small letters", () => {
   assert.equal(sentence("nobody else is in the race"), "Nobody else is in the race.");
   assert.equal(sentence("flannel cannot enforce it"), "flannel cannot enforce it.");
   assert.equal(sentence("kube-router is good."), "kube-router is good.");
+  assert.equal(sentence("kindnet. It is alone"), "kindnet. It is alone.");
+});
+
+test("a headline is not said twice", () => {
+  assert.equal(beyond("kindnet", "kindnet. It is the only one left."), "It is the only one left.");
+  assert.equal(beyond("Cilium", "Cilium."), "");
+  assert.equal(beyond("Cilium or Calico", "A tie: Cilium and Calico."), "A tie: Cilium and Calico.");
 });
 
 test("shares above nothing are never shown as nothing", () => {
