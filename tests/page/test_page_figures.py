@@ -117,7 +117,7 @@ def test_every_fact_is_that_of_the_files(page: Look) -> None:
 
 
 def test_every_limit_is_that_of_the_files(page: Look) -> None:
-    """Each limit has its number, its mechanism, its source and its date."""
+    """Each limit says what it counts, its number, its mechanism, its source and its date."""
     shown = page.page.locator("[data-limit]").evaluate_all(
         "all => all.map(each => [each.dataset.provider, each.dataset.limit, each.innerText])"
     )
@@ -125,7 +125,7 @@ def test_every_limit_is_that_of_the_files(page: Look) -> None:
     assert len(shown) == len(expected)
     for (name, key, text), (provider, limit) in zip(shown, expected, strict=True):
         assert (name, key) == (provider.name, limit.key)
-        assert text.startswith(say(limit.value, BY_NAME[key].unit))
+        assert text.startswith(f"{BY_NAME[key].question}: {say(limit.value, BY_NAME[key].unit)}")
         assert " ".join(limit.note.split()) in " ".join(text.split())
         assert str(limit.as_of) in text
 

@@ -45,7 +45,7 @@ export function FactsMatrix({ page }: { page: Page }) {
         providers={providers}
         today={page.today}
       />
-      <Limits providers={providers} />
+      <Limits page={page} providers={providers} />
     </Section>
   );
 }
@@ -214,7 +214,7 @@ function Breakable({ text }: { text: string }) {
   );
 }
 
-function Limits({ providers }: { providers: Provider[] }) {
+function Limits({ page, providers }: { page: Page; providers: Provider[] }) {
   const some = providers.filter((provider) => provider.limits.length);
   if (!some.length) return null;
   return (
@@ -226,7 +226,7 @@ function Limits({ providers }: { providers: Provider[] }) {
             <dt>{provider.title}</dt>
             {provider.limits.map((limit, index) => (
               <dd key={`${limit.key} ${index}`} data-provider={provider.name} data-limit={limit.key}>
-                <b>{limit.text}</b> {limit.note} <Citation cited={limit} />
+                {page.limits[limit.key]}: <b>{limit.text}</b>. {limit.note} <Citation cited={limit} />
               </dd>
             ))}
           </div>

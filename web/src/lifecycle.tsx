@@ -15,10 +15,13 @@ export interface Stretch {
   dated: boolean;
 }
 
-/** When each version of an installer came out, as far as any provider's steps say. */
-export function datesOf(providers: Provider[], installer: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const step of providers.flatMap((provider) => provider.steps)) {
+/** When each version of an installer came out, as far as is known: by its own releases, and by providers' steps. */
+export function datesOf(
+  page: Pick<Page, "providers" | "installers">,
+  installer: string,
+): Map<string, string> {
+  const found = new Map((page.installers[installer] ?? []).map(({ version, date }) => [version, date]));
+  for (const step of page.providers.flatMap((provider) => provider.steps)) {
     if (step.installer === installer && step.date) found.set(step.version, step.date);
   }
   return found;
@@ -36,7 +39,8 @@ export function byVersion(a: string, b: string): number {
 
 /**
  * What an installer allowed, as stretches of time. A step without a date is drawn from the day by which it must
- * have been taken: that of the next version whose date is known.
+ * have been taken: that of the next version whose date is known. Where the next step was taken by the same day, what
+ * was before it has no length that anybody knows; the first one is kept all the same, for its beginning is told.
  */
 export function stretches(steps: Step[], known: Map<string, string>, today: string): Stretch[] {
   const dated = [...known].sort(([a], [b]) => byVersion(a, b));
@@ -50,7 +54,7 @@ export function stretches(steps: Step[], known: Map<string, string>, today: stri
   );
   return order
     .map((one, index) => ({ ...one, to: order[index + 1]?.from ?? today }))
-    .filter((one) => one.from !== one.to || one.dated);
+    .filter((one, index) => one.from !== one.to || one.dated || index === 0);
 }
 
 export function Lifecycle({ page }: { page: Page }) {
@@ -167,7 +171,7 @@ function Chart({ page }: { page: Page }) {
   const height = top + page.providers.length * lane + 10;
   const from = "2014-06-01";
   const x = scaleUtc([new Date(from), new Date(page.today)], [left + 4, width - 8]);
-  const known = datesOf(page.providers, "kops");
+  const known = datesOf(page, "kops");
   const years = x.ticks(narrow ? 5 : 12);
   return (
     <div ref={ref}>
@@ -246,6 +250,9 @@ function Lane(props: {
           <title>
             kops {step.version}: {step.state} ({dated ? from : `by ${from}`}) {step.note}
           </title>
+          {!dated && index > 0 && (
+            <line x1={x(from) - 10} x2={x(from)} y1={y + 28} y2={y + 28} class="undated" />
+          )}
           {!dated && index === 0 && (
             <>
               <line x1={x(from) - 42} x2={x(from)} y1={y + 28} y2={y + 28} class="undated" />
@@ -254,7 +261,7 @@ function Lane(props: {
               </text>
             </>
           )}
-          <Bar state={step.state} x={x(from)} width={x(to) - x(from)} y={y + 22} id="line" />
+          {from !== to && <Bar state={step.state} x={x(from)} width={x(to) - x(from)} y={y + 22} id="line" />}
           {step.state === "removed" && (
             <text x={x(from) - 1} y={y + 33} class="cross" text-anchor="middle">
               ✕

@@ -91,7 +91,7 @@ function OurFacts({ page }: { page: Page }) {
         <tbody>
           {keys.map((key) => (
             <tr key={key}>
-              <th scope="row">{titles.get(key) ?? LIMITS[key] ?? key}</th>
+              <th scope="row">{titles.get(key) ?? page.limits[key] ?? key}</th>
               {page.models.map((model) => {
                 const fact = model.facts.find((one) => one.key === key);
                 const unknown = !fact || fact.text === "unknown";
@@ -114,8 +114,6 @@ function OurFacts({ page }: { page: Page }) {
     </Scroll>
   );
 }
-
-const LIMITS: Record<string, string> = { "limit-overhead": "Bytes a packet loses to its outer headers" };
 
 export function Packets({ page }: { page: Page }) {
   return (

@@ -259,8 +259,12 @@ export interface Page {
   /** Changes that would flip the answer, those that say most first. */
   flips: Reason[];
   keys: Key[];
+  /** What each limit is a number of, by key. */
+  limits: Record<string, string>;
   figures: { name: string; title: string; shows: string; hides: string; source: string; unit: string }[];
   providers: Provider[];
+  /** When versions of installers came out, by installer. */
+  installers: Record<string, Release[]>;
   decisions: Record<string, string>;
   models: ModelRow[];
   walks: Walk[];

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { beyond, percent } from "../src/answer";
 import { columns } from "../src/elimination";
 import { chosen, typed } from "../src/form";
-import { byVersion, stretches } from "../src/lifecycle";
+import { byVersion, datesOf, stretches } from "../src/lifecycle";
 import { isOuter, ours } from "../src/models";
 import { series } from "../src/numbers";
 import { sentence } from "../src/parts";
@@ -46,6 +46,28 @@ test("a step without a date begins when a later version is known to have come ou
     [
       ["experimental", "2020-08-02", "2023-07-17", false],
       ["deprecated", "2023-07-17", "2026-11-26", true],
+    ],
+  );
+});
+
+test("what was taken before any known day keeps its beginning, and nothing is drawn twice", () => {
+  const known = datesOf(
+    {
+      providers: [],
+      installers: { kops: [{ version: "1.18", date: "2020-08-02", source: "x" }] },
+    },
+    "kops",
+  );
+  const found = stretches(
+    [step("1.8", "experimental", null), step("1.18", "deprecated", "2020-08-02")],
+    known,
+    "2026-11-26",
+  );
+  assert.deepEqual(
+    found.map(({ step: { state }, from, to, dated }) => [state, from, to, dated]),
+    [
+      ["experimental", "2020-08-02", "2020-08-02", false],
+      ["deprecated", "2020-08-02", "2026-11-26", true],
     ],
   );
 });

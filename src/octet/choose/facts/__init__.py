@@ -4,16 +4,17 @@ What lives here: loading them all. What it must not know: what an operator wants
 """
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from octet.choose.facts.numbers import keeping
-from octet.choose.facts.reading import read
+from octet.choose.facts.reading import installers, read
 from octet.choose.facts.values import Certainty, Count, Fact, Provider, Release, Step, Support, Truth
 from octet.errors import BadConfigurationError, NotFoundError
 
 DIRECTORY = Path(__file__).with_name("providers")
+INSTALLERS = Path(__file__).with_name("installers.toml")
 
 NAMES = (
     "kubenet",
@@ -35,9 +36,14 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that is known, in the order of NAMES."""
+    """All that is known, in the order of NAMES.
+
+    Attributes:
+        installers: when versions of installers came out, by installer.
+    """
 
     providers: tuple[Provider, ...]
+    installers: Mapping[str, tuple[Release, ...]] = field(default_factory=dict)
 
     def get(self, name: str) -> Provider:
         """Return a provider by name.
@@ -86,7 +92,8 @@ def load(directory: Path | None = None) -> Facts:
             problem = "is not the file's name"
             raise BadConfigurationError(str(files[name]), "name", provider.name, problem, hint=name)
     counts = keeping.by_provider(keeping.shipped())
-    return Facts(tuple(replace(each, counts=counts.get(each.name, ())) for each in providers))
+    counted = tuple(replace(each, counts=counts.get(each.name, ())) for each in providers)
+    return Facts(counted, installers(INSTALLERS))
 
 
 __all__ = [

@@ -69,6 +69,22 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     limits: tuple[_Limit, ...] = ()
 
 
+def installers(path: Path) -> Mapping[str, tuple[Release, ...]]:
+    """Return when versions of installers came out, by installer. Raises BadConfigurationError."""
+    try:
+        held = msgspec.convert(
+            tomllib.loads(path.read_text(encoding="utf-8")), dict[str, tuple[_Release, ...]]
+        )
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadConfigurationError(str(path), "installers", path.name, str(error)) from error
+    if unknown := sorted(held.keys() - INSTALLERS):
+        raise BadConfigurationError(str(path), "installers", unknown[0], "is no installer of the catalogue")
+    return {
+        name: tuple(Release(each.version, each.date, each.source) for each in releases)
+        for name, releases in held.items()
+    }
+
+
 def read(path: Path) -> Provider:
     """Return the provider that a file describes.
 

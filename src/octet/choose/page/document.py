@@ -12,7 +12,8 @@ from msgspec import Struct
 from octet import __version__
 from octet.choose import constraints
 from octet.choose.decision import Decision, Finding, Flip
-from octet.choose.facts import Count, Facts
+from octet.choose.facts import Count, Facts, Release
+from octet.choose.facts.catalogue import LIMITS
 from octet.choose.facts.numbers.figures import FIGURES, Figure
 from octet.choose.facts.numbers.keeping import by_provider
 from octet.choose.page import drawn, shown
@@ -54,7 +55,9 @@ class Document(Answered, frozen=True, kw_only=True):
     Attributes:
         today: the day to which ages of facts are counted.
         live: is it served by ``octet ui``, where answers can be changed?
+        limits: what each limit is a number of, by key.
         keys, providers: the facts matrix, the timeline, and what was counted.
+        installers: when their versions came out, by installer.
         figures: what each count shows and hides.
         decisions, models, walks, growth: our models.
         measured: None where nothing was measured; ``results`` is the record itself, whole.
@@ -66,8 +69,10 @@ class Document(Answered, frozen=True, kw_only=True):
     live: bool
     questions: tuple[QuestionShown, ...]
     keys: tuple[shown.KeyShown, ...]
+    limits: Mapping[str, str]
     figures: tuple[Figure, ...]
     providers: tuple[shown.ProviderShown, ...]
+    installers: Mapping[str, tuple[Release, ...]]
     decisions: Mapping[str, str]
     models: tuple[drawn.ModelShown, ...]
     walks: tuple[drawn.WalkShown, ...]
@@ -94,8 +99,10 @@ def build(
         live=live,
         questions=questions() if live else (),
         keys=shown.keys(),
+        limits={key.name: key.question for key in LIMITS},
         figures=FIGURES,
         providers=tuple(shown.provider(each, counted.get(each.name, ())) for each in facts.providers),
+        installers=facts.installers,
         decisions=DECISIONS,
         models=drawn.rows(today),
         walks=drawn.walks(),

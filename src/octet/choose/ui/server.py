@@ -148,7 +148,7 @@ async def _body(request: Request) -> dict[str, Any]:
             raise BadConfigurationError("the request", "body", len(text), problem)
     try:
         held = msgspec.json.decode(bytes(text))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadConfigurationError("the request", "body", bytes(text[:80]), str(error)) from error
     if not isinstance(held, dict):
         raise BadConfigurationError("the request", "body", held, "is no JSON object")
