@@ -10,7 +10,7 @@ labels, what is selected for.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import msgspec
@@ -32,13 +32,19 @@ _TESTS: dict[str, Callable[[str, str], bool]] = {
     "starts": lambda value, wanted: value.startswith(wanted),
     "ends": lambda value, wanted: value.endswith(wanted),
 }
+_JOINED: dict[str, Callable[[Iterable[bool]], bool]] = {
+    "and": all,
+    "or": any,
+    "not": lambda parts: not any(parts),
+}
+_WHOLE = {"all": True, "global": False}
 
 
 class Term(msgspec.Struct, frozen=True, gc=False):
     """One node of a selector's tree.
 
     Attributes:
-        kind: ``and``, ``or``, ``not``, ``all``, ``global``, ``has``, ``in``, or a key of ``_TESTS``.
+        kind: a key of ``_JOINED``, ``_WHOLE`` or ``_TESTS``, or ``has`` or ``in``.
         parts: of ``and``, ``or``, ``not``.
         label, values: what is asked of which label.
     """
@@ -50,23 +56,14 @@ class Term(msgspec.Struct, frozen=True, gc=False):
 
     def matches(self, labels: Words) -> bool:
         """Tell whether labels meet it; a test of a missing label is false, its negation true."""
-        match self.kind:
-            case "and":
-                return all(part.matches(labels) for part in self.parts)
-            case "or":
-                return any(part.matches(labels) for part in self.parts)
-            case "not":
-                return not self.parts[0].matches(labels)
-            case "all":
-                return True
-            case "global":
-                return False
-            case "has":
-                return self.label in labels
-            case "in":
-                return labels.get(self.label) in self.values
+        if self.kind in _JOINED:
+            return _JOINED[self.kind](part.matches(labels) for part in self.parts)
+        if self.kind in _WHOLE:
+            return _WHOLE[self.kind]
         value = labels.get(self.label)
-        return value is not None and _TESTS[self.kind](value, self.values[0])
+        if value is None or self.kind == "has":
+            return value is not None
+        return value in self.values if self.kind == "in" else _TESTS[self.kind](value, self.values[0])
 
 
 class Expression(msgspec.Struct, frozen=True, gc=False):
