@@ -24,6 +24,7 @@ VERSIONS = {
     "CalicoNetworkPolicy": "projectcalico.org/v3",
 }
 CORE = "v1"
+CORE_KINDS = ("ServiceAccount",)
 
 Objects = dict[str, dict[str, Any]]
 """Objects by ``Kind namespace/name``."""
@@ -143,7 +144,7 @@ def _case(
     base, means = data["base"]["policy"], data["base"]["means"]
     key = "from" if direction == "ingress" else "to"
     rule = dict(base["spec"][direction][0])
-    peers, ports = {**means["peers"]}, {way: means["ports"] for way in ("ingress", "egress")}
+    peers, ports = {**means["peers"]}, dict.fromkeys(("ingress", "egress"), means["ports"])
     if "peers" in parts:
         rule[key], peers[direction] = parts["peers"]
     if "ports" in parts:
@@ -185,7 +186,7 @@ def policy(stated: Mapping[str, Any], kind: str) -> dict[str, Any]:
     kind = stated.get("kind") or kind
     metadata = {key: stated[key] for key in ("name", "namespace", "annotations") if key in stated}
     plain = kind.removeprefix("Calico")
-    version = VERSIONS.get(kind, VERSIONS["CalicoNetworkPolicy"])
+    version = CORE if kind in CORE_KINDS else VERSIONS.get(kind, VERSIONS["CalicoNetworkPolicy"])
     rest = {key: stated[key] for key in ("spec",) if key in stated}
     return {"apiVersion": version, "kind": plain, "metadata": {**metadata, **_labels(stated)}, **rest}
 
@@ -227,7 +228,7 @@ def pod(key: str, labels: Mapping[str, str], address: str, node: str = "node-1")
         "metadata": {"name": name, "namespace": space, "uid": f"{key}-1", "labels": dict(labels)},
         "spec": {
             "nodeName": node,
-            "serviceAccountName": "default",
+            "serviceAccountName": f"sa-{name}",
             "containers": [{"name": "c", "ports": ports}],
         },
         "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]},

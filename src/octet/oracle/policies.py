@@ -128,9 +128,8 @@ def _walk(steps: list[_Step], asked: Asked, flow: Flow) -> Verdict | None:
 
 
 def _either(taken: Verdict | None, left: Verdict | None, step: _Step, asked: Asked) -> Verdict | None:
-    """Return what both ways say, or that it is unknown."""
-    outcomes = {None if each is None else each.allowed for each in (taken, left)}
-    if len(outcomes) == 1 and (taken is None) == (left is None):
+    """Return what both ways say, or that it is unknown; names are for pods, who may what nobody decides."""
+    if len({each is None or each.allowed for each in (taken, left)}) == 1:
         return left
     words = "the rule is about names, and what they mean is not known here"
     return Verdict(None, (_reason(step, asked, words),))

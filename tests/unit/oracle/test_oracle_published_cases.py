@@ -9,7 +9,7 @@ import policy_world
 from octet.oracle import Flow, World, decide
 from policy_cases import Probe
 
-SIZES = {"netpol": 48, "cyclonus": 230, "clusternetworkpolicy": 33}
+SIZES = {"netpol": 48, "cyclonus": 230, "clusternetworkpolicy": 33, "calico": 34}
 
 
 @pytest.mark.parametrize(("file", "size"), SIZES.items())
@@ -26,7 +26,7 @@ def judged(world: World, probe: Probe, addresses: dict[str, str]) -> bool | None
 
 
 @pytest.mark.parametrize(
-    "file", ["netpol", pytest.param("cyclonus", marks=pytest.mark.slow), "clusternetworkpolicy"]
+    "file", ["netpol", pytest.param("cyclonus", marks=pytest.mark.slow), "clusternetworkpolicy", "calico"]
 )
 def test_the_oracle_agrees_with_published_tables(file):
     """For every step of every case and all pairs of pods, the oracle's verdict is the table's."""
