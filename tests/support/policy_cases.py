@@ -214,7 +214,9 @@ def namespace(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
     return {"apiVersion": CORE, "kind": "Namespace", "metadata": metadata}
 
 
-def pod(key: str, labels: Mapping[str, str], address: str, node: str = "node-1") -> dict[str, Any]:
+def pod(
+    key: str, labels: Mapping[str, str], address: str, node: str = "node-1", more: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return a pod that serves both ports over all protocols, under names."""
     space, name = key.split("/")
     ports = [
@@ -231,7 +233,11 @@ def pod(key: str, labels: Mapping[str, str], address: str, node: str = "node-1")
             "serviceAccountName": f"sa-{name}",
             "containers": [{"name": "c", "ports": ports}],
         },
-        "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]},
+        "status": {
+            "phase": "Running",
+            "podIP": address,
+            "podIPs": [{"ip": each} for each in (address, *more)],
+        },
     }
 
 

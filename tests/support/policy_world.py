@@ -46,11 +46,18 @@ def where(address: str) -> str:
     return f"node-{address.split('.')[2]}"
 
 
-def objects(addresses: Mapping[str, str] = ADDRESSES) -> Objects:
+def second(address: str) -> str:
+    """Return a pod's IPv6 address."""
+    _, _, third, fourth = address.split(".")
+    return f"fd00:244:{third}::{int(fourth):x}"
+
+
+def objects(addresses: Mapping[str, str] = ADDRESSES, *, dual: bool = False) -> Objects:
     """Return nodes, namespaces and pods."""
     made = [node(name, address) for name, address in NODES.items()]
     made += [namespace(name, {"ns": name}) for name in ("x", "y", "z")]
     found = {f"{item['kind']} {item['metadata']['name']}": item for item in made}
     for key, address in addresses.items():
-        found[f"Pod {key}"] = pod(key, {"pod": key.rpartition("/")[2]}, address, where(address))
+        more = (second(address),) if dual else ()
+        found[f"Pod {key}"] = pod(key, {"pod": key.rpartition("/")[2]}, address, where(address), more)
     return found
