@@ -181,6 +181,20 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """Go on with so many packets a second, of all that come here together."""
+
+    per_second: int
+
+    def __str__(self) -> str:
+        return f"limit rate {self.per_second}/second"
+
+    def evaluate(self, packet: Packet, _: Surroundings) -> Step:
+        """Go on: a traced packet is the first one."""
+        return packet
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """Tell the kernel's log, or with ``group`` whoever listens there (NFLOG)."""
 

@@ -1,0 +1,313 @@
+"""Policy of one node, kept up to date: contributions by owner, decided anew only where a change touches them.
+
+What lives here: from changes of the view and of this node's endpoints to contributions. Only policies that
+select an endpoint of this node come to anything. Pure. What it must not know: the kernel, timing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from octet.blueprint import Blueprint
+from octet.blueprint.base import union
+from octet.blueprint.nft import DROP
+from octet.cluster.changes import (
+    NamespaceChanged,
+    NodeChanged,
+    PodChanged,
+    PolicyChanged,
+    PolicyPartChanged,
+    SliceChanged,
+)
+from octet.cluster.endpoint import Attachment, Endpoint
+from octet.cluster.netpol import EGRESS, INGRESS
+from octet.cluster.objects import Address, Pod, ServiceAccount
+from octet.cluster.view import View, ViewChange
+from octet.policy.gates import Gate, verdict
+from octet.policy.groups import Candidate, Group
+from octet.policy.holders import Entry, has_pods, of_address, of_networks
+from octet.policy.ordering import stages
+from octet.policy.programs import Program, program
+
+Owner = tuple[object, ...]
+"""Who contributes what: ``BASE``, or ("policy", kind, name)."""
+
+BASE: Owner = ("policy", "base")
+
+_SOURCES = {
+    "NetworkSet": "network_sets",
+    "GlobalNetworkSet": "global_network_sets",
+    "HostEndpoint": "host_endpoints",
+}
+"""Kinds that groups take addresses from, and the collection of the view."""
+
+
+@dataclass
+class _Dirty:
+    """What has to be decided anew."""
+
+    endpoints: dict[Attachment, None] = field(default_factory=dict)
+    addresses: dict[Address, None] = field(default_factory=dict)
+    programs: dict[str, None] = field(default_factory=dict)
+    sources: set[str] = field(default_factory=set)
+
+
+class Engine:
+    """What policy wants of one node's table. Not thread-safe.
+
+    Every method that changes something returns the contributions that are different now, an empty one where
+    an owner has none any more; together they are one transaction.
+    """
+
+    def __init__(self, view: View, gate: Gate) -> None:
+        self._view = view
+        self._gate = gate
+        self._endpoints: dict[Attachment, Endpoint] = {}
+        self._attached: dict[tuple[str, str], dict[Attachment, None]] = {}
+        self._local: dict[Address, tuple[str, str]] = {}
+        self._chosen: dict[Attachment, tuple[Program | None, Program | None]] = {}
+        self._programs: dict[str, Program] = {}
+        self._users: dict[str, int] = {}
+        self._groups: dict[Group, dict[Entry, int]] = {}
+        self._parts: dict[Owner, Blueprint] = {BASE: gate.base()}
+
+    @property
+    def parts(self) -> Mapping[Owner, Blueprint]:
+        """All contributions."""
+        return self._parts
+
+    def blueprint(self) -> Blueprint:
+        """Return everything together."""
+        return union(self._parts.values())
+
+    def attach(self, endpoint: Endpoint) -> dict[Owner, Blueprint]:
+        """Take an endpoint in, or its next version."""
+        dirty = _Dirty()
+        self._forget(endpoint.attachment, dirty)
+        self._endpoints[endpoint.attachment] = endpoint
+        place = (endpoint.namespace, endpoint.pod)
+        self._attached.setdefault(place, {})[endpoint.attachment] = None
+        self._local |= dict.fromkeys(endpoint.addresses, place)
+        self._note(endpoint, dirty)
+        return self._settle(dirty)
+
+    def detach(self, key: Attachment) -> dict[Owner, Blueprint]:
+        """Let an endpoint go; nothing where it is not known."""
+        dirty = _Dirty()
+        self._forget(key, dirty)
+        return self._settle(dirty)
+
+    def _forget(self, key: Attachment, dirty: _Dirty) -> None:
+        endpoint = self._endpoints.pop(key, None)
+        if endpoint is None:
+            return
+        place = (endpoint.namespace, endpoint.pod)
+        del self._attached[place][key]
+        if not self._attached[place]:
+            del self._attached[place]
+        for address in endpoint.addresses:
+            self._local.pop(address, None)
+        self._note(endpoint, dirty)
+
+    def _note(self, endpoint: Endpoint, dirty: _Dirty) -> None:
+        dirty.endpoints[endpoint.attachment] = None
+        dirty.addresses |= dict.fromkeys(endpoint.addresses)
+
+    def see(self, view: View, changes: Iterable[ViewChange]) -> dict[Owner, Blueprint]:
+        """Take the next version of the view."""
+        self._view = view
+        dirty = _Dirty()
+        for change in changes:
+            self._touch(change, dirty)
+        self._watching(dirty)
+        return self._settle(dirty)
+
+    def learn(self, view: View) -> dict[Owner, Blueprint]:
+        """Take a view in which only what names mean is different."""
+        self._view = view
+        dirty = _Dirty(sources={"learned"})
+        self._watching(dirty)
+        return self._settle(dirty)
+
+    def _touch(self, change: ViewChange, dirty: _Dirty) -> None:
+        """Note what a change may have to do with."""
+        match change:
+            case PodChanged():
+                for pod in (change.old, change.new):
+                    self._touch_pod(pod, dirty)
+            case NamespaceChanged():
+                namespace = change.new or change.old
+                if namespace is not None:
+                    self._touch_namespace(namespace.name, dirty)
+            case PolicyChanged():
+                policy = change.new or change.old
+                if policy is not None:
+                    dirty.endpoints |= dict.fromkeys(self._inside(policy.namespace))
+            case PolicyPartChanged():
+                self._touch_part(change, dirty)
+            case NodeChanged():
+                dirty.sources.add("nodes")
+            case SliceChanged():
+                dirty.sources.add("slices")
+            case _:
+                pass
+
+    def _touch_pod(self, pod: Pod | None, dirty: _Dirty) -> None:
+        if pod is None:
+            return
+        dirty.endpoints |= self._attached.get(pod.key, {})
+        dirty.addresses |= dict.fromkeys(self._addresses(pod))
+
+    def _touch_namespace(self, name: str, dirty: _Dirty) -> None:
+        for pod in self._view.pods.inside(name).values():
+            dirty.addresses |= dict.fromkeys(self._addresses(pod))
+        dirty.endpoints |= dict.fromkeys(self._inside(name))
+        dirty.sources.add("namespaces")
+
+    def _touch_part(self, change: PolicyPartChanged, dirty: _Dirty) -> None:
+        item = change.new or change.old
+        kind = type(item).__name__
+        if kind in _SOURCES:
+            dirty.sources.add(_SOURCES[kind])
+        elif isinstance(item, ServiceAccount):
+            for pod in self._view.pods.inside(item.namespace).values():
+                self._touch_pod(pod, dirty)
+        elif not kind.startswith("Staged"):
+            dirty.endpoints |= dict.fromkeys(self._endpoints)
+
+    def _inside(self, namespace: str) -> Iterator[Attachment]:
+        for (name, _), keys in self._attached.items():
+            if name == namespace:
+                yield from keys
+
+    def _addresses(self, pod: Pod) -> Iterable[Address]:
+        """Return a pod's addresses; of a pod of this node also those that its status does not say yet."""
+        mine = (self._endpoints[key].addresses for key in self._attached.get(pod.key, ()))
+        return dict.fromkeys((*pod.own_ips, *(address for each in mine for address in each)))
+
+    def _watching(self, dirty: _Dirty) -> None:
+        """Note the programs with groups that take addresses from what changed."""
+        if not dirty.sources:
+            return
+        for name, each in self._programs.items():
+            if any(entry.group.watches & dirty.sources for entry in each.entries):
+                dirty.programs[name] = None
+
+    def _settle(self, dirty: _Dirty) -> dict[Owner, Blueprint]:
+        changed: dict[Owner, Blueprint] = {}
+        for key in dirty.endpoints:
+            self._replace(("policy", "endpoint", key), self._endpoint(key, dirty), changed)
+        for name in dirty.programs:
+            self._replace(("policy", "program", name), self._program(name), changed)
+        for address in dirty.addresses:
+            self._replace(("policy", "address", address), self._address(address), changed)
+        return changed
+
+    def _replace(self, owner: Owner, part: Blueprint, changed: dict[Owner, Blueprint]) -> None:
+        if part == self._parts.get(owner, Blueprint()):
+            return
+        changed[owner] = part
+        if len(part):
+            self._parts[owner] = part
+        else:
+            del self._parts[owner]
+
+    def _endpoint(self, key: Attachment, dirty: _Dirty) -> Blueprint:
+        """Choose an endpoint's programs; return its entries in the dispatch maps."""
+        before = self._chosen.pop(key, (None, None))
+        endpoint = self._endpoints.get(key)
+        pod = self._view.pods.get((endpoint.namespace, endpoint.pod)) if endpoint is not None else None
+        now = self._programs_of(endpoint, pod)
+        for each in now:
+            self._use(each, 1, dirty)
+        for each in before:
+            self._use(each, -1, dirty)
+        if endpoint is None:
+            return Blueprint()
+        self._chosen[key] = now
+        if pod is None and endpoint.pod:
+            return self._gate.endpoint(endpoint, DROP, DROP)
+        ingress, egress = (each.entrance if each is not None else None for each in now)
+        outgoing = verdict(egress, other=ingress is not None)
+        return self._gate.endpoint(endpoint, outgoing, verdict(ingress, other=egress is not None))
+
+    def _programs_of(
+        self, endpoint: Endpoint | None, pod: Pod | None
+    ) -> tuple[Program | None, Program | None]:
+        if endpoint is None or pod is None:
+            return None, None
+        families = tuple(address.version for address in endpoint.addresses)
+        ingress, egress = (
+            program(stages(self._view, pod, way), pod, way, families) for way in (INGRESS, EGRESS)
+        )
+        return ingress, egress
+
+    def _use(self, each: Program | None, count: int, dirty: _Dirty) -> None:
+        """Count who has a program; one that comes or goes changes who is asked for which groups."""
+        if each is None:
+            return
+        name = each.entrance
+        before = self._users.get(name, 0)
+        self._users[name] = before + count
+        if before == 0:
+            self._programs[name] = each
+            self._index(each, 1, dirty)
+        elif self._users[name] == 0:
+            del self._users[name], self._programs[name]
+            self._index(each, -1, dirty)
+
+    def _index(self, each: Program, count: int, dirty: _Dirty) -> None:
+        dirty.programs[each.entrance] = None
+        for entry in each.entries:
+            if not has_pods(entry.group):
+                continue
+            entries = self._groups.setdefault(entry.group, {})
+            entries[entry] = entries.get(entry, 0) + count
+            if not entries[entry]:
+                del entries[entry]
+            if entries.get(entry, 0) <= 1:
+                dirty.addresses |= dict.fromkeys(self._members(entry.group))
+            if not entries:
+                del self._groups[entry.group]
+
+    def _members(self, group: Group) -> Iterator[Address]:
+        for pod in group.candidates(self._view):
+            if group.has(Candidate(self._view, pod)):
+                yield from self._addresses(pod)
+
+    def _program(self, name: str) -> Blueprint:
+        each = self._programs.get(name)
+        if each is None:
+            return Blueprint()
+        return Blueprint([*each.objects, *of_networks(self._view, each.entries)])
+
+    def _address(self, address: Address) -> Blueprint:
+        """Return what an address is in, by the pod that has it: of this node, or else by the API's word."""
+        pods = self._view.pods
+        pod = pods.get(self._local[address]) if address in self._local else pods.at(address)
+        if pod is None or pod.finished:
+            return Blueprint()
+        candidate = Candidate(self._view, pod)
+        entries = [
+            entry
+            for group, held in self._groups.items()
+            if group.has(candidate)
+            for entry in held
+            if address.version in entry.families
+        ]
+        return Blueprint(of_address(address, pod, entries))
+
+
+def compile(  # noqa: A001 - the word of the field, and this module has no use for the built-in
+    view: View, endpoints: Iterable[Endpoint], *, bridge: str = ""
+) -> Blueprint:
+    """Return everything that policy puts into the table of node ``view.me``.
+
+    Args:
+        view: what is known of the cluster.
+        endpoints: the pods of this node.
+        bridge: the link that they are all behind; empty where each has one of its own.
+    """
+    engine = Engine(view, Gate(bridge))
+    for endpoint in endpoints:
+        engine.attach(endpoint)
+    return engine.blueprint()

@@ -1,0 +1,259 @@
+"""One endpoint and direction as chains: its tiers, each rule or run of rules a few lookups.
+
+What lives here: chains, and which sets they ask. What it must not know: which endpoints have the program, who
+is in the sets.
+
+Consecutive rules that do the same and say only "who, and which port" are one run: whatever their number, a
+packet meets at most one lookup for each kind of set. So ten thousand NetworkPolicies for one pod cost a new
+connection as much as one. A chain is entered by ``goto``, so ``return`` is "allowed": the packet goes on to
+what its other end has to say.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+
+from octet.blueprint import KernelObject
+from octet.blueprint.nft import (
+    DPORT,
+    DROP,
+    L4PROTO,
+    RETURN,
+    Chain,
+    Compare,
+    Counter,
+    Limit,
+    Log,
+    Lookup,
+    Midstream,
+    Part,
+    Reject,
+    Rule,
+    Verdict,
+    daddr,
+    goto,
+    saddr,
+)
+from octet.cluster.netpol import INGRESS
+from octet.cluster.objects import Pod
+from octet.policy.conditions import Matching, digest, spans
+from octet.policy.groups import EVERY_POD, ServiceEndpoints
+from octet.policy.holders import Entry, declarations, merged, name, named, word
+from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage
+from octet.policy.rules import Rule as Meaning
+
+LOG_GROUP = 79
+"""NFLOG group that denied packets, and those of Calico's ``Log``, are told to."""
+
+TOLD = 10
+"""Denied packets of one policy that are told in a second; all are counted."""
+
+OPEN = "policy-open"
+"""The chain of a direction that no policy is about, of an endpoint that has policies in the other one."""
+
+_LONGEST = 96  # characters of a log prefix that stay below nft's and NFLOG's 127, with room for the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What one direction of some endpoints goes through.
+
+    Attributes:
+        entrance: the chain that the dispatch map leads to.
+        objects: chains and declarations.
+        entries: who is in the sets.
+    """
+
+    entrance: str
+    objects: tuple[KernelObject, ...]
+    entries: tuple[Entry, ...]
+    families: tuple[int, ...]
+
+
+def program(stages: Iterable[Stage], pod: Pod, direction: str, families: tuple[int, ...]) -> Program | None:
+    """Return the program of a pod's direction, or None where no policy is about it."""
+    mine = tuple(resolved(stage, pod, direction) for stage in stages)
+    return build(mine, direction, families) if mine else None
+
+
+def resolved(stage: Stage, pod: Pod, direction: str) -> Stage:
+    """Return a tier in which names of the pod's own ports are numbers."""
+    if not any(_names(rule) for rule in stage.rules):
+        return stage
+    return replace(stage, rules=tuple(_resolve(rule, pod, direction) for rule in stage.rules))
+
+
+def _names(rule: Meaning) -> bool:
+    own = (*rule.ports, *rule.near.ports, *rule.near.no_ports)
+    return any(ports.names for ports in own)
+
+
+def _resolve(rule: Meaning, pod: Pod, direction: str) -> Meaning:
+    near = replace(
+        rule.near, ports=_numbers(rule.near.ports, pod), no_ports=_numbers(rule.near.no_ports, pod)
+    )
+    return replace(rule, near=near, ports=_numbers(rule.ports, pod) if direction == INGRESS else rule.ports)
+
+
+def _numbers(stated: tuple[Ports, ...], pod: Pod) -> tuple[Ports, ...]:
+    """Return ports without names; a name that the pod has not is a port that no packet has."""
+    found: list[Ports] = []
+    for each in stated:
+        if not each.names:
+            found.append(each)
+            continue
+        if each.spans or each.protocol is not None:
+            found.append(Ports(each.protocol, each.spans))
+        found += [Ports(protocol, (span,)) for protocol, span in named(each, pod)]
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def build(stages: tuple[Stage, ...], direction: str, families: tuple[int, ...]) -> Program:
+    """Return the program of some tiers whose ports are numbers."""
+    return _Writer(stages, direction, families).program()
+
+
+class _Writer:
+    def __init__(self, stages: tuple[Stage, ...], direction: str, families: tuple[int, ...]) -> None:
+        self._stages = stages
+        self._direction = direction
+        self._families = families
+        self._matching = Matching(direction, families)
+        way = "to" if direction == INGRESS else "from"
+        self._stem = f"policy-{way}-{digest((stages, families))}"
+        self._denials: dict[str, Chain] = {}
+
+    def program(self) -> Program:
+        chains = [self._chain(number, stage) for number, stage in enumerate(self._stages)]
+        entries = tuple(dict.fromkeys(self._matching.entries))
+        stems: dict[str, str] = {}
+        for entry in entries:
+            stems[entry.stem] = stems.get(entry.stem, "") + entry.kinds
+        sets = [each for stem, kinds in stems.items() for each in declarations(stem, kinds, self._families)]
+        objects: tuple[KernelObject, ...] = (*sets, *chains, *self._denials.values())
+        return Program(self._name(0), objects, entries, self._families)
+
+    def _name(self, number: int) -> str:
+        return self._stem + (f"-{number}" if number else "")
+
+    def _chain(self, number: int, stage: Stage) -> Chain:
+        rules: list[Rule] = []
+        if number == 0:
+            rules.append(Rule(Midstream(), self._deny(stage.policies[0], reject=stage.reject)))
+        after = goto(self._name(number + 1)) if number + 1 < len(self._stages) else self._default(stage)
+        for index, run in enumerate(_runs(stage.rules)):
+            rules += self._run(f"{self._name(number)}-{index}", run, after)
+        end = after if stage.otherwise is Action.PASS else self._deny(stage.policies[-1], reject=stage.reject)
+        rules.append(Rule(end, comment=f"end of tier {stage.tier}"[:100]))
+        return Chain(self._name(number), tuple(rules))
+
+    def _default(self, stage: Stage) -> Verdict:
+        return RETURN if DEFAULT is Action.ALLOW else self._deny(stage.policies[-1], reject=stage.reject)
+
+    def _deny(self, policy: Origin, *, reject: bool) -> Verdict:
+        chain = denial(policy, self._direction, reject=reject)
+        self._denials[chain.name] = chain
+        return goto(chain.name)
+
+    def _verdict(self, rule: Meaning, after: Verdict) -> tuple[Part, ...]:
+        match rule.action:
+            case Action.ALLOW:
+                return (RETURN,)
+            case Action.PASS:
+                return (after,)
+            case Action.LOG:
+                return (Limit(TOLD), Log(prefix("log", rule.origin, self._direction), LOG_GROUP))
+        return (self._deny(rule.origin.policy, reject=rule.reject),)
+
+    def _run(self, stem: str, run: list[Meaning], after: Verdict) -> Iterator[Rule]:
+        verdict, comment = self._verdict(run[0], after), _comment(run)
+        if not run[0].simple:
+            for parts in self._matching.alternatives(run[0]):
+                yield Rule(*parts, *verdict, comment=comment)
+            return
+        if any(not rule.far.all_of and not rule.ports for rule in run):
+            yield Rule(*verdict, comment=comment)
+            return
+        entries = [entry for rule in run for entry in self._entries(stem, rule)]
+        self._matching.entries += entries
+        for parts in (*_anybody(run), *self._lookups(stem, entries)):
+            yield Rule(*parts, *verdict, comment=comment)
+
+    def _entries(self, stem: str, rule: Meaning) -> Iterator[Entry]:
+        """Yield who a rule of a run is about, with its ports."""
+        if not rule.far.all_of:
+            named_only = tuple(Ports(each.protocol, (), each.names) for each in rule.ports if each.names)
+            if named_only:
+                yield Entry(stem, EVERY_POD, named_only, families=self._families)
+            return
+        for group in rule.far.all_of[0]:
+            own = isinstance(group, ServiceEndpoints) and self._direction != INGRESS
+            yield Entry(stem, group, rule.ports, own, self._families)
+
+    def _lookups(self, stem: str, entries: list[Entry]) -> Iterator[tuple[Part, ...]]:
+        kinds = sorted({kind for entry in entries for kind in entry.kinds})
+        for family in self._families:
+            address = saddr(family) if self._direction == INGRESS else daddr(family)
+            for kind in kinds:
+                fields = (address, L4PROTO, DPORT) if kind in "prq" else (address,)
+                yield (Lookup(*fields, into=name(stem, kind, family)),)
+
+
+def _runs(rules: Iterable[Meaning]) -> Iterator[list[Meaning]]:
+    """Yield rules that can be asked together, in order; what is not simple stands alone."""
+
+    def sort(rule: Meaning) -> tuple[object, ...]:
+        if not rule.simple or rule.action is Action.LOG:
+            return (id(rule),)
+        denied = (rule.origin.policy, rule.reject) if rule.action is Action.DENY else ()
+        return (rule.action, *denied)
+
+    for _, group in groupby((rule for rule in rules if not _never(rule)), key=sort):
+        yield list(group)
+
+
+def _never(rule: Meaning) -> bool:
+    """Can no packet match: are ports stated, and the pod has none of them?"""
+    sides = [rule.ports, rule.far.ports, rule.near.ports]
+    return any(stated and not any(each.spans or each.names for each in stated) for stated in sides)
+
+
+def _anybody(run: list[Meaning]) -> Iterator[tuple[Part, ...]]:
+    """Yield the ports of a run that anybody may use, one comparison for each protocol."""
+    held: dict[int, list[tuple[int, int]]] = {}
+    for rule in run:
+        for ports in rule.ports if not rule.far.all_of else ():
+            if ports.protocol is not None and ports.spans:
+                held.setdefault(ports.protocol, []).extend(ports.spans)
+    for protocol, stated in sorted(held.items()):
+        only = Compare(L4PROTO, word(protocol))
+        yield (only,) if merged(stated) == [(0, 65535)] else (only, Compare(DPORT, *spans(stated)))
+
+
+def _comment(run: list[Meaning]) -> str:
+    origins = list(dict.fromkeys(str(rule.origin.policy) for rule in run))
+    return origins[0][:100] if len(origins) == 1 else f"{len(origins)} policies, such as {origins[0]}"[:100]
+
+
+def denial(policy: Origin, direction: str, *, reject: bool) -> Chain:
+    """Return the chain that ends a packet: told a few times a second, counted, dropped or answered."""
+    told = Rule(Limit(TOLD), Log(prefix("deny", policy, direction), LOG_GROUP))
+    answers = [Rule(Reject(tcp_reset=True)), Rule(Reject())] if reject else [Rule(DROP)]
+    stem = f"policy-deny-{digest((policy, direction, reject))}"
+    return Chain(stem, (told, Rule(Counter(), comment=str(policy)[:100]), *answers))
+
+
+def prefix(what: str, origin: Origin, direction: str) -> str:
+    """Return what the log says of a packet; a name that is too long ends in a digest of it."""
+    text = f"octet {what} {direction} {origin}"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 13]}~{digest(text)}"
+
+
+def open_chain() -> Chain:
+    """Return the chain that lets begin what it likes, and goes on nothing that was cut off."""
+    return Chain(OPEN, (Rule(Midstream(), Counter(), DROP, comment="cut off, or begun elsewhere"),))
+
+
+__all__ = ["LOG_GROUP", "OPEN", "Program", "Side", "build", "denial", "open_chain", "program"]
