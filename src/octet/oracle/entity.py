@@ -13,6 +13,7 @@ from octet.oracle.policies import Matches
 from octet.oracle.refusal import refuse
 from octet.oracle.selector import NAMESPACE, Predicate, parse
 from octet.oracle.world import (
+    CALICO_NAME,
     NAMESPACE_PREFIX,
     SERVICE_ACCOUNT,
     SERVICE_ACCOUNT_PREFIX,
@@ -124,8 +125,10 @@ def _chosen(end: End, entity: Mapping[str, Any]) -> list[Predicate]:
     In a policy of a namespace, any selector, also a negative one, keeps to that namespace unless a namespace
     selector says otherwise.
     """
-    found = []
+    found: list[Predicate] = []
     accounts = entity.get("serviceAccounts") or {}
+    if accounts:
+        found.append(lambda labels: SERVICE_ACCOUNT_PREFIX + CALICO_NAME in labels)
     if accounts.get("selector"):
         found.append(parse(accounts["selector"], SERVICE_ACCOUNT_PREFIX))
     if accounts.get("names"):

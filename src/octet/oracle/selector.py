@@ -36,7 +36,8 @@ def parse(text: str, prefix: str = "") -> Predicate:
     Args:
         text: the selector.
         prefix: what its labels' names begin with in the labels that it will be asked about. With one, it
-            speaks of namespaces: ``all()`` is whatever is in one, ``global()`` what is in none.
+            speaks of namespaces: ``all()`` is whatever is in one, ``global()`` what is in none, and nothing
+            but ``global()`` means what is in none.
 
     Raises:
         BadConfigurationError: it is not a selector.
@@ -49,6 +50,8 @@ def parse(text: str, prefix: str = "") -> Predicate:
     found = reader.disjunction()
     if not reader.ended():
         reader.fail("the end")
+    if prefix and "global(" not in text:
+        return lambda labels: NAMESPACE in labels and found(labels)
     return found
 
 

@@ -134,7 +134,10 @@ class World:
             yield Endpoint(
                 what=f"Pod {namespace}/{_metadata(item)['name']}",
                 labels=_labels(item),
-                everything=self._calico_labels(item, namespace, spec.get("serviceAccountName") or ""),
+                everything={
+                    **self._calico_labels(item, namespace, spec.get("serviceAccountName") or "default"),
+                    "projectcalico.org/orchestrator": "k8s",
+                },
                 namespace=namespace,
                 node=spec.get("nodeName") or "",
                 ports=tuple(_container_ports(spec)),

@@ -22,6 +22,9 @@ from octet.cluster.view import View
 CALICO_NAMESPACE = "projectcalico.org/namespace"
 """The label that everything in a namespace has for Calico's selectors (data model, WorkloadEndpoint)."""
 
+CALICO_NAME = "projectcalico.org/name"
+"""The label that namespaces and service accounts have for them: their own name (automatic labels)."""
+
 NOBODY: Words = {}
 
 
@@ -39,6 +42,11 @@ class Candidate:
         return found.labels if found else NOBODY
 
     @cached_property
+    def calico_namespace_labels(self) -> Words:
+        """Labels of its namespace, with its name as Calico adds it."""
+        return {**self.namespace_labels, CALICO_NAME: self.pod.namespace}
+
+    @cached_property
     def calico_labels(self) -> Words:
         """Its labels with those that Calico adds to every workload endpoint."""
         added = {CALICO_NAMESPACE: self.pod.namespace, "projectcalico.org/orchestrator": "k8s"}
@@ -49,8 +57,9 @@ class Candidate:
     @cached_property
     def account_labels(self) -> Words:
         """Labels of its service account."""
-        account = self._view.accounts.get((self.pod.namespace, self.pod.service_account or "default"))
-        return account.labels if account else NOBODY
+        name = self.pod.service_account or "default"
+        account = self._view.accounts.get((self.pod.namespace, name))
+        return {**(account.labels if account else NOBODY), CALICO_NAME: name}
 
 
 class Group(Protocol):
@@ -123,10 +132,16 @@ def _in_namespaces(view: View, selector: Selector | Expression) -> Iterator[Pod]
         yield from view.pods.values()
         return
     for name, namespace in view.namespaces.items():
-        if selector.matches(namespace.labels):
+        if selector.matches(_seen(selector, name, namespace.labels)):
             yield from view.pods.inside(name).values()
-    if selector.matches(NOBODY):
-        yield from (pod for pod in view.pods.values() if pod.namespace not in view.namespaces)
+    for pod in view.pods.values():
+        if pod.namespace not in view.namespaces and selector.matches(_seen(selector, pod.namespace, NOBODY)):
+            yield pod
+
+
+def _seen(selector: Selector | Expression, name: str, labels: Words) -> Words:
+    """Return a namespace's labels as a selector of this language sees them."""
+    return labels if isinstance(selector, Selector) else {**labels, CALICO_NAME: name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +167,7 @@ class CalicoEndpoints:
 
     def has(self, candidate: Candidate) -> bool:
         """Is this pod in it?"""
-        if not self._inside(candidate.pod.namespace, candidate.namespace_labels):
+        if not self._inside(candidate.pod.namespace, candidate.calico_namespace_labels):
             return False
         if self.names and candidate.pod.service_account not in self.names:
             return False
@@ -186,7 +201,8 @@ class CalicoEndpoints:
 
     def _selects(self, view: View, namespace: str, labels: Words) -> bool:
         found = view.namespaces.get(namespace)
-        inside = self._inside(namespace, found.labels if found else NOBODY)
+        own = {**(found.labels if found else NOBODY), CALICO_NAME: namespace}
+        inside = self._inside(namespace, own)
         return inside and (self.selector is None or self.selector.matches(labels))
 
 

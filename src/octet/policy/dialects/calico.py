@@ -92,7 +92,7 @@ def side(entity: Entity, protocol: int | None, namespace: str) -> Side:
     if entity.service is not None:
         own, name = entity.service
         all_of.append((ServiceEndpoints((own or namespace or "default", name)),))
-    if _selects(entity):
+    if _selects(entity, namespace):
         selected = CalicoEndpoints(
             namespace, entity.selector, entity.namespaces, entity.account_names, entity.accounts
         )
@@ -108,8 +108,10 @@ def side(entity: Entity, protocol: int | None, namespace: str) -> Side:
     )
 
 
-def _selects(entity: Entity) -> bool:
-    selectors = (entity.selector, entity.namespaces, entity.accounts)
+def _selects(entity: Entity, namespace: str) -> bool:
+    """Tell whether an end must be something known; a negative selector too keeps to the own namespace."""
+    own = entity.unselected if namespace else None
+    selectors = (entity.selector, entity.namespaces, entity.accounts, own)
     return bool(entity.account_names) or any(each is not None for each in selectors)
 
 
