@@ -82,8 +82,9 @@ class Matching:
 
     def _families(self, rule: Rule) -> tuple[int, ...]:
         """Return the families to write the rule for; 0 is once, for both."""
-        if rule.family:
-            return (rule.family,) if rule.family in self.families else ()
+        only = {each for each in (rule.family, _family_of_icmp(rule)) if each}
+        if only:
+            return tuple(only & set(self.families)) if len(only) == 1 else ()
         sides = (rule.far, rule.near)
         addressed = any(side.all_of or side.none_of for side in sides)
         named = any(ports.names for side in sides for ports in (*side.ports, *side.no_ports))
@@ -198,6 +199,12 @@ def _icmp(rule: Rule) -> Iterator[Parts]:
     if code is not None:
         same = Compare(type_field, _icmp_word(kind, family))
         yield (*wanted, same, Compare(code_field, code, negated=True))
+
+
+def _family_of_icmp(rule: Rule) -> int:
+    """Return the family whose ICMP a rule asks for types of, or 0."""
+    typed = rule.icmp is not None or rule.not_icmp is not None
+    return _FAMILY_OF[rule.protocol or 1] if typed else 0
 
 
 def _type_and_code(icmp: tuple[int, int | None], family: int) -> Parts:

@@ -103,8 +103,7 @@ def _numbers(stated: tuple[Ports, ...], pod: Pod) -> tuple[Ports, ...]:
         if not each.names:
             found.append(each)
             continue
-        if each.spans or each.protocol is not None:
-            found.append(Ports(each.protocol, each.spans))
+        found.append(Ports(each.protocol, each.spans))
         found += [Ports(protocol, (span,)) for protocol, span in named(each, pod)]
     return tuple(found)
 
