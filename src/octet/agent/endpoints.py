@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from octet.agent import answers
 from octet.agent.applying import Applier
 from octet.agent.claims import Claims
-from octet.agent.desired import Desired
+from octet.agent.desired import Desired, merged
 from octet.agent.journal import Journal
+from octet.agent.policing import Policing
 from octet.agent.records import Entry, State
 from octet.agent.sandboxes import Identity, Sandboxes
 from octet.attach import EndpointPlan
@@ -52,7 +53,13 @@ class Endpoints:
     """
 
     def __init__(
-        self, kernel: Kernel, applier: Applier, journal: Journal, desired: Desired, sandboxes: Sandboxes
+        self,
+        kernel: Kernel,
+        applier: Applier,
+        journal: Journal,
+        desired: Desired,
+        sandboxes: Sandboxes,
+        policing: Policing,
     ) -> None:
         self.site: Site | None = None
         self.open = False
@@ -63,6 +70,7 @@ class Endpoints:
         self._journal = journal
         self._desired = desired
         self._sandboxes = sandboxes
+        self._policing = policing
         self._pool: Pool | None = None
         self._retired: list[Entry] = []
         self._leaving: Counter[tuple[Identity, str]] = Counter()
@@ -157,7 +165,7 @@ class Endpoints:
             raise
         self._keep(entry)
         try:
-            self._make(plan, key, namespace)
+            self._make(plan, endpoint, namespace)
             self._journal.mark(key, State.READY)
         except BaseException:
             self._drop(entry)
@@ -250,11 +258,13 @@ class Endpoints:
             raise CniError(Code.IN_USE, f"{name}, the name of the node's end of {key}, is another's")
         return name
 
-    def _make(self, plan: EndpointPlan, key: Attachment, namespace: int) -> None:
+    def _make(self, plan: EndpointPlan, endpoint: Endpoint, namespace: int) -> None:
+        """Make the pair, and with the node's end what its policies say; until then it is shut."""
         try:
-            change = self._desired.replace(key, plan.node)
+            change = self._desired.replace(endpoint.attachment, plan.node)
         except ValueError as error:
             raise CniError(Code.IN_USE, str(error)) from error
+        change = merged([change, self._policing.attach(endpoint)])
         with self._kernel.enter(namespace) as pod:
             _insist(pod.apply(Change(add=tuple(plan.pod))))
         _insist(self._kernel.apply(change))
@@ -267,7 +277,7 @@ class Endpoints:
         """Take an endpoint out of the kernel and out of every table; its address waits for the reaper."""
         key, link = entry.attachment, entry.endpoint.host_link
         leaving = self._desired.replace(key, Blueprint()).remove or _least(entry.endpoint)
-        outcome = self._applier.apply(Change(remove=leaving))
+        outcome = self._applier.apply(merged([Change(remove=leaving), self._policing.detach(key)]))
         stuck = next((each for each in outcome.failed if each.item.key == ("link", link)), None)
         if stuck is not None:
             raise RefusedByKernelError(stuck.item, stuck.errno, hint="the pod may still be connected")

@@ -25,6 +25,7 @@ from octet.agent.health import HealthServer
 from octet.agent.journal import Journal
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
+from octet.agent.policing import Policing
 from octet.agent.reaper import Reaper
 from octet.agent.repair import Repair
 from octet.agent.report import Report
@@ -79,10 +80,11 @@ class Agent:
         resources.callback(journal.close)
         metrics, desired, sandboxes = Metrics(), Desired(), HostSandboxes()
         applier = Applier(kernel, metrics)
-        self._endpoints = endpoints = Endpoints(kernel, applier, journal, desired, sandboxes)
+        self._policing = policing = Policing(desired, config.running.gate)
+        self._endpoints = endpoints = Endpoints(kernel, applier, journal, desired, sandboxes, policing)
         care = Care(kernel, endpoints, sandboxes)
         view = View(config.node, underlay, pod_cidrs=config.pod_cidrs, service_cidrs=config.service_cidrs)
-        self._network = Network(view, config.running, applier, endpoints, care, desired)
+        self._network = Network(view, config.running, applier, endpoints, care, desired, policing)
         self._store = EmbeddedStore(config.store)
         self._watch = Watch(self._store, self._network, config.running, register=config.register)
         self._repair = Repair(self._network, endpoints, care, desired, applier, reader, worker, metrics)
@@ -92,6 +94,7 @@ class Agent:
         self._requests = Requests(endpoints, care, self._trouble, metrics, waiting)
         self._report = Report(config, self._network, endpoints, desired, self._watch, metrics)
         self._underlay_news = asyncio.Event()
+        self._police_waits = False
         self._wire()
 
     def _wire(self) -> None:
@@ -100,6 +103,17 @@ class Agent:
         self._hearing.on_drift = self._repair.suspect
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
+        self._policing.on_news = self._police_soon
+
+    def _police_soon(self) -> None:
+        """Have policy made so once what else is known now has been taken in: many events are one change."""
+        if not self._police_waits:
+            self._police_waits = True
+            asyncio.get_running_loop().call_soon(self._police)
+
+    def _police(self) -> None:
+        self._police_waits = False
+        self._network.police()
 
     def _leave_files(self, site: Site) -> None:
         """Write what other programs read of this node (subnet.env), each file whole or not at all."""

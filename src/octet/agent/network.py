@@ -11,6 +11,7 @@ from octet.agent.applying import Applier
 from octet.agent.care import Care
 from octet.agent.desired import Desired, merged
 from octet.agent.endpoints import Endpoints, Site
+from octet.agent.policing import Policing
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import NodeChanged, UnderlayChanged
 from octet.cluster.objects import Node
@@ -46,6 +47,7 @@ class Network:
         endpoints: Endpoints,
         care: Care,
         desired: Desired,
+        policing: Policing,
     ) -> None:
         self.view = view
         self.problem = "the cluster's nodes are not known yet"
@@ -58,6 +60,7 @@ class Network:
         self._endpoints = endpoints
         self._care = care
         self._desired = desired
+        self._policing = policing
         self._changed: dict[str, None] = {}
         self._refused: dict[str, str] = {}
         self._obstacles: dict[str, tuple[str, ...]] = {}
@@ -85,6 +88,8 @@ class Network:
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
         self.view = view
+        changes = tuple(changes)
+        self._policing.see(view, changes)
         own = False
         for each in changes:
             if isinstance(each, NodeChanged) and (name := _name(each)) != view.me:
@@ -95,6 +100,16 @@ class Network:
             self.decide()
         self.on_work()
         return own
+
+    def begin(self) -> None:
+        """Take note that everything has been listed: what depends on a whole view can be decided."""
+        self._policing.begin(self.view, (entry.endpoint for entry in self._endpoints))
+
+    def police(self) -> None:
+        """Make what policy wants so, as far as the view changed."""
+        change = self._policing.flush()
+        if change and self.settled == self.generation:
+            self._applier.apply(change)
 
     def decide(self) -> None:
         """Decide about this node and its pods, and have every peer decided about again."""
@@ -125,6 +140,7 @@ class Network:
 
     def step(self) -> bool:
         """Decide about the next peers that changed, and make it so; True while more wait."""
+        self.police()
         if self._endpoints.site is None:
             return False
         names = list(self._changed)[:BATCH]

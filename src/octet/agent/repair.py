@@ -75,6 +75,7 @@ class Repair:
     def begin(self) -> None:
         """Take note that everything has been listed: from now on what is not wanted may be removed."""
         self.whole = True
+        self._network.begin()
 
     def suspect(self) -> None:
         """Have everything compared soon."""

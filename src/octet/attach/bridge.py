@@ -17,6 +17,7 @@ from octet.blueprint import (
     BridgePort,
     KernelObject,
     Link,
+    Neighbour,
     Route,
     Scope,
     Sysctl,
@@ -38,10 +39,17 @@ class BridgeAttach:
     Attributes:
         bridge: the device's name: ``cni0`` (flannel), ``kopeio``.
         hairpin: may a pod reach itself through a service address.
+        isolated: do pods reach each other through the node only, which can then say who may (see below).
+
+    Isolated ports pass nothing to each other. The node answers for its pods' addresses among them (proxy ARP
+    for a private VLAN, RFC 3069; proxied neighbours for IPv6) and routes, so that one table sees all packets,
+    without br_netfilter, and answers from behind a service address come back through it. Each pod is known by
+    a permanent entry, so none can take another's place by ARP.
     """
 
     bridge: str
     hairpin: bool = True
+    isolated: bool = False
 
     @property
     def shared_link(self) -> str:
@@ -71,7 +79,17 @@ class BridgeAttach:
         addresses = [Address(self.bridge, each) for each in held]
         if network.v6 is not None and own is not None:
             addresses.append(_link_local(self.bridge, own))
-        return Blueprint([link, *addresses, Sysctl(f"net/ipv6/conf/{self.bridge}/accept_ra", "0")])
+        deaf = Sysctl(f"net/ipv6/conf/{self.bridge}/accept_ra", "0")
+        return Blueprint([link, *addresses, deaf, *(self._answers(network) if self.isolated else ())])
+
+    def _answers(self, network: NodeNetwork) -> Iterator[KernelObject]:
+        """Yield how the node answers among isolated pods, without the kernel's random delay."""
+        if network.v4 is not None:
+            yield Sysctl(f"net/ipv4/conf/{self.bridge}/proxy_arp_pvlan", "1")
+            yield Sysctl(f"net/ipv4/neigh/{self.bridge}/proxy_delay", "0")
+        if network.v6 is not None:
+            yield Sysctl(f"net/ipv6/conf/{self.bridge}/proxy_ndp", "1")
+            yield Sysctl(f"net/ipv6/neigh/{self.bridge}/proxy_delay", "0")
 
     def endpoint(self, network: NodeNetwork, endpoint: Endpoint) -> EndpointPlan:
         """Return the pair: the pod's end with addresses and routes, the node's end as a port."""
@@ -92,12 +110,19 @@ class BridgeAttach:
             mtu=endpoint.mtu,
             mac=port_mac,
             master=self.bridge,
-            port=BridgePort(hairpin=self.hairpin),
+            port=BridgePort(hairpin=self.hairpin, isolated=self.isolated),
             ipv6_autoconf=False,
         )
         layer3 = _pod_layer3(network, endpoint)
         deaf = Sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
-        return EndpointPlan(pod=Blueprint([inner, deaf, *layer3]), node=Blueprint([port]))
+        known = self._known(endpoint) if self.isolated else ()
+        return EndpointPlan(pod=Blueprint([inner, deaf, *layer3]), node=Blueprint([port, *known]))
+
+    def _known(self, endpoint: Endpoint) -> Iterator[KernelObject]:
+        for address in endpoint.addresses:
+            yield Neighbour(self.bridge, address, endpoint.mac)
+        if endpoint.v6:
+            yield Neighbour(self.bridge, endpoint.v6, proxy=True)
 
 
 def _gateway_interfaces(network: NodeNetwork) -> Iterator[IPv4Interface | IPv6Interface]:

@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from octet.cluster import objects
 from octet.errors import BadConfigurationError
 
 Object = dict[str, Any]
+
+
+CALICO = "projectcalico.org/v3"
+RENAMED = {(CALICO, "NetworkPolicy"): "CalicoNetworkPolicy"}
+"""What a kind is called in the store, where another group of the API has one of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,27 @@ KINDS = (
     Kind("NetworkPolicy", "networking.k8s.io/v1", ("networkpolicies", "networkpolicy", "netpol")),
     Kind("Service", "v1", ("services", "service", "svc")),
     Kind("EndpointSlice", "discovery.k8s.io/v1", ("endpointslices", "endpointslice")),
+    Kind("ServiceAccount", "v1", ("serviceaccounts", "serviceaccount", "sa")),
+    Kind(
+        "ClusterNetworkPolicy",
+        "policy.networking.k8s.io/v1alpha2",
+        ("clusternetworkpolicies", "clusternetworkpolicy", "cnp"),
+        namespaced=False,
+    ),
+    *(
+        Kind(name, CALICO, (f"{name.lower().removesuffix('y')}{ending}", name.lower()), namespaced)
+        for name, ending, namespaced in (
+            ("CalicoNetworkPolicy", "ies", True),
+            ("GlobalNetworkPolicy", "ies", False),
+            ("StagedNetworkPolicy", "ies", True),
+            ("StagedGlobalNetworkPolicy", "ies", False),
+            ("StagedKubernetesNetworkPolicy", "ies", True),
+            ("Tier", "s", False),
+            ("NetworkSet", "s", True),
+            ("GlobalNetworkSet", "s", False),
+            ("HostEndpoint", "s", False),
+        )
+    ),
 )
 """Every kind a lab takes; the words are kubectl's."""
 
@@ -58,10 +85,10 @@ def read_manifest(text: str, source: str) -> tuple[Object, ...]:
         BadConfigurationError: naming the source, the object and the field.
     """
     documents = _documents(text, source)
-    objects = [item for document in documents if document is not None for item in _opened(document, source)]
-    if not objects:
+    items = [item for document in documents if document is not None for item in _opened(document, source)]
+    if not items:
         raise BadConfigurationError(source, "objects", 0, "nothing to apply")
-    return tuple(_checked(item, f"{source}, object {number}") for number, item in enumerate(objects, 1))
+    return tuple(_checked(item, f"{source}, object {number}") for number, item in enumerate(items, 1))
 
 
 def _documents(text: str, source: str) -> list[Any]:
@@ -93,16 +120,18 @@ def _opened(document: Any, source: str) -> Iterator[Any]:
 def _checked(item: Any, source: str) -> Object:
     if not isinstance(item, Mapping):
         raise BadConfigurationError(source, "object", item, "not a mapping")
-    kind = next((kind for kind in KINDS if kind.name == item.get("kind")), None)
+    version, said = item.get("apiVersion"), item.get("kind")
+    item = {**item, "kind": RENAMED.get((str(version), str(said)), said)}
+    kind = next((kind for kind in KINDS if kind.name == item["kind"]), None)
     if kind is None:
         hint = f"a lab knows {', '.join(kind.name for kind in KINDS)}"
-        raise BadConfigurationError(source, "kind", item.get("kind"), "not known", hint=hint)
-    if item.get("apiVersion") != kind.version:
+        raise BadConfigurationError(source, "kind", said, "not known", hint=hint)
+    if version != kind.version:
         problem = "wrong for this kind"
-        raise BadConfigurationError(
-            source, "apiVersion", item.get("apiVersion"), problem, hint=f"use {kind.version}"
-        )
-    return {**item, "metadata": _metadata(item.get("metadata"), kind, source)}
+        raise BadConfigurationError(source, "apiVersion", version, problem, hint=f"use {kind.version}")
+    whole = {**item, "metadata": _metadata(item.get("metadata"), kind, source)}
+    getattr(objects, kind.name).from_object(whole)  # refuses what the API would refuse
+    return whole
 
 
 def _metadata(held: Any, kind: Kind, source: str) -> Object:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from octet.blueprint import KernelObject
-from octet.blueprint.nft import Element, Network, Range, Set, Value, collapse
+from octet.blueprint.nft import Element, Network, Range, Set, collapse
 from octet.blueprint.nft.values import PROTOCOLS
 from octet.cluster.calico_rules import NUMBERS
 from octet.cluster.objects import Address, Pod
@@ -158,7 +158,8 @@ def of_networks(view: View, entries: Iterable[Entry]) -> Iterator[KernelObject]:
         yield from _plain(stem, networks)
     for (stem, protocol), pairs in ported.items():
         for family in (4, 6):
-            yield from _ported(stem, protocol, [pair for pair in pairs if pair[0].version == family])
+            held = [pair for pair in pairs if pair[0].version == family]
+            yield from _ported(stem, family, word(protocol), held)
 
 
 def _numbered(ports: Iterable[Ports]) -> Iterator[tuple[int, Span]]:
@@ -182,18 +183,17 @@ def _plain(stem: str, networks: list[Network]) -> Iterator[Element]:
             yield Element(name(stem, "n", family), network)
 
 
-def _ported(stem: str, protocol: int, pairs: list[tuple[Network, Span]]) -> Iterator[Element]:
-    exact: list[tuple[Network, Span]] = []
+def _ported(
+    stem: str, family: int, protocol: str | int, pairs: list[tuple[Network, Span]]
+) -> Iterator[Element]:
     rest: list[tuple[Network, Span]] = []
     for network, span in pairs:
-        host = network.prefixlen == network.max_prefixlen and span[0] == span[1]
-        (exact if host else rest).append((network, span))
-    for network, span in exact:
-        address = network.network_address
-        yield Element(name(stem, "p", network.version), address, word(protocol), span[0])
+        if network.prefixlen == network.max_prefixlen and span[0] == span[1]:
+            yield Element(name(stem, "p", family), network.network_address, protocol, span[0])
+        else:
+            rest.append((network, span))
     for where, span in pieces(rest):
-        key: tuple[Value, ...] = (where, word(protocol), Range(*span))
-        yield Element(name(stem, "q", where.first.version), *key)  # type: ignore[union-attr]  # addresses
+        yield Element(name(stem, "q", family), where, protocol, Range(*span))
 
 
 def pieces(pairs: Iterable[tuple[Network, Span]]) -> Iterator[tuple[Range, Span]]:
