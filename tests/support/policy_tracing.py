@@ -54,8 +54,8 @@ def view_of(objects: Iterable[Mapping[str, Any]], me: str) -> View:
     for item in objects:
         held.setdefault(kind_of(item), []).append(item)
     view = View(me, NODE)
-    for kind in KINDS:
-        relisted = view.with_listing(kind, held.get(kind, []))
+    for kind in (kind for kind in KINDS if kind in held):
+        relisted = view.with_listing(kind, held[kind])
         for error in relisted.refused:
             raise error
         view = relisted.view
