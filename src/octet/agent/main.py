@@ -18,6 +18,7 @@ from typing import Any
 from octet.agent.applying import Applier
 from octet.agent.care import Care
 from octet.agent.config import Config
+from octet.agent.cutting import Cutting
 from octet.agent.desired import Desired
 from octet.agent.drift import Hearing
 from octet.agent.endpoints import Endpoints, Site
@@ -88,6 +89,7 @@ class Agent:
         self._store = EmbeddedStore(config.store)
         self._watch = Watch(self._store, self._network, config.running, register=config.register)
         self._repair = Repair(self._network, endpoints, care, desired, applier, reader, worker, metrics)
+        self._cutting = Cutting(policing, worker)
         self._hearing = Hearing(monitor, desired)
         self._reaper = Reaper(endpoints, reader, worker)
         waiting = directory_of(config.run / "cni.sock")
@@ -104,6 +106,7 @@ class Agent:
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
         self._policing.on_news = self._police_soon
+        self._network.on_policed = self._cutting.notice
 
     def _police_soon(self) -> None:
         """Have policy made so once what else is known now has been taken in: many events are one change."""
@@ -158,6 +161,7 @@ class Agent:
             self._repair.run(),
             self._hearing.look(),
             self._reaper.run(),
+            self._cutting.run(),
             self._follow_underlay(),
             self._drain(),
         ]

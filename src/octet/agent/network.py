@@ -36,6 +36,7 @@ class Network:
             the kernel makes true.
         settled: the generation that the kernel was made to hold; until then changes wait for the comparison.
         on_work: told that there is something to do.
+        on_policed: told that policy may be another one in the kernel.
         on_site: told this node's share of the pod network whenever it is decided.
     """
 
@@ -54,6 +55,7 @@ class Network:
         self.generation = 0
         self.settled = -1
         self.on_work: Callable[[], None] = lambda: None
+        self.on_policed: Callable[[], None] = lambda: None
         self.on_site: Callable[[Site], None] = lambda _site: None
         self._running = running
         self._applier = applier
@@ -110,6 +112,14 @@ class Network:
         change = self._policing.flush()
         if change and self.settled == self.generation:
             self._applier.apply(change)
+            self.on_policed()
+
+    def compared(self, generation: int, *, differed: bool) -> None:
+        """Take note that the kernel was made to hold what was wanted at a generation."""
+        self.settled = generation
+        if differed:
+            self._policing.doubt()
+        self.on_policed()
 
     def decide(self) -> None:
         """Decide about this node and its pods, and have every peer decided about again."""

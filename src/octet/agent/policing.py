@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from octet.agent.desired import Desired, merged
 from octet.blueprint import Blueprint, Change
 from octet.cluster.endpoint import Attachment, Endpoint
+from octet.cluster.objects import Address
 from octet.cluster.view import View, ViewChange
 from octet.policy.engine import Engine, Owner
 from octet.policy.gates import Gate
+from octet.policy.judge import Packet
 
 
 class Policing:
@@ -67,6 +69,22 @@ class Policing:
             return Change()
         changes, self._changes = self._changes, []
         return self._take(self.engine.see(self._view, changes))
+
+    def affected(self) -> set[Address]:
+        """Take away the addresses of endpoints about which something is decided otherwise."""
+        if self.engine is None:
+            return set()
+        found, self.engine.affected = self.engine.affected, set()
+        return found
+
+    def doubt(self) -> None:
+        """Have all endpoints' connections looked at: the kernel held something else than what is wanted."""
+        if self.engine is not None:
+            self.engine.affect_all()
+
+    def may_go_on(self, packet: Packet) -> bool:
+        """May a running connection go on that began with this packet?"""
+        return self.engine is None or self.engine.judge(packet)
 
     def _take(self, parts: Mapping[Owner, Blueprint]) -> Change:
         """Give the contributions; what several owners hand over to each other is in the end no change.

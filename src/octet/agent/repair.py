@@ -120,7 +120,7 @@ class Repair:
         if self._endpoints.site is None or not self.whole:
             return
         self._endpoints.recover()
-        generation, before = self._network.generation, Change()
+        generation, before, differed = self._network.generation, Change(), False
         for number in range(PASSES):
             change = await self._difference()
             if change is None:
@@ -131,8 +131,8 @@ class Repair:
             if drift and number == 0:
                 self._tell(change)
             await self._apply(change)
-            before = change
-        self._network.settled = generation
+            before, differed = change, True
+        self._network.compared(generation, differed=differed)
         self._endpoints.open = True
 
     async def _apply(self, change: Change) -> None:

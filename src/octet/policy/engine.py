@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
-from octet.blueprint.nft import DROP
+from octet.blueprint.nft import DROP, Element
 from octet.cluster.changes import (
     NamespaceChanged,
     NodeChanged,
@@ -25,6 +25,7 @@ from octet.cluster.view import View, ViewChange
 from octet.policy.gates import Gate, verdict
 from octet.policy.groups import Candidate, Group
 from octet.policy.holders import Entry, has_pods, of_address, of_networks
+from octet.policy.judge import Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.programs import Program, program
 
@@ -43,22 +44,28 @@ _SOURCES = {
 
 @dataclass
 class _Dirty:
-    """What has to be decided anew."""
+    """What has to be decided anew; ``altered`` are programs whose sets came to hold something else."""
 
     endpoints: dict[Attachment, None] = field(default_factory=dict)
     addresses: dict[Address, None] = field(default_factory=dict)
     programs: dict[str, None] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
+    altered: set[str] = field(default_factory=set)
 
 
 class Engine:
     """What policy wants of one node's table. Not thread-safe.
+
+    Attributes:
+        affected: addresses of this node's endpoints about which something is decided otherwise than before;
+            who looks at running connections takes them away.
 
     Every method that changes something returns the contributions that are different now, an empty one where
     an owner has none any more; together they are one transaction.
     """
 
     def __init__(self, view: View, gate: Gate) -> None:
+        self.affected: set[Address] = set()
         self._view = view
         self._gate = gate
         self._endpoints: dict[Attachment, Endpoint] = {}
@@ -68,6 +75,7 @@ class Engine:
         self._programs: dict[str, Program] = {}
         self._users: dict[str, int] = {}
         self._groups: dict[Group, dict[Entry, int]] = {}
+        self._stems: dict[str, dict[str, None]] = {}
         self._parts: dict[Owner, Blueprint] = {BASE: gate.base()}
 
     @property
@@ -195,21 +203,63 @@ class Engine:
     def _settle(self, dirty: _Dirty) -> dict[Owner, Blueprint]:
         changed: dict[Owner, Blueprint] = {}
         for key in dirty.endpoints:
+            endpoint = self._endpoints.get(key)
+            before = self._chosen.get(key)
             self._replace(("policy", "endpoint", key), self._endpoint(key, dirty), changed)
+            if endpoint is not None and self._chosen.get(key) != before:
+                self.affected.update(endpoint.addresses)
         for name in dirty.programs:
-            self._replace(("policy", "program", name), self._program(name), changed)
+            if self._replace(("policy", "program", name), self._program(name), changed):
+                dirty.altered.add(name)
         for address in dirty.addresses:
-            self._replace(("policy", "address", address), self._address(address), changed)
+            owner = ("policy", "address", address)
+            held = self._parts.get(owner, Blueprint())
+            if self._replace(owner, part := self._address(address), changed):
+                dirty.altered |= self._asking(held, part)
+        self._affect(dirty)
         return changed
 
-    def _replace(self, owner: Owner, part: Blueprint, changed: dict[Owner, Blueprint]) -> None:
-        if part == self._parts.get(owner, Blueprint()):
-            return
+    def _affect(self, dirty: _Dirty) -> None:
+        """Note the endpoints whose programs ask for sets that have other elements now."""
+        for key, chosen in self._chosen.items():
+            if any(each is not None and each.entrance in dirty.altered for each in chosen):
+                self.affected.update(self._endpoints[key].addresses)
+
+    def judge(self, packet: Packet) -> bool:
+        """May a connection go on that begins with this packet, as far as this node's endpoints have a say?
+
+        What a policy that keeps running connections forbids goes on.
+        """
+        for way, address in ((EGRESS, packet.source), (INGRESS, packet.destination)):
+            pod = self._pod_at(address) if address in self._local else None
+            if pod is None:
+                continue
+            found = judge(stages(self._view, pod, way), packet, way, self._view, self._pod_at)
+            if not found.allowed and not (found.stage is not None and found.stage.keep):
+                return False
+        return True
+
+    def affect_all(self) -> None:
+        """Note all endpoints, where nobody knows what was decided before."""
+        self.affected.update(self._local)
+
+    def _replace(self, owner: Owner, part: Blueprint, changed: dict[Owner, Blueprint]) -> bool:
+        """Give an owner's part; False where it is as before."""
+        held = self._parts.get(owner, Blueprint())
+        if part == held:
+            return False
         changed[owner] = part
         if len(part):
             self._parts[owner] = part
         else:
             del self._parts[owner]
+        return True
+
+    def _asking(self, before: Blueprint, after: Blueprint) -> set[str]:
+        """Return the programs that ask for a set with elements that only one of two parts has."""
+        sets = {item.of for item in (*(before - after), *(after - before)) if isinstance(item, Element)}
+        stems = {name.rpartition("-")[0] for name in sets}
+        return {program for stem in stems for program in self._stems.get(stem, ())}
 
     def _endpoint(self, key: Attachment, dirty: _Dirty) -> Blueprint:
         """Choose an endpoint's programs; return its entries in the dispatch maps."""
@@ -257,6 +307,14 @@ class Engine:
 
     def _index(self, each: Program, count: int, dirty: _Dirty) -> None:
         dirty.programs[each.entrance] = None
+        for stem in {entry.stem for entry in each.entries}:
+            asking = self._stems.setdefault(stem, {})
+            if count > 0:
+                asking[each.entrance] = None
+                continue
+            del asking[each.entrance]
+            if not asking:
+                del self._stems[stem]
         for entry in each.entries:
             if not has_pods(entry.group):
                 continue
@@ -282,8 +340,7 @@ class Engine:
 
     def _address(self, address: Address) -> Blueprint:
         """Return what an address is in, by the pod that has it: of this node, or else by the API's word."""
-        pods = self._view.pods
-        pod = pods.get(self._local[address]) if address in self._local else pods.at(address)
+        pod = self._pod_at(address)
         if pod is None or pod.finished:
             return Blueprint()
         candidate = Candidate(self._view, pod)
@@ -295,6 +352,10 @@ class Engine:
             if address.version in entry.families
         ]
         return Blueprint(of_address(address, pod, entries))
+
+    def _pod_at(self, address: Address) -> Pod | None:
+        pods = self._view.pods
+        return pods.get(self._local[address]) if address in self._local else pods.at(address)
 
 
 def compile(  # noqa: A001 - the word of the field, and this module has no use for the built-in
