@@ -140,7 +140,11 @@ class Lab:
 
     def apply(self, text: str, source: str = "manifest") -> list[Object]:
         """Create or replace the objects of a JSON or YAML manifest. Raises OctetError."""
-        answer: list[Object] = self._ask(protocol.Apply(read_manifest(text, source)))
+        return self.put(read_manifest(text, source))
+
+    def put(self, objects: Sequence[Object]) -> list[Object]:
+        """Create or replace objects; return what became of each. Raises OctetError."""
+        answer: list[Object] = self._ask(protocol.Apply(tuple(objects)))
         return answer
 
     def get(self, kind: str, *, namespace: str = "") -> list[Object]:

@@ -22,6 +22,10 @@ RENAMED = {(CALICO, "NetworkPolicy"): "CalicoNetworkPolicy"}
 """What a kind is called in the store, where another group of the API has one of the same name."""
 
 
+SPEC = ("containers", "initContainers", "serviceAccountName")
+"""What a started pod keeps of its manifest's spec: ports with names, and who it runs as."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of object that the store knows.
@@ -84,11 +88,17 @@ def read_manifest(text: str, source: str) -> tuple[Object, ...]:
     Raises:
         BadConfigurationError: naming the source, the object and the field.
     """
-    documents = _documents(text, source)
-    items = [item for document in documents if document is not None for item in _opened(document, source)]
+    items = list(raw_objects(text, source))
     if not items:
         raise BadConfigurationError(source, "objects", 0, "nothing to apply")
-    return tuple(_checked(item, f"{source}, object {number}") for number, item in enumerate(items, 1))
+    return tuple(checked(item, f"{source}, object {number}") for number, item in enumerate(items, 1))
+
+
+def raw_objects(text: str, source: str) -> Iterator[Any]:
+    """Yield the objects of a manifest as they are. Raises BadConfigurationError for what is no manifest."""
+    for document in _documents(text, source):
+        if document is not None:
+            yield from _opened(document, source)
 
 
 def _documents(text: str, source: str) -> list[Any]:
@@ -117,7 +127,8 @@ def _opened(document: Any, source: str) -> Iterator[Any]:
         yield document
 
 
-def _checked(item: Any, source: str) -> Object:
+def checked(item: Any, source: str) -> Object:
+    """Return an object with its metadata filled in. Raises BadConfigurationError for what the API refuses."""
     if not isinstance(item, Mapping):
         raise BadConfigurationError(source, "object", item, "not a mapping")
     version, said = item.get("apiVersion"), item.get("kind")
@@ -191,3 +202,8 @@ def command_of(pod: Mapping[str, Any]) -> tuple[str, ...]:
     containers = pod.get("spec", {}).get("containers") or [{}]
     first = containers[0]
     return tuple(str(word) for word in [*first.get("command", []), *first.get("args", [])])
+
+
+def spec_of(pod: Mapping[str, Any]) -> Object:
+    """Return what of a manifest's spec is kept: that which policies ask about."""
+    return {key: value for key, value in pod.get("spec", {}).items() if key in SPEC and value}

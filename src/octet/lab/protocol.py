@@ -32,7 +32,11 @@ class Info(msgspec.Struct, frozen=True, tag="info"):
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
-    """Start a pod on a node."""
+    """Start a pod on a node.
+
+    Attributes:
+        spec: of the manifest's, what policies ask about (``objects.SPEC``).
+    """
 
     pod: str
     node: str
@@ -40,6 +44,7 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     labels: dict[str, str] = {}
     command: tuple[str, ...] = DEFAULT_COMMAND
     annotations: dict[str, str] = {}
+    spec: dict[str, Any] = {}
 
 
 class Apply(msgspec.Struct, frozen=True, tag="apply"):

@@ -13,7 +13,7 @@ from octet.lab.cluster import Cluster
 from octet.lab.control import Reply
 from octet.lab.faults import Drop
 from octet.lab.names import OUTSIDE, SWITCH, check_pod
-from octet.lab.objects import KINDS, Object, command_of, kind_of
+from octet.lab.objects import KINDS, Object, command_of, kind_of, spec_of
 from octet.lab.spaces import NETNS
 
 
@@ -98,7 +98,8 @@ class Requests:
         node = item.get("spec", {}).get("nodeName") or self._cluster.pods.emptiest(self._cluster.nodes)
         command = command_of(item) or protocol.DEFAULT_COMMAND
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-        return protocol.Run(metadata["name"], node, metadata["namespace"], labels, command, annotations)
+        spec = spec_of(item)
+        return protocol.Run(metadata["name"], node, metadata["namespace"], labels, command, annotations, spec)
 
     async def _get(self, request: protocol.Get) -> list[Object]:
         kind = kind_of(request.kind)
