@@ -101,12 +101,14 @@ class Churn:
 
     def step(self) -> list[Event]:
         """Change something; return what."""
-        events = [event for _ in range(self.dice.pick((1, 1, 2, 3))) for event in self._change()]
-        for happened, item in events:
-            if happened == "DELETED":
-                self.objects.pop(named(item), None)
-            else:
-                self.objects[named(item)] = item
+        events: list[Event] = []
+        for _ in range(self.dice.pick((1, 1, 2, 3))):
+            for happened, item in list(self._change()):
+                events.append((happened, item))
+                if happened == "DELETED":
+                    del self.objects[named(item)]
+                else:
+                    self.objects[named(item)] = item
         for node in self.nodes.values():
             node.see(events)
         return events

@@ -169,9 +169,14 @@ class Dice:
             if not set(ends) & set(inside):
                 continue
             asked += 1
-            yield self.flow(source, destination)
+            held = [item for item in pods if ends[1] in pod_addresses(item)]
+            named = [port for item in held for each in item["spec"]["containers"] for port in each["ports"]]
+            yield self.flow(source, destination, named)
 
-    def flow(self, source: Any, destination: Any) -> Flow:
+    def flow(self, source: Any, destination: Any, named: Sequence[Item] = ()) -> Flow:
+        if named and self.often(0.3):
+            port = self.pick(named)
+            return Flow(source, destination, port["protocol"], port["containerPort"], self.pick((None, 2000)))
         state = self.chance.random()
         if state < 0.08:
             protocol = "ICMP" if source.version == 4 else "ICMPv6"

@@ -38,8 +38,8 @@ from octet.blueprint.nft import (
 from octet.cluster.netpol import INGRESS
 from octet.cluster.objects import Pod
 from octet.policy.conditions import Matching, digest, spans
-from octet.policy.groups import EVERY_POD, ServiceEndpoints
-from octet.policy.holders import Entry, declarations, merged, name, named, word
+from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
+from octet.policy.holders import Entry, declarations, has_networks, merged, name, named, word
 from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage
 from octet.policy.rules import Rule as Meaning
 
@@ -168,7 +168,7 @@ class _Writer:
 
     def _run(self, stem: str, run: list[Meaning], after: Verdict) -> Iterator[Rule]:
         verdict, comment = self._verdict(run[0], after), _comment(run)
-        if not run[0].simple:
+        if not _mergeable(run[0]):
             for parts in self._matching.alternatives(run[0]):
                 yield Rule(*parts, *verdict, comment=comment)
             return
@@ -204,13 +204,27 @@ def _runs(rules: Iterable[Meaning]) -> Iterator[list[Meaning]]:
     """Yield rules that can be asked together, in order; what is not simple stands alone."""
 
     def sort(rule: Meaning) -> tuple[object, ...]:
-        if not rule.simple or rule.action is Action.LOG:
+        if not _mergeable(rule) or rule.action is Action.LOG:
             return (id(rule),)
         denied = (rule.origin.policy, rule.reject) if rule.action is Action.DENY else ()
         return (rule.action, *denied)
 
     for _, group in groupby((rule for rule in rules if not _never(rule)), key=sort):
         yield list(group)
+
+
+def _mergeable(rule: Meaning) -> bool:
+    """Tell whether a rule can share its lookups with others.
+
+    A port's name is a pod's: beside networks it means the pods in there that have it, which is two questions.
+    """
+    named_ports = any(ports.names for ports in rule.ports)
+    return rule.simple and not (named_ports and any(map(has_networks, _groups(rule))))
+
+
+def _groups(rule: Meaning) -> Iterator[Group]:
+    for union in rule.far.all_of:
+        yield from union
 
 
 def _never(rule: Meaning) -> bool:
