@@ -3,7 +3,7 @@
 What lives here: the sockets and the sending. What it must not know: policies, pods, what should arrive.
 
 Each packet is made whole and carries a token where its protocol has room for one (TCP: the sequence number;
-UDP: the payload; SCTP: the initiate tag; ICMP: identifier and sequence number), so an arrival is told apart
+UDP, ICMP: the payload; SCTP: the initiate tag), so an arrival is told apart
 from everything else whatever addresses were translated on its way. Nobody has to listen at the port: packets
 are seen by raw sockets, which get a copy after the filters (raw(7)). What comes back, a reset or "port
 unreachable", ends what connection tracking began.

@@ -68,8 +68,10 @@ def _body(probe: Probe, token: int) -> bytes:
         return _summed(probe, ports + struct.pack(">HH", 8 + len(payload), 0) + payload, 6)
     if probe.protocol == SCTP:
         return _sctp(ports, token)
-    echo = struct.pack(">BBHI", _ECHO[probe.source.version], 0, 0, token)
-    return _summed(probe, echo + _MARK, 2, pseudo=probe.source.version == 6)
+    echo = struct.pack(
+        ">BBHI", _ECHO[probe.source.version], 0, 0, token
+    )  # a translation changes the identifier
+    return _summed(probe, echo + _MARK + struct.pack(">I", token), 2, pseudo=probe.source.version == 6)
 
 
 def _sctp(ports: bytes, token: int) -> bytes:
@@ -107,7 +109,7 @@ def token_of(family: int, protocol: int, data: bytes) -> int:
     if protocol == SCTP and len(body) >= 20 and body[12] == 1:
         return int.from_bytes(body[16:20], "big")
     if protocol == ICMP[family] and body[:1] == bytes([_ECHO[family]]) and body[8:12] == _MARK:
-        return int.from_bytes(body[4:8], "big")
+        return int.from_bytes(body[12:16], "big")
     return -1
 
 

@@ -1,0 +1,202 @@
+"""Is the kernel's answer the specification's? Every pair of a lab, every port that matters, real packets.
+
+What lives here: the questions, both answers, and their differences. What it must not know: what was compiled
+(the oracle says what should be), how packets are sent.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from octet.cluster.changes import Underlay
+from octet.cluster.objects import KINDS
+from octet.cluster.view import View
+from octet.kernel.probing import ICMP, Probe
+from octet.lab import Lab
+from octet.lab.arrivals import probe
+from octet.lab.names import OUTSIDE, Plan
+from octet.oracle import Flow, Verdict, World, decide
+from octet.policy.gates import TUNNELS
+from octet.policy.telling.traffic import ECHO, Traffic, worth_asking
+
+Object = Mapping[str, Any]
+Address = IPv4Address | IPv6Address
+
+SETTLE = 1.0
+"""Seconds after which a difference is asked about again: what was just applied may be on its way."""
+
+_UDP = 17
+_SOURCE_PORTS = range(32768, 61000)  # net.ipv4.ip_local_port_range, the kernel's default
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somebody who can send or receive.
+
+    Attributes:
+        name: of a pod ``namespace/name``, of a node, or ``outside``.
+        node: where a pod runs; of a node, itself.
+        pod: is it a pod?
+    """
+
+    name: str
+    addresses: tuple[Address, ...]
+    node: str
+    pod: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One flow between two places."""
+
+    source: Place
+    destination: Place
+    traffic: Traffic
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A flow that the kernel treats unlike the specification says."""
+
+    question: Question
+    passed: bool
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What came out.
+
+    Attributes:
+        pods: how many there were.
+        flows: how many were asked about.
+        passed: how many of them arrived.
+        undecided: how many the specification leaves to what names mean, which was not known.
+        seconds: how long all took.
+    """
+
+    pods: int
+    flows: int
+    passed: int
+    undecided: int
+    seconds: float
+    differences: tuple[Difference, ...]
+
+
+def verify(lab: Lab) -> Verification:
+    """Ask the kernel and the specification about every flow of a lab.
+
+    Between pods, from each pod to the nodes and to the world outside, and from each node to its own pods.
+    Packets that are sent are made up, and carry nothing; what is denied is counted as denied.
+
+    Raises:
+        OctetError: the lab does not answer, or probing failed.
+    """
+    begin = time.monotonic()
+    objects = objects_of(lab)
+    asked = list(questions(objects, places(objects, lab)))
+    answers = _answers(lab, objects, asked)
+    doubtful = [each.question for each in _differences(answers)]
+    differences: tuple[Difference, ...] = ()
+    if doubtful:
+        time.sleep(SETTLE)
+        differences = tuple(_differences(_answers(lab, objects_of(lab), doubtful)))
+    pods = {each.source.name for each in asked if each.source.pod}
+    passed = sum(arrived for _, arrived, _ in answers)
+    undecided = sum(verdict.allowed is None for _, _, verdict in answers)
+    seconds = time.monotonic() - begin
+    return Verification(len(pods), len(asked), passed, undecided, seconds, differences)
+
+
+Answers = list[tuple[Question, bool, Verdict]]
+
+
+def _answers(lab: Lab, objects: Sequence[Object], asked: Sequence[Question]) -> Answers:
+    world = World(objects, names={})
+    arrived = probe(lab, [_probe(each) for each in asked])
+    return [(each, found, decide(world, each.flow)) for each, found in zip(asked, arrived, strict=True)]
+
+
+def _differences(answers: Answers) -> Iterator[Difference]:
+    for question, arrived, verdict in answers:
+        if verdict.allowed is not None and verdict.allowed is not arrived:
+            yield Difference(question, arrived, verdict)
+
+
+def _probe(each: Question) -> Probe:
+    flow = each.flow
+    ends = flow.source, flow.destination
+    ports = flow.source_port or 0, flow.port or 0
+    return Probe(each.source.name, each.destination.name, *ends, each.traffic.protocol, *ports)
+
+
+def objects_of(lab: Lab) -> list[Object]:
+    """Return everything that decides who may talk to whom, with the kinds of the API."""
+    found = (item for kind in KINDS for item in lab.get(kind))
+    return [{**item, "kind": item["kind"].removeprefix("Calico")} for item in found]
+
+
+def view_of(objects: Sequence[Object]) -> View:
+    """Return objects as the node agents see them. Those that they refuse are left out."""
+    view = View("", Underlay("", 0))
+    for kind in KINDS:
+        view = view.with_listing(kind, [item for item in objects if _stored(item) == kind]).view
+    return view
+
+
+def _stored(item: Object) -> str:
+    calico = str(item.get("apiVersion", "")).startswith("projectcalico.org/")
+    return "CalicoNetworkPolicy" if calico and item["kind"] == "NetworkPolicy" else str(item["kind"])
+
+
+def places(objects: Sequence[Object], lab: Lab) -> list[Place]:
+    """Return pods that run, nodes, and the world outside."""
+    view = view_of(objects)
+    pods = [Place("/".join(pod.key), pod.own_ips, pod.node, pod=True) for pod in view.pods.values()]
+    nodes = [Place(node.name, node.internal_ips, node.name, pod=False) for node in view.nodes.values()]
+    beyond = tuple(each.ip for each in Plan.of(lab.info()["family"]).beyond)
+    return [*(pod for pod in pods if pod.addresses), *nodes, Place(OUTSIDE, beyond, "", pod=False)]
+
+
+def questions(objects: Sequence[Object], everybody: Sequence[Place]) -> Iterator[Question]:
+    """Yield every flow that is asked about."""
+    traffic = worth_asking([view_of(objects)])
+    for source in everybody:
+        for destination in everybody:
+            if source is not destination and _judged(source, destination):
+                yield from _flows(source, destination, traffic)
+
+
+def _judged(source: Place, destination: Place) -> bool:
+    """Is policy asked: from a pod, or from a node to a pod of its own?
+
+    From elsewhere packets may have another source address where they arrive than where they began.
+    """
+    return source.pod or (destination.pod and bool(source.node) and source.node == destination.node)
+
+
+def _flows(source: Place, destination: Place, traffic: Sequence[Traffic]) -> Iterator[Question]:
+    ends = ((a, b) for a in source.addresses for b in destination.addresses if a.version == b.version)
+    for mine, theirs in ends:
+        for each in traffic:
+            if each.protocol in ICMP.values() and each.protocol != ICMP[mine.version]:
+                continue
+            if source.pod and each.protocol == _UDP and each.port in TUNNELS:
+                continue  # no policy opens these: a pod sends no packets in packets
+            yield Question(source, destination, each, _flow(source, mine, theirs, each))
+
+
+def _flow(source: Place, mine: Address, theirs: Address, traffic: Traffic) -> Flow:
+    node = "" if source.pod else source.node
+    if traffic.protocol in ECHO:
+        word = "ICMP" if traffic.protocol == ICMP[4] else "ICMPv6"
+        return Flow(mine, theirs, word, icmp=(ECHO[traffic.protocol], 0), node=node)
+    sending = random.choice(_SOURCE_PORTS)  # any will do that was not used a moment ago
+    return Flow(mine, theirs, str(traffic.protocol), traffic.port, sending, node=node)
+
+
+__all__ = ["Difference", "Place", "Question", "Verification", "ip_address", "verify"]
