@@ -205,7 +205,16 @@ def named(item: Mapping[str, Any]) -> str:
 
 def _made(what: str, labels: Mapping[str, str], addresses: Addresses) -> dict[str, Any]:
     kind, name = what.split(" ")
-    return namespace(name, labels) if kind == "Namespace" else pod(name, labels, addresses[name])
+    return (
+        namespace(name, labels)
+        if kind == "Namespace"
+        else pod(name, labels, addresses[name], where(addresses[name]))
+    )
+
+
+def where(address: str) -> str:
+    """Return the node that a pod's address lies on."""
+    return f"node-{address.split('.')[2]}"
 
 
 def namespace(name: str, labels: Mapping[str, str]) -> dict[str, Any]:

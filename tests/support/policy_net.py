@@ -6,7 +6,7 @@ transaction each. What it must not know: what a policy means.
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_network
@@ -28,13 +28,15 @@ from octet.kernel import namespaces
 from octet.kernel.host import HostKernel
 from octet.kernel.netlink.wire import NETLINK_NETFILTER, Message, Socket
 from octet.models.model import Running
-from octet.oracle import Flow
+from octet.oracle import Flow, World
 from octet.transport.host_gateway import HostGateway
-from policy_prober import Prober, Question
+from policy_prober import ECHO, Prober, Question
 from policy_tracing import view_of
-from policy_worlds import OUTSIDE, Item
+from policy_worlds import OUTSIDE
 
-SLOTS = 9
+SLOTS = (*range(1, 10), 19, 20)
+"""The pods of a node that there is room for, by the number of their address."""
+
 NODES = (1, 2)
 WORLD = "world"
 ELSEWHERE = tuple(text for text in OUTSIDE if not text.startswith("10."))
@@ -126,7 +128,7 @@ class PolicyNet:
         assert left_out == ()
         _apply(kernel, held)
         network = self._running.network(view)
-        for slot in range(1, SLOTS + 1):
+        for slot in SLOTS:
             self._slot(kernel, network, number, slot)
 
     def _slot(self, kernel: HostKernel, network: NodeNetwork, node: int, slot: int) -> None:
@@ -182,6 +184,26 @@ class PolicyNet:
         nodes = {text: name for name, text in policy_world.NODES.items()}
         return nodes.get(str(address)) or (WORLD if str(address) in ELSEWHERE else None)
 
+    def askable(self, flows: Iterable[Flow], world: World) -> list[Flow]:
+        """Return the flows that real packets can ask: between places that are there, each connection once.
+
+        Connection tracking knows protocols without ports by their addresses alone, so that two flows the
+        opposite way would be one connection; of ICMP only requests begin one.
+        """
+        living = {address for pod in world.pods() for address in pod.addresses}
+        found: dict[tuple[Any, ...], Flow] = {}
+        for flow in flows:
+            ends = (flow.source, flow.destination)
+            there = all(self.place_of(each) and (each not in self.slots or each in living) for each in ends)
+            request = flow.icmp is None or flow.icmp[0] in ECHO.values()
+            plain = flow.port is None and flow.icmp is None
+            key = (
+                (frozenset(ends), flow.number) if plain else (*ends, flow.number, flow.port, flow.source_port)
+            )
+            if there and request:
+                found.setdefault(key, flow)
+        return list(found.values())
+
     def passes(self, flows: Sequence[Flow], expected: Sequence[bool]) -> list[bool]:
         """Send first packets; return which arrived."""
         places = ((self.place_of(flow.source), self.place_of(flow.destination), flow) for flow in flows)
@@ -225,4 +247,4 @@ def _apply(kernel: HostKernel, wanted: Blueprint) -> None:
     assert outcome.ok, "\n".join(map(str, outcome.failed))
 
 
-__all__ = ["ATTACH", "Item", "PolicyNet", "forget_connections", "policy_net"]
+__all__ = ["ATTACH", "PolicyNet", "forget_connections", "policy_net"]

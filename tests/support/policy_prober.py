@@ -8,6 +8,7 @@ import contextlib
 import errno
 import itertools
 import os
+import resource
 import selectors
 import socket
 import struct
@@ -19,7 +20,7 @@ from functools import cache
 from octet.kernel import namespaces
 from octet.oracle import Flow
 
-PORTS = (53, 80, 81, 8080, 65535)
+PORTS = (1, 7, 53, 78, 79, 80, 81, 82, 443, 8080, 8081, 9090, 10250, 65535)
 RAW = {4: (1, 47, 50, 132), 6: (58, 47, 50, 132)}
 TCP, UDP, SCTP = 6, 17, 132
 ECHO = {4: 8, 6: 128}
@@ -87,6 +88,8 @@ class Prober:
         self._selector = selectors.DefaultSelector()
         self._numbers = itertools.count(1)
         self._arrived: set[tuple[str, int]] = set()
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         for place in self._places.values():
             with namespaces.inside(place.namespace):
                 self._listen(place)

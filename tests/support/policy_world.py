@@ -6,7 +6,7 @@ What lives here: its objects and addresses where nothing runs. What it must not 
 from collections.abc import Mapping
 from typing import Any
 
-from policy_cases import Objects, namespace, pod
+from policy_cases import Objects, namespace, pod, where
 
 ADDRESSES = {
     "x/a": "10.244.1.2",
@@ -39,11 +39,6 @@ def node(name: str, address: str) -> dict[str, Any]:
             "conditions": [{"type": "Ready", "status": "True"}],
         },
     }
-
-
-def where(address: str) -> str:
-    """Return the node that a pod's address lies on."""
-    return f"node-{address.split('.')[2]}"
 
 
 def second(address: str) -> str:

@@ -1,0 +1,91 @@
+"""Real packets between namespaces do what the specification says, in random worlds and published tables."""
+
+import os
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+
+import policy_cases
+import policy_corners
+import policy_judges
+import policy_world
+from octet.oracle import Flow, World, decide
+from policy_corners import Corner, corners
+from policy_net import ATTACH, PolicyNet, policy_net
+from policy_shrinking import report
+from policy_worlds import generate
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
+
+WORLDS, FLOWS = 200, 24
+FIRST = int(os.environ.get("OCTET_SEED", "0"))
+ADDRESSES = {**policy_world.ADDRESSES, **policy_world.LATER}
+
+
+@pytest.fixture(scope="module", params=ATTACH)
+def net(request: pytest.FixtureRequest) -> Iterator[PolicyNet]:
+    """Two nodes with pods attached in one way."""
+    with policy_net(request.param) as made:
+        yield made
+
+
+def differing(net: PolicyNet, objects: tuple, flows: list[Flow]) -> list[tuple[Flow, bool]]:
+    """Enforce, send, and return the flows that did not do what the oracle says, with what they did."""
+    world = World(objects)
+    said = [bool(decide(world, flow).allowed) for flow in flows]
+    net.enforce(objects)
+    found = net.passes(flows, said)
+    return [(flow, got) for flow, want, got in zip(flows, said, found, strict=True) if want is not got]
+
+
+def test_random_worlds_with_real_packets(net: PolicyNet) -> None:
+    """In 200 random worlds for each way of attaching, each first packet arrives or does not, as specified."""
+    for seed in range(FIRST, FIRST + WORLDS):
+        world = generate(seed, FLOWS)
+        flows = net.askable(world.flows, World(world.objects))
+        for flow, got in differing(net, world.objects, flows):
+            bridge = net.attach.shared_link
+            small = policy_judges.smallest(world.objects, flow, bridge)
+            said = [("the specification", decide(World(small), flow)), ("the packet arrived", got)]
+            pytest.fail(f"seed {seed}\n{report(small, flow, said)}")
+
+
+@pytest.mark.parametrize("file", ["netpol", "cyclonus", "clusternetworkpolicy", "calico"])
+def test_published_tables_with_real_packets(net: PolicyNet, file: str) -> None:
+    """Each step of each case: all pairs of pods, both ports, three protocols, as the table says."""
+    wrong = []
+    for case in policy_cases.cases(file):
+        held = policy_world.objects()
+        for number, step in enumerate(case.steps):
+            held = policy_cases.after(held, step, case.kind, ADDRESSES)
+            present = {name: at for name, at in ADDRESSES.items() if f"Pod {name}" in held}
+            table = policy_cases.expected(step.table, policy_cases.probes(present), present)
+            asked = [probe for probe in table if probe.source != probe.destination]
+            flows = [
+                Flow(ip_address(present[p.source]), ip_address(present[p.destination]), p.protocol, p.port)
+                for p in asked
+            ]
+            net.enforce(tuple(held.values()))
+            got = net.passes(flows, [table[probe] for probe in asked])
+            wrong += [
+                f"{case}, step {number + 1}: {probe} should be {'allowed' if table[probe] else 'denied'}"
+                for probe, arrived in zip(asked, got, strict=True)
+                if arrived is not table[probe]
+            ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("corner", [each for each in corners() if each.steps], ids=str)
+def test_corner_cases_with_real_packets(net: PolicyNet, corner: Corner) -> None:
+    """After each step, every flow whose ends are here arrives or does not, as the case's answer says."""
+    for held, questions in policy_corners.played(corner):
+        world = World(held.values())
+        asked = dict.fromkeys(net.askable((each.flow for each in questions), world))
+        stated = [
+            each for each in questions if each.flow in asked and each.flow.source != each.flow.destination
+        ]
+        net.enforce(tuple(held.values()))
+        got = net.passes([each.flow for each in stated], [each.allowed for each in stated])
+        wrong = [each.text for each, arrived in zip(stated, got, strict=True) if arrived is not each.allowed]
+        assert wrong == []
