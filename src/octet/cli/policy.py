@@ -3,7 +3,10 @@
 What lives here: the commands and how they print. What it must not know: what policies mean.
 """
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,23 +14,105 @@ from octet.cli import output
 from octet.cli.output import Json, examples
 
 if TYPE_CHECKING:
+    from octet.cluster.view import View
     from octet.measure.verifying import Difference
+    from octet.policy.telling.answers import Answer
+    from octet.policy.telling.explain import Step
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Who may talk to whom: explained, compared, verified.",
-    epilog=examples("octet policy verify"),
+    epilog=examples(
+        "octet policy explain shop/web shop/db --port 5432/tcp",
+        "octet policy diff old/ new/",
+        "octet policy verify",
+    ),
 )
 
 Name = Annotated[
     str | None,
     typer.Option("--name", help="Which lab; may be left out where only one is up.", show_default=False),
 ]
+Files = Annotated[
+    Path | None,
+    typer.Option(help="Manifests of pods, namespaces, nodes and policies, in place of a lab."),
+]
+End = "A pod (namespace/name or name), a node, an address or a CIDR outside."
 
 
-@app.callback()
-def policy() -> None:
-    """Who may talk to whom: explained, compared, verified."""
+@app.command(
+    epilog=examples(
+        "octet policy explain shop/web shop/db --port 5432/tcp",
+        "octet policy explain guest/visitor 198.51.100.0/24 --files examples/policy/",
+        "octet policy explain node1 shop/web --json",
+    )
+)
+def explain(
+    source: Annotated[str, typer.Argument(help=End)],
+    destination: Annotated[str, typer.Argument(help=End)],
+    port: Annotated[
+        str, typer.Option(help="Such as 80/tcp, 53/udp, icmp. Left out: every port that makes a difference.")
+    ] = "",
+    files: Files = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether a flow may pass: which policies select either end, and which rule decides, in which tier.
+
+    It is about the first packet of a connection, after a service's address became a pod's.
+    """
+    from octet.policy.telling.answers import answers
+    from octet.policy.telling.traffic import read
+
+    wanted = read(port) if port else None
+    view = _view(files, name)
+    found = answers(view, source, destination, wanted)
+    if as_json:
+        output.print_json([_as_json(each) for each in found])
+        return
+    for number, each in enumerate(found):
+        typer.echo(("\n" if number else "") + "\n".join(_lines(each)))
+
+
+def _view(files: Path | None, name: str | None) -> "View":
+    from octet.lab import Lab
+    from octet.lab.reading import completed, files_of, objects_of, view_of
+
+    if files is None:
+        return view_of(objects_of(Lab.find(name)))
+    objects, others = files_of(files)
+    if others:
+        output.note(f"left out: {', '.join(others)}")
+    return view_of(completed(objects)[0])
+
+
+def _as_json(answer: "Answer") -> dict[str, Any]:
+    return {
+        "source": answer.source,
+        "destination": answer.destination,
+        "traffic": answer.traffic,
+        "families": list(answer.families),
+        "allowed": answer.allowed,
+        "steps": [asdict(step) for step in answer.steps],
+    }
+
+
+def _lines(answer: "Answer") -> Iterator[str]:
+    word = "allowed" if answer.allowed else "denied"
+    yield f"{answer.source} -> {answer.destination}, {answer.traffic}: {word}"
+    for step in answer.steps:
+        yield from _step(step)
+
+
+def _step(step: "Step") -> Iterator[str]:
+    word = "allowed" if step.allowed else "denied"
+    if not step.direction:
+        yield f"  {word}: {step.words}"
+        return
+    yield f"  {step.direction.lower()} of {step.pod}: {word}"
+    yield f"    {step.words}"
+    for tier, policies in step.selecting:
+        yield f"    selected in tier {tier} by {', '.join(policies)}"
 
 
 @app.command(epilog=examples("octet policy verify", "octet policy verify --name tour --json"))
@@ -42,32 +127,33 @@ def verify(name: Name = None, as_json: Json = False) -> None:
     found = compare(Lab.find(name))
     rows = [_difference(each) for each in found.differences]
     columns = ("From", "To", "Traffic", "Kernel", "Specification", "Because")
-    keys = [column.lower() for column in columns]
-    listed = [dict(zip(keys, row, strict=True)) for row in rows]
     counts = {key: getattr(found, key) for key in ("pods", "flows", "passed", "undecided", "seconds")}
-    if rows or as_json:
-        output.table("", columns, rows, json_rows={**counts, "differences": listed}, as_json=as_json)
-    output.note(
-        f"{found.pods} pods, {found.flows} flows in {found.seconds:.1f} s: "
-        f"{found.passed} arrived, {found.flows - found.passed} did not"
-        + (f", {found.undecided} depend on names that nobody has learned" if found.undecided else "")
-    )
+    whole = {**counts, "differences": _dictionaries(columns, rows)}
     if not as_json:
+        output.note(
+            f"{found.pods} pods, {found.flows} flows in {found.seconds:.1f} s: "
+            f"{found.passed} arrived, {found.flows - found.passed} did not"
+            + (f", {found.undecided} depend on names" if found.undecided else "")
+        )
         typer.echo(f"{len(rows)} differences")
+    if rows or as_json:
+        output.table("", columns, rows, json_rows=whole, as_json=as_json)
     if rows:
         raise typer.Exit(output.FAILED)
 
 
+def _dictionaries(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[dict[str, object]]:
+    keys = [column.lower() for column in columns]
+    return [dict(zip(keys, row, strict=True)) for row in rows]
+
+
 def _difference(each: "Difference") -> list[object]:
     asked = each.question
-    word = {True: "passes", False: "does not pass"}
-    said = {True: "allowed", False: "denied"}
-    reasons = "; ".join(str(reason) for reason in each.verdict.reasons)
     return [
         asked.source.name,
         asked.destination.name,
         str(asked.traffic),
-        word[each.passed],
-        said[bool(each.verdict.allowed)],
-        reasons,
+        "passes" if each.passed else "does not pass",
+        "allowed" if each.verdict.allowed else "denied",
+        "; ".join(map(str, each.verdict.reasons)),
     ]

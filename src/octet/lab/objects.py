@@ -155,9 +155,15 @@ def _metadata(held: Any, kind: Kind, source: str) -> Object:
 
 
 def namespace_object(name: str) -> Object:
-    """Return a Namespace as the API server makes it: with the label that selectors by name use."""
-    labels = {"kubernetes.io/metadata.name": name}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    """Return a Namespace as the API server makes it."""
+    return labelled({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+def labelled(namespace: Mapping[str, Any]) -> Object:
+    """Return a Namespace with the label that selectors by name use, as the API server adds it."""
+    metadata = namespace["metadata"]
+    labels = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata["name"]}
+    return {**namespace, "metadata": {**metadata, "labels": labels}}
 
 
 def node_object(name: str, addresses: Sequence[object], *, ready: bool) -> Object:

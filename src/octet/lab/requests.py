@@ -13,7 +13,7 @@ from octet.lab.cluster import Cluster
 from octet.lab.control import Reply
 from octet.lab.faults import Drop
 from octet.lab.names import OUTSIDE, SWITCH, check_pod
-from octet.lab.objects import KINDS, Object, command_of, kind_of, spec_of
+from octet.lab.objects import KINDS, Object, command_of, kind_of, labelled, spec_of
 from octet.lab.spaces import NETNS
 
 
@@ -85,7 +85,8 @@ class Requests:
         elif kind.name == "Pod":
             what = await self._cluster.pods.relabel(item)
         else:
-            what, _ = await self._cluster.directory.put(kind.name, item)
+            whole = labelled(item) if kind.name == "Namespace" else item
+            what, _ = await self._cluster.directory.put(kind.name, whole)
         return {
             "kind": kind.name,
             "name": metadata["name"],

@@ -8,19 +8,17 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from octet.cluster.changes import Underlay
-from octet.cluster.objects import KINDS
-from octet.cluster.view import View
 from octet.kernel.probing import ICMP, Probe
 from octet.lab import Lab
 from octet.lab.arrivals import probe
 from octet.lab.names import OUTSIDE, Plan
+from octet.lab.reading import as_api, objects_of, view_of
 from octet.oracle import Flow, Verdict, World, decide
 from octet.policy.gates import TUNNELS
-from octet.policy.telling.traffic import ECHO, Traffic, worth_asking
+from octet.policy.telling.traffic import ECHO, Traffic, single_ports, worth_asking
 
 Object = Mapping[str, Any]
 Address = IPv4Address | IPv6Address
@@ -116,7 +114,7 @@ Answers = list[tuple[Question, bool, Verdict]]
 
 
 def _answers(lab: Lab, objects: Sequence[Object], asked: Sequence[Question]) -> Answers:
-    world = World(objects, names={})
+    world = World(map(as_api, objects), names={})
     arrived = probe(lab, [_probe(each) for each in asked])
     return [(each, found, decide(world, each.flow)) for each, found in zip(asked, arrived, strict=True)]
 
@@ -134,25 +132,6 @@ def _probe(each: Question) -> Probe:
     return Probe(each.source.name, each.destination.name, *ends, each.traffic.protocol, *ports)
 
 
-def objects_of(lab: Lab) -> list[Object]:
-    """Return everything that decides who may talk to whom, with the kinds of the API."""
-    found = (item for kind in KINDS for item in lab.get(kind))
-    return [{**item, "kind": item["kind"].removeprefix("Calico")} for item in found]
-
-
-def view_of(objects: Sequence[Object]) -> View:
-    """Return objects as the node agents see them. Those that they refuse are left out."""
-    view = View("", Underlay("", 0))
-    for kind in KINDS:
-        view = view.with_listing(kind, [item for item in objects if _stored(item) == kind]).view
-    return view
-
-
-def _stored(item: Object) -> str:
-    calico = str(item.get("apiVersion", "")).startswith("projectcalico.org/")
-    return "CalicoNetworkPolicy" if calico and item["kind"] == "NetworkPolicy" else str(item["kind"])
-
-
 def places(objects: Sequence[Object], lab: Lab) -> list[Place]:
     """Return pods that run, nodes, and the world outside."""
     view = view_of(objects)
@@ -164,7 +143,7 @@ def places(objects: Sequence[Object], lab: Lab) -> list[Place]:
 
 def questions(objects: Sequence[Object], everybody: Sequence[Place]) -> Iterator[Question]:
     """Yield every flow that is asked about."""
-    traffic = worth_asking([view_of(objects)])
+    traffic = list(single_ports(worth_asking([view_of(objects)])))
     for source in everybody:
         for destination in everybody:
             if source is not destination and _judged(source, destination):
@@ -197,6 +176,3 @@ def _flow(source: Place, mine: Address, theirs: Address, traffic: Traffic) -> Fl
         return Flow(mine, theirs, word, icmp=(ECHO[traffic.protocol], 0), node=node)
     sending = random.choice(_SOURCE_PORTS)  # any will do that was not used a moment ago
     return Flow(mine, theirs, str(traffic.protocol), traffic.port, sending, node=node)
-
-
-__all__ = ["Difference", "Place", "Question", "Verification", "ip_address", "verify"]
