@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from octet.agent import answers
 from octet.agent.applying import Applier
 from octet.agent.claims import Claims
-from octet.agent.desired import Desired, merged
+from octet.agent.desired import Desired
 from octet.agent.journal import Journal
 from octet.agent.policing import Policing
 from octet.agent.records import Entry, State
@@ -259,12 +259,12 @@ class Endpoints:
         return name
 
     def _make(self, plan: EndpointPlan, endpoint: Endpoint, namespace: int) -> None:
-        """Make the pair, and with the node's end what its policies say; until then it is shut."""
+        """Make what its policies say, then the pair: before the first packet there is nobody to send it."""
         try:
             change = self._desired.replace(endpoint.attachment, plan.node)
         except ValueError as error:
             raise CniError(Code.IN_USE, str(error)) from error
-        change = merged([change, self._policing.attach(endpoint)])
+        _insist(self._kernel.apply(self._policing.attach(endpoint)))
         with self._kernel.enter(namespace) as pod:
             _insist(pod.apply(Change(add=tuple(plan.pod))))
         _insist(self._kernel.apply(change))
@@ -277,10 +277,11 @@ class Endpoints:
         """Take an endpoint out of the kernel and out of every table; its address waits for the reaper."""
         key, link = entry.attachment, entry.endpoint.host_link
         leaving = self._desired.replace(key, Blueprint()).remove or _least(entry.endpoint)
-        outcome = self._applier.apply(merged([Change(remove=leaving), self._policing.detach(key)]))
+        outcome = self._applier.apply(Change(remove=leaving))
         stuck = next((each for each in outcome.failed if each.item.key == ("link", link)), None)
         if stuck is not None:
             raise RefusedByKernelError(stuck.item, stuck.errno, hint="the pod may still be connected")
+        self._applier.apply(self._policing.detach(key))
         if outcome.failed:
             self.on_trouble()
         del self._entries[key]

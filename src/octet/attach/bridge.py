@@ -15,6 +15,7 @@ from octet.blueprint import (
     Blueprint,
     Bridge,
     BridgePort,
+    FdbEntry,
     KernelObject,
     Link,
     Neighbour,
@@ -41,10 +42,13 @@ class BridgeAttach:
         hairpin: may a pod reach itself through a service address.
         isolated: do pods reach each other through the node only, which can then say who may (see below).
 
-    Isolated ports pass nothing to each other. The node answers for its pods' addresses among them (proxy ARP
-    for a private VLAN, RFC 3069; proxied neighbours for IPv6) and routes, so that one table sees all packets,
-    without br_netfilter, and answers from behind a service address come back through it. Each pod is known by
-    a permanent entry, so none can take another's place by ARP.
+    Isolated ports pass nothing to each other, and a port takes frames of its pod's MAC only. The node answers
+    for its pods' addresses among them (proxy ARP, proxied neighbours) and routes to each pod by its own link,
+    with a permanent entry. So one table sees all packets, and nobody takes another's place by ARP or by MAC.
+    It works with br_netfilter and without: the one would hand translated packets from port to port, where the
+    route led back to the bridge, and without the other answers from behind a service address would miss us.
+    nftables' bridge family cannot be used instead: its connection tracking (nf_conntrack_bridge) is a module
+    that kernels, this project's own test machine among them, lack.
     """
 
     bridge: str
@@ -83,9 +87,13 @@ class BridgeAttach:
         return Blueprint([link, *addresses, deaf, *(self._answers(network) if self.isolated else ())])
 
     def _answers(self, network: NodeNetwork) -> Iterator[KernelObject]:
-        """Yield how the node answers among isolated pods, without the kernel's random delay."""
+        """Yield how the node answers among isolated pods, without the kernel's random delay.
+
+        Pods are reached by their own links and come in by the bridge, so the reverse-path check is loose.
+        """
         if network.v4 is not None:
-            yield Sysctl(f"net/ipv4/conf/{self.bridge}/proxy_arp_pvlan", "1")
+            yield Sysctl(f"net/ipv4/conf/{self.bridge}/proxy_arp", "1")
+            yield Sysctl(f"net/ipv4/conf/{self.bridge}/rp_filter", "2")
             yield Sysctl(f"net/ipv4/neigh/{self.bridge}/proxy_delay", "0")
         if network.v6 is not None:
             yield Sysctl(f"net/ipv6/conf/{self.bridge}/proxy_ndp", "1")
@@ -110,17 +118,23 @@ class BridgeAttach:
             mtu=endpoint.mtu,
             mac=port_mac,
             master=self.bridge,
-            port=BridgePort(hairpin=self.hairpin, isolated=self.isolated),
+            port=BridgePort(self.hairpin, self.isolated, locked=self.isolated),
             ipv6_autoconf=False,
         )
         layer3 = _pod_layer3(network, endpoint)
         deaf = Sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
-        known = self._known(endpoint) if self.isolated else ()
+        known = self._known(network, endpoint) if self.isolated else ()
         return EndpointPlan(pod=Blueprint([inner, deaf, *layer3]), node=Blueprint([port, *known]))
 
-    def _known(self, endpoint: Endpoint) -> Iterator[KernelObject]:
+    def _known(self, network: NodeNetwork, endpoint: Endpoint) -> Iterator[KernelObject]:
+        """Yield the one MAC that the port takes, and the way to each address."""
+        link = endpoint.host_link
+        yield FdbEntry(link, endpoint.mac)
         for address in endpoint.addresses:
-            yield Neighbour(self.bridge, address, endpoint.mac)
+            four = address.version == 4
+            gateway = network.gateway_v4 if four else network.gateway_v6
+            yield Route(ip_network(address), link, scope=Scope.LINK if four else Scope.GLOBAL, source=gateway)
+            yield Neighbour(link, address, endpoint.mac)
         if endpoint.v6:
             yield Neighbour(self.bridge, endpoint.v6, proxy=True)
 

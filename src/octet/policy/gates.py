@@ -89,20 +89,30 @@ class Gate:
 
     def base(self) -> Blueprint:
         """Return what there is whatever pods and policies there are."""
-        came, left = Compare(IIFNAME, self.link), Compare(OIFNAME, self.link)
+        came = Compare(IIFNAME, self.link)
         running = Rule(Compare(CT_STATE, "established", "related"), ACCEPT)
-        forward = (running, Rule(came, jump(FROM)), Rule(left, jump(TO)))
         return Blueprint(
             [
                 *self._holders(),
                 open_chain(),
                 Chain(FROM, (*self._lookups(FROM), _unknown())),
-                Chain(TO, (*self._lookups(TO), _unknown())),
-                Chain(FORWARD, forward, Hook("filter", "forward", FILTER)),
+                Chain(TO, (*self._lookups(TO), *self._no_pod())),
+                Chain(FORWARD, (running, Rule(came, jump(FROM)), self._towards()), _at("forward")),
                 Chain(INPUT, (running, *_neighbours(came), Rule(came, jump(FROM))), _at("input")),
                 Chain(GUARD, tuple(self._guard(came)), Hook("filter", "prerouting", RAW)),
             ]
         )
+
+    def _towards(self) -> Rule:
+        """Return what leads to the policies of who receives: behind a bridge addresses tell, not links."""
+        return Rule(jump(TO)) if self.bridge else Rule(Compare(OIFNAME, self.link), jump(TO))
+
+    def _no_pod(self) -> Iterator[Rule]:
+        """Yield what becomes of packets to an address that no pod has (pods of a bridge have own routes)."""
+        if not self.bridge:
+            yield _unknown()
+            return
+        yield Rule(Compare(OIFNAME, self.bridge), Counter(), DROP, comment="not known, or not yet")
 
     def _holders(self) -> Iterator[KernelObject]:
         for stem in (FROM, TO):
@@ -115,7 +125,6 @@ class Gate:
             yield Set(f"{OWN}{family}", ("ether_addr", f"ipv{family}_addr"))
 
     def _lookups(self, stem: str) -> Iterator[Rule]:
-        yield Rule(Compare(CT_STATE, "invalid"), Counter(), DROP)
         if not self.bridge:
             link = IIFNAME if stem == FROM else OIFNAME
             yield Rule(VerdictMap(link, into=f"{stem}-link"))

@@ -16,6 +16,7 @@ from itertools import groupby
 
 from octet.blueprint import KernelObject
 from octet.blueprint.nft import (
+    CT_STATE,
     DPORT,
     DROP,
     L4PROTO,
@@ -140,6 +141,7 @@ class _Writer:
     def _chain(self, number: int, stage: Stage) -> Chain:
         rules: list[Rule] = []
         if number == 0:
+            rules.append(_invalid())
             rules.append(Rule(Midstream(), self._deny(stage.policies[0], reject=stage.reject)))
         after = goto(self._name(number + 1)) if number + 1 < len(self._stages) else self._default(stage)
         for index, run in enumerate(_runs(stage.rules)):
@@ -266,7 +268,13 @@ def prefix(what: str, origin: Origin, direction: str) -> str:
 
 def open_chain() -> Chain:
     """Return the chain that lets begin what it likes, and goes on nothing that was cut off."""
-    return Chain(OPEN, (Rule(Midstream(), Counter(), DROP, comment="cut off, or begun elsewhere"),))
+    midstream = Rule(Midstream(), Counter(), DROP, comment="cut off, or begun elsewhere")
+    return Chain(OPEN, (_invalid(), midstream))
+
+
+def _invalid() -> Rule:
+    """Return what becomes of packets that connection tracking can make nothing of: neither old nor new."""
+    return Rule(Compare(CT_STATE, "invalid"), Counter(), DROP)
 
 
 __all__ = ["LOG_GROUP", "OPEN", "Program", "Side", "build", "denial", "open_chain", "program"]

@@ -47,7 +47,8 @@ link vxlan1-v6 vxlan (transport vxlan) mtu 1430 mac 1a:29:58:a5:98:c1 vni 1 port
 sysctl net/ipv6/conf/vxlan1-v6/accept_ra = 0
 """
 ANSWERS_V4 = """
-sysctl net/ipv4/conf/cni0/proxy_arp_pvlan = 1
+sysctl net/ipv4/conf/cni0/proxy_arp = 1
+sysctl net/ipv4/conf/cni0/rp_filter = 2
 sysctl net/ipv4/neigh/cni0/proxy_delay = 0
 """
 ANSWERS_V6 = """

@@ -73,6 +73,7 @@ WORDS = {
             "nd-router-advert",
             "nd-neighbor-solicit",
             "nd-neighbor-advert",
+            "nd-redirect",
             "mld2-listener-report",
         }
     ),
