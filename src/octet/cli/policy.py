@@ -12,6 +12,7 @@ import typer
 
 from octet.cli import output
 from octet.cli.output import Json, examples
+from octet.errors import BadConfigurationError
 
 if TYPE_CHECKING:
     from octet.cluster.view import View
@@ -37,6 +38,11 @@ Files = Annotated[
     Path | None,
     typer.Option(help="Manifests of pods, namespaces, nodes and policies, in place of a lab."),
 ]
+_WORDS = {True: "allowed", False: "denied"}
+_MOST_SIDES = 2
+_COMMON = {"Pod", "Namespace", "Node", "Service", "EndpointSlice", "ServiceAccount"}
+"""What of a lab both sides are about, where they hold policies alone."""
+
 End = "A pod (namespace/name or name), a node, an address or a CIDR outside."
 
 
@@ -98,14 +104,13 @@ def _as_json(answer: "Answer") -> dict[str, Any]:
 
 
 def _lines(answer: "Answer") -> Iterator[str]:
-    word = "allowed" if answer.allowed else "denied"
-    yield f"{answer.source} -> {answer.destination}, {answer.traffic}: {word}"
+    yield f"{answer.source} -> {answer.destination}, {answer.traffic}: {_WORDS[answer.allowed]}"
     for step in answer.steps:
         yield from _step(step)
 
 
 def _step(step: "Step") -> Iterator[str]:
-    word = "allowed" if step.allowed else "denied"
+    word = _WORDS[step.allowed]
     if not step.direction:
         yield f"  {word}: {step.words}"
         return
@@ -113,6 +118,90 @@ def _step(step: "Step") -> Iterator[str]:
     yield f"    {step.words}"
     for tier, policies in step.selecting:
         yield f"    selected in tier {tier} by {', '.join(policies)}"
+
+
+@app.command(
+    epilog=examples(
+        "octet policy diff old/ new/ --cluster pods.yaml",
+        "octet policy diff new/",
+        "octet policy diff new/ --exit-code",
+    )
+)
+def diff(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[OLD] NEW", help="Manifests: files or directories. OLD left out is the lab that is up."
+        ),
+    ],
+    cluster: Annotated[
+        Path | None, typer.Option(help="Manifests of what both have: pods, namespaces, nodes.")
+    ] = None,
+    *,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 1 where something would change.")
+    ] = False,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Say which flows a change of policies would alter, before it is applied.
+
+    With OLD, either side is whole as it stands. Without, NEW is what the lab has after `octet lab apply -f
+    NEW`: objects are created or replaced, and none goes. A side without pods has those of the other one, or
+    of the lab.
+    """
+    from octet.policy.telling.difference import compare
+
+    found = compare(*_sides(paths, cluster, name))
+    rows = [
+        [
+            "allowed" if each.allowed else "denied",
+            each.sources,
+            each.destinations,
+            each.traffic,
+            each.because or None,
+        ]
+        for each in found.changes
+    ]
+    columns = ("Now", "From", "To", "Traffic", "Because")
+    whole = {"flows": found.flows, "not_compared": found.alone, "changes": _dictionaries(columns, rows)}
+    if rows or as_json:
+        output.table("", columns, rows, json_rows=whole, as_json=as_json)
+    else:
+        typer.echo("no flow would change")
+    if found.alone and not as_json:
+        output.note(f"not compared, because only one side has them: {', '.join(found.alone)}")
+    if rows and exit_code:
+        raise typer.Exit(output.FAILED)
+
+
+def _sides(paths: Sequence[Path], cluster: Path | None, name: str | None) -> "tuple[View, View]":
+    """Return what there is and what there would be."""
+    from octet.lab import Lab
+    from octet.lab.reading import completed, files_of, objects_of, over, view_of
+
+    if len(paths) > _MOST_SIDES:
+        raise BadConfigurationError(
+            "policy diff", "PATHS", len(paths), "are too many", hint="OLD and NEW, or NEW"
+        )
+    read = [files_of(path) for path in paths]
+    for others in dict.fromkeys(others for _, others in read if others):
+        output.note(f"left out: {', '.join(others)}")
+    sides = [objects for objects, _ in read]
+    common = files_of(cluster)[0] if cluster is not None else []
+    if len(sides) == 1:
+        there = objects_of(Lab.find(name))
+        old, new = completed(over(common, there), over(common, over(there, sides[0])))
+        return view_of(old), view_of(new)
+    populated = next((objects for objects in (common, *sides) if _has_pods(objects)), None)
+    shared = objects_of(Lab.find(name)) if populated is None else populated
+    around = [item for item in shared if item["kind"] in _COMMON]
+    old, new = completed(*(side if _has_pods(side) else over(over(around, common), side) for side in sides))
+    return view_of(old), view_of(new)
+
+
+def _has_pods(objects: Sequence[dict[str, Any]]) -> bool:
+    return any(item["kind"] == "Pod" for item in objects)
 
 
 @app.command(epilog=examples("octet policy verify", "octet policy verify --name tour --json"))

@@ -37,6 +37,17 @@ def files_of(path: Path) -> tuple[list[Object], tuple[str, ...]]:
     return list(found.objects), found.others
 
 
+def over(below: Iterable[Object], above: Iterable[Object]) -> list[Object]:
+    """Return what there is after objects have been applied over others; a status stays with what has it."""
+    found = {(item["kind"], *_key(item)): item for item in below}
+    for item in above:
+        key = (item["kind"], *_key(item))
+        held: Object = found.get(key, {})
+        parts = ("status", "spec") if item["kind"] == "Pod" else ()
+        found[key] = item | {part: held[part] for part in parts if part in held}
+    return list(found.values())
+
+
 def as_api(item: Mapping[str, Any]) -> Object:
     """Return an object with the kind that the API calls it by."""
     names = {(version, ours): theirs for (version, theirs), ours in RENAMED.items()}

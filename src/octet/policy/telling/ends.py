@@ -72,7 +72,7 @@ def find(view: View, text: str, told: Iterable[Network]) -> tuple[End, ...]:
         return (_named(view, text),)
     if network.prefixlen == network.max_prefixlen:
         return (at(view, ip_address(text.partition("/")[0])),)
-    return tuple(parts(view, [network], told, text))
+    return tuple(parts([view], [network], told, text))
 
 
 def at(view: View, address: Address) -> End:
@@ -118,11 +118,13 @@ def _groups(side: Side) -> Iterator[Group]:
     yield from side.none_of
 
 
-def parts(view: View, wholes: Sequence[Network], told: Iterable[Network], text: str = "") -> Iterator[End]:
+def parts(
+    views: Sequence[View], wholes: Sequence[Network], told: Iterable[Network], text: str = ""
+) -> Iterator[End]:
     """Yield ends outside of the cluster, one for each set of named networks that an address can be in."""
     held = list(told)
-    taken = {address for pod in view.pods.values() for address in pod.own_ips}
-    taken |= {address for node in view.nodes.values() for address in node.internal_ips}
+    taken = {address for view in views for pod in view.pods.values() for address in pod.own_ips}
+    taken |= {address for view in views for node in view.nodes.values() for address in node.internal_ips}
     for whole in wholes:
         seen: dict[frozenset[Network], End] = {}
         here = [each for each in held if each.version == whole.version and each.overlaps(whole)]

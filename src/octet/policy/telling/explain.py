@@ -3,11 +3,11 @@
 What lives here: the answer for two ends and one kind of traffic. What it must not know: nftables, printing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from octet.cluster.netpol import EGRESS, INGRESS
-from octet.cluster.objects import Pod
+from octet.cluster.objects import Address, Pod
 from octet.cluster.view import View
 from octet.policy.gates import TUNNELS
 from octet.policy.groups import DomainAddresses
@@ -15,12 +15,14 @@ from octet.policy.judge import Judgement, Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.rules import Action, Stage
 from octet.policy.telling.ends import NODE, End
-from octet.policy.telling.traffic import ECHO, NAMES, Traffic
+from octet.policy.telling.traffic import ECHO, Traffic
 from octet.policy.telling.words import rule_words
 
-_UDP = 17
 SOURCE_PORT = 40000
 """What a client's own port is taken to be; few rules ask for it."""
+
+_UDP = 17
+_ICMP_OF = {1: 4, 58: 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,58 +49,81 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer: the flow passes where every step allows it.
+    """The answer for one address family: the flow passes where every step allows it."""
 
-    Attributes:
-        family: 4 or 6.
-    """
-
-    source: str
-    destination: str
     family: int
     steps: tuple[Step, ...]
 
-    @property
-    def allowed(self) -> bool:
-        """May it pass?"""
-        return all(step.allowed for step in self.steps)
 
-    @property
-    def decisive(self) -> Step:
-        """The step that decides: the first that forbids, else the last one."""
-        return next((step for step in self.steps if not step.allowed), self.steps[-1])
+class Explainer:
+    """Answers about one View; what it found out about a pod it keeps."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self._stages: dict[tuple[str, str, str], tuple[Stage, ...]] = {}
+
+    def stages(self, pod: Pod, direction: str) -> tuple[Stage, ...]:
+        """Return the tiers that decide about a pod in a direction."""
+        key = (*pod.key, direction)
+        if key not in self._stages:
+            self._stages[key] = stages(self.view, pod, direction)
+        return self._stages[key]
+
+    def explain(self, source: End, destination: End, traffic: Traffic) -> Iterator[Explanation]:
+        """Yield the answer for each address family that both ends and the traffic have."""
+        for packet in packets(source, destination, traffic):
+            exempt = exemption(source, destination, packet)
+            if exempt is not None:
+                yield Explanation(packet.source.version, (exempt,))
+                continue
+            asked = self._asked(source, destination, packet)
+            steps = tuple(self._step(pod, found, direction) for pod, direction, found in asked)
+            yield Explanation(packet.source.version, steps)
+
+    def verdict(self, source: End, destination: End, packet: Packet) -> tuple[bool, str]:
+        """Return whether a packet may pass, and who decides: the first that forbids, else the last one."""
+        exempt = exemption(source, destination, packet)
+        if exempt is not None:
+            return exempt.allowed, exempt.words
+        decided = ""
+        for _, _, found in self._asked(source, destination, packet):
+            decided = _decider(found) or decided
+            if not found.allowed:
+                return False, decided
+        return True, decided
+
+    def _asked(self, source: End, destination: End, packet: Packet) -> Iterator[tuple[Pod, str, Judgement]]:
+        for end, direction in ((source, EGRESS), (destination, INGRESS)):
+            if end.pod is not None:
+                held = self.stages(end.pod, direction)
+                yield end.pod, direction, judge(held, packet, direction, self.view)
+
+    def _step(self, pod: Pod, found: Judgement, direction: str) -> Step:
+        held, rule = self.stages(pod, direction), found.rule
+        return Step(
+            words=_sentence(held, found, direction),
+            allowed=found.allowed,
+            direction=direction,
+            pod="/".join(pod.key),
+            selecting=tuple((stage.tier, tuple(map(str, stage.policies))) for stage in held),
+            tier=found.stage.tier if found.stage is not None else "",
+            policy=_decider(found),
+            rule=str(rule.origin) if rule is not None else "",
+        )
 
 
-def explain(view: View, source: End, destination: End, traffic: Traffic) -> list[Explanation]:
-    """Return the answer for each address family that both ends have, and the traffic can have."""
-    found = []
+def packets(source: End, destination: End, traffic: Traffic) -> Iterator[Packet]:
+    """Yield a first packet for each address family that both ends and the traffic have."""
     for mine in source.addresses:
         for theirs in destination.addresses:
-            if mine.version == theirs.version and NAMES[traffic.protocol] != _OTHER_ICMP[mine.version]:
-                packet = packet_of(mine, theirs, traffic)
-                steps = tuple(_steps(view, source, destination, packet))
-                found.append(Explanation(str(source), str(destination), mine.version, steps))
-    return found
+            if mine.version == theirs.version == _ICMP_OF.get(traffic.protocol, mine.version):
+                yield _packet(mine, theirs, traffic)
 
 
-_OTHER_ICMP = {4: "ICMPv6", 6: "ICMP"}
-
-
-def packet_of(source: object, destination: object, traffic: Traffic) -> Packet:
-    """Return a connection's first packet."""
-    icmp = (ECHO[traffic.protocol], 0) if traffic.protocol in ECHO else None
-    ports = (0, 0) if icmp else (SOURCE_PORT, traffic.port)
-    return Packet(source, destination, traffic.protocol, *ports, icmp)  # type: ignore[arg-type]  # both are addresses
-
-
-def _steps(view: View, source: End, destination: End, packet: Packet) -> Iterable[Step]:
-    exempt = exemption(source, destination, packet)
-    if exempt is not None:
-        yield exempt
-        return
-    for end, direction in ((source, EGRESS), (destination, INGRESS)):
-        if end.pod is not None:
-            yield _step(view, end.pod, packet, direction)
+def _packet(source: Address, destination: Address, traffic: Traffic) -> Packet:
+    if traffic.protocol in ECHO:
+        return Packet(source, destination, traffic.protocol, icmp=(ECHO[traffic.protocol], 0))
+    return Packet(source, destination, traffic.protocol, SOURCE_PORT, traffic.port)
 
 
 def exemption(source: End, destination: End, packet: Packet) -> Step | None:
@@ -107,32 +132,18 @@ def exemption(source: End, destination: End, packet: Packet) -> Step | None:
         return Step("neither end is a pod, and policies of pods are not asked", allowed=True)
     if source.pod is not None and source.pod == destination.pod:
         return Step("a pod always reaches itself", allowed=True)
-    if source.kind == NODE and source.node == destination.node:
+    if source.kind == NODE and source.node and source.node == destination.node:
         return Step("a node always reaches its own pods, so that their probes work", allowed=True)
     if source.pod is not None and packet.protocol == _UDP and packet.port in TUNNELS:
         return Step("no pod sends VXLAN itself, whatever policies say", allowed=False)
     return None
 
 
-def _step(view: View, pod: Pod, packet: Packet, direction: str) -> Step:
-    held = stages(view, pod, direction)
-    found = judge(held, packet, direction, view)
-    rule = found.rule
-    return Step(
-        words=_sentence(held, found, direction),
-        allowed=found.allowed,
-        direction=direction,
-        pod="/".join(pod.key),
-        selecting=tuple((stage.tier, tuple(map(str, stage.policies))) for stage in held),
-        tier=found.stage.tier if found.stage is not None else "",
-        policy=str(rule.origin.policy) if rule is not None else _last(found.stage),
-        rule=str(rule.origin) if rule is not None else "",
-    )
-
-
-def _last(stage: Stage | None) -> str:
-    """Return the policy that the end of a tier is counted under."""
-    return str(stage.policies[-1]) if stage is not None else ""
+def _decider(found: Judgement) -> str:
+    """Return the policy that decides; the end of a tier is put to the last policy of it."""
+    if found.rule is not None:
+        return str(found.rule.origin.policy)
+    return str(found.stage.policies[-1]) if found.stage is not None else ""
 
 
 def _sentence(held: tuple[Stage, ...], found: Judgement, direction: str) -> str:
@@ -147,21 +158,13 @@ def _sentence(held: tuple[Stage, ...], found: Judgement, direction: str) -> str:
     text = f"no rule of {policies} in tier {found.stage.tier} matches, and what they don't allow is denied"
     names = _names(found.stage)
     if names and direction == EGRESS:
-        text += f" (what {', '.join(names)} means is not known here; who asks for a name may learn it)"
+        text += f" (what {', '.join(names)} means is learned when a pod asks for it)"
     return text
 
 
 def _names(stage: Stage) -> list[str]:
     """Return the domain names that rules of a tier allow."""
-    groups = (
-        group
-        for rule in stage.rules
-        if rule.action is Action.ALLOW
-        for union in rule.far.all_of
-        for group in union
-    )
-    return list(
-        dict.fromkeys(
-            name for group in groups if isinstance(group, DomainAddresses) for name in group.domains
-        )
-    )
+    allowing = (rule for rule in stage.rules if rule.action is Action.ALLOW)
+    groups = (group for rule in allowing for union in rule.far.all_of for group in union)
+    named = (group for group in groups if isinstance(group, DomainAddresses))
+    return list(dict.fromkeys(name for group in named for name in group.domains))

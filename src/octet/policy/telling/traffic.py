@@ -100,7 +100,7 @@ def single_ports(traffic: Collection[Traffic]) -> Iterator[Traffic]:
 
 
 def summary(some: Collection[Traffic], everything: Collection[Traffic]) -> str:
-    """Return the words for some of what was asked: ``everything``, ``80/TCP``, ``UDP``, ``TCP but 80, 443``."""
+    """Return the words for some of what was asked: ``everything``, ``80/TCP``, ``TCP but 80, 443``."""
     if set(some) >= set(everything):
         return "everything"
     return ", ".join(word for protocol in NAMES for word in _words(protocol, set(some), set(everything)))
