@@ -121,7 +121,9 @@ class Prober:
         place.listening.append(made)
         self._selector.register(made, selectors.EVENT_READ, (place.name, what))
 
-    def ask(self, questions: Sequence[Question], expected: Sequence[bool]) -> list[bool]:
+    def ask(
+        self, questions: Sequence[Question], expected: Sequence[bool], patience: float = PATIENT
+    ) -> list[bool]:
         """Send the first packet of each flow; return which arrived where they should.
 
         A packet counts at its goal only: errors and redirects quote it to where it came from.
@@ -129,6 +131,7 @@ class Prober:
         Args:
             questions: flows and places.
             expected: which will arrive: only how long we wait depends on it.
+            patience: seconds to wait at most for those.
         """
         marks: list[tuple[str, int]] = []
         connecting: list[socket.socket] = []
@@ -141,7 +144,7 @@ class Prober:
                 connecting.append(made)
                 self._selector.register(made, selectors.EVENT_WRITE, mark)
         try:
-            self._wait({mark for mark, arrives in zip(marks, expected, strict=True) if arrives})
+            self._wait({mark for mark, arrives in zip(marks, expected, strict=True) if arrives}, patience)
         finally:
             for made in connecting:
                 with contextlib.suppress(KeyError):
@@ -149,8 +152,8 @@ class Prober:
                 made.close()
         return [mark in self._arrived for mark in marks]
 
-    def _wait(self, wanted: set[tuple[str, int]]) -> None:
-        end, quiet = time.monotonic() + PATIENT, time.monotonic() + QUIET
+    def _wait(self, wanted: set[tuple[str, int]], patience: float) -> None:
+        end, quiet = time.monotonic() + patience, time.monotonic() + QUIET
         while (now := time.monotonic()) < end:
             if now >= quiet and wanted <= self._arrived:
                 return
