@@ -28,6 +28,7 @@ from octet.policy.holders import Entry, has_pods, of_address, of_networks
 from octet.policy.judge import Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.programs import Program, program
+from octet.policy.told import Told
 
 Owner = tuple[object, ...]
 """Who contributes what: ``BASE``, or ("policy", kind, name)."""
@@ -86,6 +87,10 @@ class Engine:
     def blueprint(self) -> Blueprint:
         """Return everything together."""
         return union(self._parts.values())
+
+    def told(self) -> dict[str, Told]:
+        """Return what the prefixes of logged packets stand for, as long as there are such rules."""
+        return {told.prefix: told for each in self._programs.values() for told in each.told}
 
     def attach(self, endpoint: Endpoint) -> dict[Owner, Blueprint]:
         """Take an endpoint in, or its next version."""

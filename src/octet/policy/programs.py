@@ -24,12 +24,9 @@ from octet.blueprint.nft import (
     Chain,
     Compare,
     Counter,
-    Limit,
-    Log,
     Lookup,
     Midstream,
     Part,
-    Reject,
     Rule,
     Verdict,
     daddr,
@@ -43,17 +40,10 @@ from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
 from octet.policy.holders import Entry, declarations, has_networks, merged, name, named, word
 from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage
 from octet.policy.rules import Rule as Meaning
-
-LOG_GROUP = 79
-"""NFLOG group that denied packets, and those of Calico's ``Log``, are told to."""
-
-TOLD = 10
-"""Denied packets of one policy that are told in a second; all are counted."""
+from octet.policy.told import Told, denied, logged, plain
 
 OPEN = "policy-open"
 """The chain of a direction that no policy is about, of an endpoint that has policies in the other one."""
-
-_LONGEST = 96  # characters of a log prefix that stay below nft's and NFLOG's 127, with room for the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +54,14 @@ class Program:
         entrance: the chain that the dispatch map leads to.
         objects: chains and declarations.
         entries: who is in the sets.
+        told: what the log's prefixes stand for.
     """
 
     entrance: str
     objects: tuple[KernelObject, ...]
     entries: tuple[Entry, ...]
     families: tuple[int, ...]
+    told: tuple[Told, ...] = ()
 
 
 def program(stages: Iterable[Stage], pod: Pod, direction: str, families: tuple[int, ...]) -> Program | None:
@@ -124,6 +116,8 @@ class _Writer:
         way = "to" if direction == INGRESS else "from"
         self._stem = f"policy-{way}-{digest((stages, families))}"
         self._denials: dict[str, Chain] = {}
+        self._told: dict[str, Told] = {}
+        self._tier = ""
 
     def program(self) -> Program:
         chains = [self._chain(number, stage) for number, stage in enumerate(self._stages)]
@@ -133,13 +127,14 @@ class _Writer:
             stems[entry.stem] = stems.get(entry.stem, "") + entry.kinds
         sets = [each for stem, kinds in stems.items() for each in declarations(stem, kinds, self._families)]
         objects: tuple[KernelObject, ...] = (*sets, *chains, *self._denials.values())
-        return Program(self._name(0), objects, entries, self._families)
+        return Program(self._name(0), objects, entries, self._families, tuple(self._told.values()))
 
     def _name(self, number: int) -> str:
         return self._stem + (f"-{number}" if number else "")
 
     def _chain(self, number: int, stage: Stage) -> Chain:
         rules: list[Rule] = []
+        self._tier = stage.tier
         if number == 0:
             rules.append(_invalid())
             rules.append(Rule(Midstream(), self._deny(stage.policies[0], reject=stage.reject)))
@@ -147,16 +142,22 @@ class _Writer:
         for index, run in enumerate(_runs(stage.rules)):
             rules += self._run(f"{self._name(number)}-{index}", run, after)
         end = after if stage.otherwise is Action.PASS else self._deny(stage.policies[-1], reject=stage.reject)
-        rules.append(Rule(end, comment=f"end of tier {stage.tier}"[:100]))
+        rules.append(Rule(end, comment=plain(f"end of tier {stage.tier}")))
         return Chain(self._name(number), tuple(rules))
 
     def _default(self, stage: Stage) -> Verdict:
         return RETURN if DEFAULT is Action.ALLOW else self._deny(stage.policies[-1], reject=stage.reject)
 
     def _deny(self, policy: Origin, *, reject: bool) -> Verdict:
-        chain = denial(policy, self._direction, reject=reject)
+        chain, told = denied(policy, self._tier, self._direction, reject=reject)
         self._denials[chain.name] = chain
+        self._told[chain.name] = told
         return goto(chain.name)
+
+    def _log(self, rule: Meaning) -> tuple[Part, ...]:
+        parts, told = logged(rule.origin, self._tier, self._direction)
+        self._told[told.prefix] = told
+        return parts
 
     def _verdict(self, rule: Meaning, after: Verdict) -> tuple[Part, ...]:
         match rule.action:
@@ -165,7 +166,7 @@ class _Writer:
             case Action.PASS:
                 return (after,)
             case Action.LOG:
-                return (Limit(TOLD), Log(prefix("log", rule.origin, self._direction), LOG_GROUP))
+                return self._log(rule)
         return (self._deny(rule.origin.policy, reject=rule.reject),)
 
     def _run(self, stem: str, run: list[Meaning], after: Verdict) -> Iterator[Rule]:
@@ -249,21 +250,7 @@ def _anybody(run: list[Meaning]) -> Iterator[tuple[Part, ...]]:
 
 def _comment(run: list[Meaning]) -> str:
     origins = list(dict.fromkeys(str(rule.origin.policy) for rule in run))
-    return origins[0][:100] if len(origins) == 1 else f"{len(origins)} policies, such as {origins[0]}"[:100]
-
-
-def denial(policy: Origin, direction: str, *, reject: bool) -> Chain:
-    """Return the chain that ends a packet: told a few times a second, counted, dropped or answered."""
-    told = Rule(Limit(TOLD), Log(prefix("deny", policy, direction), LOG_GROUP))
-    answers = [Rule(Reject(tcp_reset=True)), Rule(Reject())] if reject else [Rule(DROP)]
-    stem = f"policy-deny-{digest((policy, direction, reject))}"
-    return Chain(stem, (told, Rule(Counter(), comment=str(policy)[:100]), *answers))
-
-
-def prefix(what: str, origin: Origin, direction: str) -> str:
-    """Return what the log says of a packet; a name that is too long ends in a digest of it."""
-    text = f"octet {what} {direction} {origin}"
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 13]}~{digest(text)}"
+    return plain(origins[0] if len(origins) == 1 else f"{len(origins)} policies, such as {origins[0]}")
 
 
 def open_chain() -> Chain:
@@ -277,4 +264,4 @@ def _invalid() -> Rule:
     return Rule(Compare(CT_STATE, "invalid"), Counter(), DROP)
 
 
-__all__ = ["LOG_GROUP", "OPEN", "Program", "Side", "build", "denial", "open_chain", "program"]
+__all__ = ["OPEN", "Program", "Side", "build", "open_chain", "program"]
