@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import signal
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,9 +20,11 @@ from octet.agent.applying import Applier
 from octet.agent.care import Care
 from octet.agent.config import Config
 from octet.agent.cutting import Cutting
+from octet.agent.denials import Denials
 from octet.agent.desired import Desired
 from octet.agent.drift import Hearing
 from octet.agent.endpoints import Endpoints, Site
+from octet.agent.flows import Flows
 from octet.agent.health import HealthServer
 from octet.agent.journal import Journal
 from octet.agent.metrics import Metrics
@@ -94,7 +97,9 @@ class Agent:
         self._reaper = Reaper(endpoints, reader, worker)
         waiting = directory_of(config.run / "cni.sock")
         self._requests = Requests(endpoints, care, self._trouble, metrics, waiting)
-        self._report = Report(config, self._network, endpoints, desired, self._watch, metrics)
+        flows = Flows(time.time)
+        self._denials = Denials(flows, metrics.denied, policing.told, lambda: self._network.view, worker)
+        self._report = Report(config, self._network, endpoints, desired, self._watch, metrics, flows)
         self._underlay_news = asyncio.Event()
         self._police_waits = False
         self._wire()
@@ -134,7 +139,7 @@ class Agent:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until told to stop; pods and network stay as they are."""
         loop = asyncio.get_running_loop()
-        health = HealthServer(self._report.answers())
+        health = HealthServer(self._report.answers(), self._report.asked())
         await health.listen(self._config.run / "health.sock", self._config.health_port)
         for key in self._endpoints.recover():
             log.info("finished what was half done", extra={"attachment": str(key)})
@@ -162,6 +167,7 @@ class Agent:
             self._hearing.look(),
             self._reaper.run(),
             self._cutting.run(),
+            *([self._denials.run()] if self._config.running.gate is not None else []),
             self._follow_underlay(),
             self._drain(),
         ]

@@ -14,6 +14,7 @@ from octet.cluster.view import View, ViewChange
 from octet.policy.engine import Engine, Owner
 from octet.policy.gates import Gate
 from octet.policy.judge import Packet
+from octet.policy.told import Told
 
 
 class Policing:
@@ -85,6 +86,10 @@ class Policing:
     def may_go_on(self, packet: Packet) -> bool:
         """May a running connection go on that began with this packet?"""
         return self.engine is None or self.engine.judge(packet)
+
+    def told(self) -> Mapping[str, Told]:
+        """Return what the prefixes of logged packets stand for."""
+        return self.engine.told() if self.engine is not None else {}
 
     def _take(self, parts: Mapping[Owner, Blueprint]) -> Change:
         """Give the contributions; what several owners hand over to each other is in the end no change.

@@ -44,6 +44,7 @@ class _Ear:
     place: str
     family: int
     protocol: int
+    socket: socket.socket
 
 
 class FirstPackets:
@@ -75,7 +76,7 @@ class FirstPackets:
             ear.setblocking(False)
             with contextlib.suppress(PermissionError):  # the common buffer does for a few hundred packets
                 ear.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
-            self._selector.register(ear, selectors.EVENT_READ, _Ear(place, family, protocol))
+            self._selector.register(ear, selectors.EVENT_READ, _Ear(place, family, protocol, ear))
 
     def arriving(self, probes: Sequence[Probe]) -> list[bool]:
         """Send every probe until it arrives, or ROUNDS are over; return which ones arrived at their goals."""
@@ -120,7 +121,7 @@ class FirstPackets:
         fresh = False
         with contextlib.suppress(BlockingIOError):
             for _ in range(BURST):
-                token = token_of(ear.family, ear.protocol, key.fileobj.recv(LONGEST))  # type: ignore[union-attr]  # always a socket, as registered above
+                token = token_of(ear.family, ear.protocol, ear.socket.recv(LONGEST))
                 number = token & 0xFFFFF
                 if token >> 20 != salt or number >= len(probes) or number in arrived:
                     continue

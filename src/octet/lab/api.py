@@ -180,6 +180,11 @@ class Lab:
         """Start a node's agent and wait until it is ready."""
         self._ask(protocol.StartAgent(node))
 
+    def ask_agent(self, node: str, path: str) -> str:
+        """Return what a node's agent answers on its health socket, as ``/metrics``. Raises OctetError."""
+        answer: str = self._ask(protocol.AskAgent(node, path))
+        return answer
+
     @contextlib.contextmanager
     def doors(self, target: str, *, namespace: str = "default") -> Iterator[Doors]:
         """Lend the namespaces of a node, a pod, ``outside`` or ``switch`` as open descriptors."""

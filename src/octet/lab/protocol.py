@@ -111,11 +111,24 @@ class StartAgent(msgspec.Struct, frozen=True, tag="start-agent"):
     node: str
 
 
+class AskAgent(msgspec.Struct, frozen=True, tag="ask-agent"):
+    """Ask a node's agent on its health socket.
+
+    Attributes:
+        path: as ``/metrics``, with its query.
+    """
+
+    node: str
+    path: str
+
+
 class Down(msgspec.Struct, frozen=True, tag="down"):
     """End the lab."""
 
 
-Request = Info | Run | Apply | Get | Delete | Enter | Cut | Heal | Lose | KillAgent | StartAgent | Down
+Request = (
+    Info | Run | Apply | Get | Delete | Enter | Cut | Heal | Lose | KillAgent | StartAgent | AskAgent | Down
+)
 
 
 class Fault(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ What lives here: one method per request. What it must not know: sockets, how obj
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from octet.lab.faults import Drop
 from octet.lab.names import OUTSIDE, SWITCH, check_pod
 from octet.lab.objects import KINDS, Object, command_of, kind_of, labelled, spec_of
 from octet.lab.spaces import NETNS
+
+_PATH = re.compile(r"/[a-z/]{1,40}(\?[a-z]{1,20}=[a-z0-9]{0,40})?")
 
 
 class Requests:
@@ -34,6 +37,8 @@ class Requests:
                 return Reply()
             case protocol.Info():
                 return Reply(self.info())
+            case protocol.AskAgent(node=node, path=path):
+                return Reply(await self._cluster.agent(self._node(node)).ask(check_path(path)))
             case protocol.Run() | protocol.Apply() | protocol.Get() | protocol.Delete():
                 return Reply(await self._about_objects(request))
             case _:
@@ -155,3 +160,10 @@ class Requests:
         if name not in self._cluster.nodes:
             raise NotFoundError(f"no node {name!r}", hint=f"nodes: {', '.join(self._cluster.nodes)}")
         return name
+
+
+def check_path(path: str) -> str:
+    """Return what may stand in a request to an agent. Raises BadConfigurationError."""
+    if not _PATH.fullmatch(path):
+        raise BadConfigurationError("lab", "path", path, "no path of an agent", hint="such as /metrics")
+    return path
