@@ -101,6 +101,7 @@ class Report:
             "underlay": {"interface": view.underlay.interface, "mtu": view.underlay.mtu},
             "peers": [peer.name for peer in view.peers],
             "wanted": len(self._desired.objects),
+            "names": {name: sorted(map(str, held)) for name, held in view.learned.items()},
             "failures": self._network.failures,
             "obstacles": self._network.obstacles,
             "endpoints": [_endpoint(entry) for entry in self._endpoints],

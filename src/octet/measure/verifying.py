@@ -4,13 +4,15 @@ What lives here: the questions, both answers, and their differences. What it mus
 (the oracle says what should be), how packets are sent.
 """
 
+import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+from octet.errors import OctetError
 from octet.kernel.probing import ICMP, Probe
 from octet.lab import Lab
 from octet.lab.arrivals import probe
@@ -114,9 +116,35 @@ Answers = list[tuple[Question, bool, Verdict]]
 
 
 def _answers(lab: Lab, objects: Sequence[Object], asked: Sequence[Question]) -> Answers:
-    world = World(map(as_api, objects), names={})
     arrived = probe(lab, [_probe(each) for each in asked])
-    return [(each, found, decide(world, each.flow)) for each, found in zip(asked, arrived, strict=True)]
+    worlds = _worlds(lab, objects)
+    return [
+        (each, found, decide(worlds[each.source.node], each.flow))
+        for each, found in zip(asked, arrived, strict=True)
+    ]
+
+
+def _worlds(lab: Lab, objects: Sequence[Object]) -> dict[str, World]:
+    """Return the cluster as each node may judge it: what names mean is known where a pod has asked."""
+    spoken = [as_api(item) for item in objects]
+    known: dict[str, World] = {}
+    found: dict[str, World] = {}
+    for node in (item["metadata"]["name"] for item in objects if item["kind"] == "Node"):
+        text = json.dumps(_names(lab, node), sort_keys=True)
+        if text not in known:
+            names = {name: map(ip_address, held) for name, held in json.loads(text).items()}
+            known[text] = World(spoken, names={name: tuple(held) for name, held in names.items()})
+        found[node] = known[text]
+    return found
+
+
+def _names(lab: Lab, node: str) -> Mapping[str, list[str]]:
+    """Return what a node's agent knows of names; nothing where it does not answer."""
+    try:
+        found: Mapping[str, list[str]] = json.loads(lab.ask_agent(node, "/state")).get("names", {})
+    except OctetError:
+        return {}
+    return found
 
 
 def _differences(answers: Answers) -> Iterator[Difference]:
