@@ -4,7 +4,7 @@ What lives here: comparing two Views flow by flow, with pods that nothing tells 
 putting alike changes into one row. What it must not know: where the Views come from, printing.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from octet.cluster.objects import Network, Node, Pod
@@ -34,6 +34,11 @@ class Kind:
     space: str
     labels: str = ""
     other: tuple[End, End] | None = None
+
+    @property
+    def lone(self) -> bool:
+        """Is it one pod, which has no flows among its kind?"""
+        return self.new.kind == POD and self.other is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,9 @@ def compare(old: View, new: View) -> Difference:
 _Cell = tuple[int, bool, str, frozenset[Traffic]]
 """Family, allowed from now on, because, and the traffic that this is about."""
 
+_Group = tuple[_Cell, frozenset[int]]
+"""What changes, and for whom."""
+
 
 class _Comparison:
     def __init__(self, old: View, new: View) -> None:
@@ -95,14 +103,28 @@ class _Comparison:
             for goal in range(len(self._kinds)):
                 for cell in self._cells(source, goal):
                     by_goal.setdefault((cell, goal), set()).add(source)
-        grouped: dict[tuple[_Cell, frozenset[int]], set[int]] = {}
-        for (cell, goal), sources in by_goal.items():
-            grouped.setdefault((cell, frozenset(sources)), set()).add(goal)
-        for ((family, allowed, because, traffic), origins), goals in grouped.items():
+        for ((family, allowed, because, traffic), origins), goals in self._grouped(by_goal).items():
             words = summary(traffic, self._asked[family])
             if len(self._asked) > 1:
                 words += f" over IPv{family}"
             yield Change(allowed, self._who(origins), self._who(goals), words, because)
+
+    def _grouped(self, by_goal: Mapping[tuple[_Cell, int], set[int]]) -> Mapping[_Group, set[int]]:
+        """Return the goals that have the same sources.
+
+        A lone pod is not asked about itself. Where that is all that keeps goals apart, they are together:
+        "every pod to every pod" and not a row for each.
+        """
+        whole: dict[_Group, set[int]] = {}
+        for (cell, goal), sources in by_goal.items():
+            itself = {goal} if self._kinds[goal].lone else set()
+            whole.setdefault((cell, frozenset(sources | itself)), set()).add(goal)
+        grouped: dict[_Group, set[int]] = {}
+        for (cell, everybody), goals in whole.items():
+            for goal in goals:
+                shared = everybody if len(goals) > 1 else frozenset(by_goal[cell, goal])
+                grouped.setdefault((cell, shared), set()).add(goal)
+        return grouped
 
     def _cells(self, source: int, goal: int) -> Iterator[_Cell]:
         """Yield what is different between two kinds of ends."""
