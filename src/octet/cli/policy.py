@@ -77,7 +77,7 @@ def explain(
         output.print_json([_as_json(each) for each in found])
         return
     for number, each in enumerate(found):
-        typer.echo(("\n" if number else "") + "\n".join(_lines(each)))
+        typer.echo(("\n" if number else "") + "\n".join(map(output.printable, _lines(each))))
 
 
 def _view(files: Path | None, name: str | None) -> "View":
@@ -244,5 +244,5 @@ def _difference(each: "Difference") -> list[object]:
         str(asked.traffic),
         "passes" if each.passed else "does not pass",
         "allowed" if each.verdict.allowed else "denied",
-        "; ".join(map(str, each.verdict.reasons)),
+        output.printable("; ".join(map(str, each.verdict.reasons))),
     ]

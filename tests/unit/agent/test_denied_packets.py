@@ -14,7 +14,7 @@ from octet.cluster.view import View
 from octet.kernel.nflog import Logged
 from octet.kernel.probing import Probe, packet
 from octet.policy.rules import Origin
-from octet.policy.told import denied, logged, prefix
+from octet.policy.told import DENIED, denied, logged, prefix
 
 POLICY = Origin("NetworkPolicy", "shop", "deny")
 _, DENIAL = denied(POLICY, "default", "Ingress", reject=False)
