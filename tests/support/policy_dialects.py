@@ -11,6 +11,13 @@ from policy_worlds import LABELS, PORT_NAMES, PORTS, PROTOCOLS, Dice, Item, smal
 INGRESS, EGRESS = "Ingress", "Egress"
 
 
+def annotated(dice: Dice) -> Item:
+    """Return the annotations of a policy: now and then names that its pods may reach."""
+    if not dice.often(0.08):
+        return {}
+    return {"annotations": {"policy.octet.dev/domains": ", ".join(dice.domain() for _ in range(2))}}
+
+
 class Kubernetes:
     """NetworkPolicy v1."""
 
@@ -31,7 +38,8 @@ class Kubernetes:
             spec["ingress"] = [self.rule("from") for _ in range(int(dice.chance.random() * 3))]
         if dice.often(0.5):
             spec["egress"] = [self.rule("to") for _ in range(int(dice.chance.random() * 3))]
-        metadata = {"name": dice.name("np"), "namespace": dice.pick(("x", "x", "y", "z"))}
+        place = dice.pick(("x", "x", "y", "z"))
+        metadata = {"name": dice.name("np"), "namespace": place, **annotated(dice)}
         return {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
@@ -92,7 +100,7 @@ class Cluster:
         return {
             "apiVersion": "policy.networking.k8s.io/v1alpha2",
             "kind": "ClusterNetworkPolicy",
-            "metadata": {"name": dice.name("cnp")},
+            "metadata": {"name": dice.name("cnp"), **annotated(dice)},
             "spec": spec,
         }
 
@@ -105,8 +113,9 @@ class Cluster:
 
     def rule(self, key: str) -> Item:
         dice = self.dice
-        peers = [self.peer(key) for _ in range(1 + int(dice.chance.random() * 2))]
-        rule: Item = {"action": dice.pick(("Accept", "Deny", "Pass")), key: peers}
+        action = dice.pick(("Accept", "Deny", "Pass"))
+        peers = [self.peer(key, action) for _ in range(1 + int(dice.chance.random() * 2))]
+        rule: Item = {"action": action, key: peers}
         if dice.often(0.5):
             only_pods = all(set(peer) <= {"namespaces", "pods"} for peer in peers)
             rule["protocols"] = [
@@ -114,9 +123,11 @@ class Cluster:
             ]
         return rule
 
-    def peer(self, key: str) -> Item:
+    def peer(self, key: str, action: str) -> Item:
         dice = self.dice
         state = dice.chance.random() if key == "to" else 1
+        if state < 0.1 and action == "Accept":
+            return {"domainNames": sorted({dice.domain() for _ in range(2)})}
         if state < 0.25:
             return {"networks": sorted(set(dice.some(self.blocks, 2)))}
         if state < 0.35:
@@ -172,6 +183,8 @@ class Calico:
 
     def made(self, kind: str, name: str, spec: Item, namespace: str = "", labels: Item | None = None) -> Item:
         metadata: Item = {"name": name} | ({"namespace": namespace} if namespace else {})
+        if kind.endswith("Policy"):
+            metadata |= annotated(self.dice)
         if labels is not None:
             metadata["labels"] = labels
         return {"apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": metadata, "spec": spec}

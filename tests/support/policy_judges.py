@@ -10,7 +10,7 @@ from octet.errors import OctetError
 from octet.oracle import Flow, World, decide
 from policy_shrinking import Item, report, shrunk
 from policy_tracing import Cluster
-from policy_worlds import RandomWorld
+from policy_worlds import Names, RandomWorld
 
 NO_WORLD = (OctetError, KeyError, IndexError, TypeError, ValueError)
 """What a judge answers when shrinking has taken away something that it cannot do without."""
@@ -18,31 +18,34 @@ NO_WORLD = (OctetError, KeyError, IndexError, TypeError, ValueError)
 
 def differing(world: RandomWorld, bridge: str) -> Flow | None:
     """Return the first flow of a world that the compiled rules treat unlike the oracle says, or None."""
-    spoken, cluster = World(world.objects), Cluster(world.objects, bridge=bridge)
+    spoken = World(world.objects, names=world.names)
+    cluster = Cluster(world.objects, bridge=bridge, names=world.names)
     return next(
         (flow for flow in world.flows if cluster.allows(flow) is not decide(spoken, flow).allowed), None
     )
 
 
-def smallest(objects: Sequence[Item], flow: Flow, bridge: str) -> list[Item]:
+def smallest(world: RandomWorld, flow: Flow, bridge: str) -> list[Item]:
     """Return the smallest world in which they still differ about a flow."""
 
     def disagree(attempt: Sequence[Item], asked: Flow) -> bool:
         try:
-            return differing(RandomWorld(tuple(map(dict, attempt)), (asked,)), bridge) is not None
+            return (
+                differing(RandomWorld(tuple(map(dict, attempt)), (asked,), world.names), bridge) is not None
+            )
         except NO_WORLD:
             return False
 
-    return shrunk(objects, flow, disagree)
+    return shrunk(world.objects, flow, disagree)
 
 
-def counterexample(objects: Sequence[Item], flow: Flow, bridge: str) -> str:
+def counterexample(world: RandomWorld, flow: Flow, bridge: str) -> str:
     """Return that world as a person reads it, with what each judge says."""
-    small = smallest(objects, flow, bridge)
-    return report(small, flow, _said(small, flow, bridge))
+    small = smallest(world, flow, bridge)
+    return report(small, flow, _said(small, flow, bridge, world.names))
 
 
-def _said(objects: Sequence[Item], flow: Flow, bridge: str) -> Iterator[tuple[str, object]]:
-    yield "the specification", decide(World(objects), flow)
-    for trace in Cluster(objects, bridge=bridge).traces(flow):
+def _said(objects: Sequence[Item], flow: Flow, bridge: str, names: Names) -> Iterator[tuple[str, object]]:
+    yield "the specification", decide(World(objects, names=names), flow)
+    for trace in Cluster(objects, bridge=bridge, names=names).traces(flow):
         yield "the rules", f"\n{trace}"

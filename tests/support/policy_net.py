@@ -32,7 +32,7 @@ from octet.oracle import Flow, World
 from octet.transport.host_gateway import HostGateway
 from policy_prober import ECHO, Prober, Question
 from policy_tracing import view_of
-from policy_worlds import OUTSIDE
+from policy_worlds import OUTSIDE, Names
 
 SLOTS = (*range(1, 10), 19, 20)
 """The pods of a node that there is room for, by the number of their address."""
@@ -151,9 +151,11 @@ class PolicyNet:
         families = {address.version: address for address in pod.ips}
         return replace(held, v4=families.get(4), v6=families.get(6), namespace=pod.namespace, pod=pod.name)
 
-    def compiled(self, objects: Sequence[Mapping[str, Any]]) -> dict[str, Blueprint]:
-        """Return what each node's table should hold for a cluster."""
-        first = view_of(objects, "node-1")
+    def compiled(
+        self, objects: Sequence[Mapping[str, Any]], names: Names | None = None
+    ) -> dict[str, Blueprint]:
+        """Return what each node's table should hold for a cluster, with names that mean this."""
+        first = replace(view_of(objects, "node-1"), learned=names or {})
         found = {}
         for name in self.nodes:
             view = replace(first, me=name)
@@ -162,12 +164,11 @@ class PolicyNet:
             found[name] = policy.compile(view, endpoints, bridge=self.attach.shared_link)
         return found
 
-    def enforce(self, objects: Sequence[Mapping[str, Any]], *, forget: bool = True) -> None:
+    def enforce(self, objects: Sequence[Mapping[str, Any]], names: Names | None = None) -> None:
         """Make a cluster's policy true on both nodes; connections of before are forgotten."""
-        for name, wanted in self.compiled(objects).items():
+        for name, wanted in self.compiled(objects, names).items():
             self.put(name, wanted)
-            if forget:
-                forget_connections(self.nodes[name])
+            forget_connections(self.nodes[name])
 
     def put(self, name: str, wanted: Blueprint) -> None:
         """Make a node's rules so, in one transaction."""

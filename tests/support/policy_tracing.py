@@ -20,6 +20,7 @@ from octet.cluster.objects import KINDS, Pod
 from octet.cluster.view import View
 from octet.kernel.fake_nft import Machine, Trace, Tracer
 from octet.oracle import Flow
+from policy_worlds import Names
 
 WORDS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp", 136: "udplite", 47: "gre", 50: "esp"}
 TYPES = {
@@ -89,14 +90,17 @@ class Cluster:
     Args:
         objects: Kubernetes-shaped.
         bridge: the link that the pods of a node are behind, or empty where each has its own.
+        names: what domain names mean, as far as pods have asked.
     """
 
-    def __init__(self, objects: Iterable[Mapping[str, Any]], *, bridge: str = "") -> None:
+    def __init__(
+        self, objects: Iterable[Mapping[str, Any]], *, bridge: str = "", names: Names | None = None
+    ) -> None:
         self._objects = list(objects)
         self._bridge = bridge
-        names = [item["metadata"]["name"] for item in self._objects if item["kind"] == "Node"]
-        first = view_of(self._objects, names[0])
-        self.views = {name: replace(first, me=name) for name in names}
+        nodes = [item["metadata"]["name"] for item in self._objects if item["kind"] == "Node"]
+        first = replace(view_of(self._objects, nodes[0]), learned=names or {})
+        self.views = {name: replace(first, me=name) for name in nodes}
 
     @cached_property
     def tables(self) -> Mapping[str, NodeTable]:

@@ -5,14 +5,15 @@ What lives here: the dice, and only values that the APIs accept. What it must no
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import policy_world
 from octet.oracle import Flow
 
 Item = dict[str, Any]
+Names = dict[str, frozenset[IPv4Address | IPv6Address]]
 
 LABELS: Mapping[str, Sequence[str]] = {"app": ("a", "b", "c"), "tier": ("web", "db")}
 NAMESPACES = ("x", "y", "z")
@@ -29,15 +30,21 @@ BLOCKS = (
     "::/0",
     "fd00:244::/32",
 )
+DOMAINS = ("www.example.org", "example.org", "a.b.example.org", "api.example.com")
 FLOWS = 16
 
 
 @dataclass(frozen=True)
 class RandomWorld:
-    """Objects and what is asked about them."""
+    """Objects and what is asked about them.
+
+    Attributes:
+        names: what domain names mean, as far as pods have asked.
+    """
 
     objects: tuple[Item, ...]
     flows: tuple[Flow, ...]
+    names: Names = field(default_factory=dict)
 
 
 def generate(seed: int, flows: int = FLOWS, *, dual: bool = True) -> RandomWorld:
@@ -45,7 +52,7 @@ def generate(seed: int, flows: int = FLOWS, *, dual: bool = True) -> RandomWorld
     dice = Dice(random.Random(seed), dual=dual)
     objects = tuple(dice.cluster())
     policies = tuple(dice.policies(objects))
-    return RandomWorld((*objects, *policies), tuple(dice.flows(objects, flows)))
+    return RandomWorld((*objects, *policies), tuple(dice.flows(objects, flows)), dict(dice.names(objects)))
 
 
 class Dice:
@@ -154,7 +161,18 @@ class Dice:
         values = {"values": sorted(set(self.some(LABELS[key], 2)))} if operator.endswith("In") else {}
         return {"key": key, "operator": operator, **values}
 
+    def domain(self) -> str:
+        """Return a domain name, or a whole family of them."""
+        return str(self.pick((*DOMAINS, "*.example.org", "*.example.com", "WWW.Example.Org.")))
+
     # questions
+
+    def names(self, objects: Sequence[Item]) -> Iterator[tuple[str, frozenset[Any]]]:
+        """Yield what some domain names mean: places outside, sometimes a pod."""
+        inside = [text for item in objects if item["kind"] == "Pod" for text in pod_addresses(item)]
+        for name in DOMAINS:
+            if self.often(0.6):
+                yield name, frozenset(ip_address(text) for text in self.some((*OUTSIDE, *inside[:1]), 2))
 
     def flows(self, objects: Sequence[Item], count: int) -> Iterator[Flow]:
         pods = [item for item in objects if item["kind"] == "Pod"]

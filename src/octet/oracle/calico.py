@@ -10,6 +10,7 @@ from typing import Any
 
 from octet.oracle.entity import End, matcher
 from octet.oracle.flows import EGRESS, INGRESS
+from octet.oracle.names import annotated
 from octet.oracle.policies import ALLOW, DENY, LOG, PASS, Policy, Rule, Tier
 from octet.oracle.refusal import refuse
 from octet.oracle.selector import Predicate, parse
@@ -60,14 +61,14 @@ def _policy(world: World, kind: str, item: Item) -> Policy:
         inside = not namespace or (not endpoint.host and endpoint.namespace == namespace)
         return inside and all(predicate(endpoint.everything) for predicate in chosen)
 
-    directions = _directions(what, spec)
-    rules = {
-        direction: tuple(
+    rules = {}
+    for direction in _directions(what, spec):
+        first = annotated(world, metadata) if direction == EGRESS else ()
+        found = (
             _rule(world, what, End(namespace, direction), (f"{direction.lower()}[{index}]", stated))
             for index, stated in enumerate(spec.get(direction.lower()) or [])
         )
-        for direction in directions
-    }
+        rules[direction] = (*first, *found)
     return Policy(
         what,
         spec.get("tier") or "default",

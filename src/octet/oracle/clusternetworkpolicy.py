@@ -9,6 +9,7 @@ from typing import Any
 
 from octet.oracle.flows import EGRESS, INGRESS, Address, Flow, protocol_number
 from octet.oracle.labels import selected
+from octet.oracle.names import annotated, is_named
 from octet.oracle.policies import ALLOW, DENY, PASS, Matches, Policy, Rule
 from octet.oracle.refusal import refuse
 from octet.oracle.world import Endpoint, Item, World, contains, network
@@ -42,10 +43,10 @@ def _policy(world: World, item: Item) -> Policy:
     rules = {}
     for direction, key in ((INGRESS, "ingress"), (EGRESS, "egress")):
         stated = spec.get(key) or []
-        if stated:
-            rules[direction] = tuple(
-                _rule(world, f"{what} {key}[{index}]", direction, each) for index, each in enumerate(stated)
-            )
+        first = annotated(world, item["metadata"]) if direction == EGRESS else ()
+        if stated or first:
+            found = (_rule(world, f"{what} {key}[{n}]", direction, each) for n, each in enumerate(stated))
+            rules[direction] = (*first, *found)
     order = (float(spec["priority"]), name, "")
     return Policy(what, TIERS[spec["tier"]], order, selects, rules)
 
@@ -102,24 +103,9 @@ def _is_peer(world: World, peer: Mapping[str, Any], address: Address) -> bool | 
         nodes = world.nodes_at(address)
         return any(selected(peer["nodes"], node["metadata"].get("labels") or {}) for node in nodes)
     if "domainNames" in peer:
-        return _is_named(world, peer["domainNames"], address)
+        return is_named(world, peer["domainNames"], address)
     pod = world.pod_at(address)
     return pod is not None and _selects(world, peer, pod)
-
-
-def _is_named(world: World, wanted: list[str], address: Address) -> bool | None:
-    if world.names is None:
-        return None
-    known = (name for name, held in world.names.items() if address in set(held))
-    return any(name_fits(pattern, name) for name in known for pattern in wanted)
-
-
-def name_fits(pattern: str, name: str) -> bool:
-    """Tell whether a domain name is meant: exactly, or by ``*.`` for one or more whole labels in front."""
-    wanted, given = pattern.lower().rstrip("."), name.lower().rstrip(".")
-    if wanted.startswith("*."):
-        return given.endswith(wanted[1:]) and len(given) > len(wanted[1:])
-    return given == wanted
 
 
 def _is_protocol(world: World, stated: Mapping[str, Any], flow: Flow) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from octet.oracle.flows import EGRESS, INGRESS, Address, Flow, protocol_number
 from octet.oracle.labels import selected
+from octet.oracle.names import annotated
 from octet.oracle.policies import ALLOW, Policy, Rule
 from octet.oracle.refusal import refuse
 from octet.oracle.world import Endpoint, Item, World, contains, network
@@ -36,10 +37,12 @@ def _policy(world: World, item: Item) -> Policy:
     rules = {}
     for direction in _directions(what, spec):
         key, peers = ("ingress", "from") if direction == INGRESS else ("egress", "to")
-        rules[direction] = tuple(
+        first = annotated(world, metadata) if direction == EGRESS else ()
+        found = (
             _rule(world, f"{what} {key}[{index}]", namespace, direction, (stated or {}, peers))
             for index, stated in enumerate(spec.get(key) or [])
         )
+        rules[direction] = (*first, *found)
     return Policy(what, TIER, (ORDER, f"knp.default.{name}", namespace), selects, rules)
 
 

@@ -68,7 +68,7 @@ def test_no_moment_is_wider_than_old_or_new(net: PolicyNet, seed: int) -> None:
     dice = Dice(random.Random(1000 + seed), dual=True)
     items = [item for item in dice.cluster() if not item.get("spec", {}).get("hostNetwork")]
     sets = [[*items, *dice.policies(items)] for _ in range(6)]
-    worlds = [World(each) for each in sets]
+    worlds = [World(each, names={}) for each in sets]
     asked = net.askable(questions(items, dice), worlds[0])
     places = [(net.place_of(flow.source) or "", net.place_of(flow.destination) or "", flow) for flow in asked]
     namespaces = {

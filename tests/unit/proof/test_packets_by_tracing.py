@@ -193,7 +193,8 @@ def test_what_explains_is_what_the_specification_says():
     """The rules in order, asked about a packet one by one, say what the oracle says, in 400 random worlds."""
     for seed in range(70_000, 70_400):
         random_world = generate(seed)
-        world, cluster = World(random_world.objects), Cluster(random_world.objects)
+        world = World(random_world.objects, names=random_world.names)
+        cluster = Cluster(random_world.objects, names=random_world.names)
         view = cluster.views["node-1"]
         for flow in random_world.flows:
             kinds = (flow.number, flow.source_port or 40000, flow.port or 0, flow.icmp)

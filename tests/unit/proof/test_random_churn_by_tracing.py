@@ -21,7 +21,7 @@ def followed(seed: int) -> list[str]:
         for node in churn.nodes.values():
             change = node.fresh().change_from(Blueprint(node.held.objects.values()))
             wrong += [f"{where}: {node.view.me} holds something else:\n{change}"] if change else []
-        world, cluster = World(churn.objects.values()), churn.cluster()
+        world, cluster = World(churn.objects.values(), names={}), churn.cluster()
         for flow in churn.dice.flows(list(churn.objects.values()), QUESTIONS):
             verdict = decide(world, flow)
             wrong += [f"{where}: {flow}: {verdict}"] if cluster.allows(flow) is not verdict.allowed else []

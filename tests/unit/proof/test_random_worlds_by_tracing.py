@@ -27,15 +27,17 @@ def test_random_worlds_are_compiled_as_the_specification_says(block):
     for seed in range(FIRST + block * SIZE, FIRST + (block + 1) * SIZE):
         world = generate(seed)
         flow = policy_judges.differing(world, bridge_of(seed))
-        assert flow is None, f"seed {seed}\n" + policy_judges.counterexample(
-            world.objects, flow, bridge_of(seed)
-        )
+        assert flow is None, f"seed {seed}\n" + policy_judges.counterexample(world, flow, bridge_of(seed))
 
 
 def test_random_worlds_are_worth_asking():
     """The dice give both answers often, every kind of policy, and the same world for the same seed."""
     worlds = [generate(seed) for seed in range(120)]
-    verdicts = [decide(World(world.objects), flow).allowed for world in worlds for flow in world.flows]
+    verdicts = [
+        decide(World(world.objects, names=world.names), flow).allowed
+        for world in worlds
+        for flow in world.flows
+    ]
     assert 0.2 < verdicts.count(False) / len(verdicts) < 0.8
     kinds = {item["kind"] for world in worlds for item in world.objects}
     wanted = {"NetworkPolicy", "ClusterNetworkPolicy", "GlobalNetworkPolicy", "Tier", "NetworkSet"}
@@ -57,10 +59,10 @@ def test_a_fault_is_found_and_becomes_a_small_counterexample(monkeypatch):
     worlds = ((seed, generate(seed)) for seed in range(200))
     found = ((seed, world, policy_judges.differing(world, bridge_of(seed))) for seed, world in worlds)
     seed, world, flow = next(each for each in found if each[2] is not None)
-    small = policy_judges.smallest(world.objects, flow, bridge_of(seed))
+    small = policy_judges.smallest(world, flow, bridge_of(seed))
     assert len(small) < len(world.objects)
     assert sum("Policy" in item["kind"] for item in small) == 1
-    text = policy_judges.counterexample(world.objects, flow, bridge_of(seed))
+    text = policy_judges.counterexample(world, flow, bridge_of(seed))
     assert str(flow) in text
     assert "the specification: " in text
     assert "the rules: " in text
