@@ -98,6 +98,8 @@ def main() -> int:
     status = Path("/proc/self/ns/user").stat()
     if (status.st_dev, status.st_ino) != namespaces.identity(plan.user):
         namespaces.setns(plan.user, namespaces.CLONE_NEWUSER)
+        # From inside, nobody may come back to the network outside: home is the first place from here on.
+        namespaces.setns(next(iter(plan.places.values())))
     probes = [
         Probe(origin, goal, ip_address(source), ip_address(destination), *numbers)
         for origin, goal, source, destination, *numbers in plan.probes
