@@ -41,8 +41,7 @@ class Policing:
             return
         self.engine = Engine(view, self._gate)
         self._changes.clear()
-        for endpoint in endpoints:
-            self.engine.attach(endpoint)
+        self.engine.attach(*endpoints)
         self._take(self.engine.parts)
 
     def attach(self, endpoint: Endpoint) -> Change:

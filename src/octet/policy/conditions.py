@@ -6,7 +6,6 @@ What it must not know: chains, verdicts, other rules.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha1
 from itertools import product
 
 from octet.blueprint.nft import (
@@ -30,7 +29,7 @@ from octet.blueprint.nft import (
 from octet.cluster.netpol import INGRESS
 from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
 from octet.policy.holders import Entry, merged, name, word
-from octet.policy.rules import Ports, Rule, Side, Span
+from octet.policy.rules import Ports, Rule, Side, Span, digest
 
 Parts = tuple[Part, ...]
 
@@ -176,11 +175,6 @@ def _kinds(entries: Sequence[Entry], stem: str) -> str:
 def _stem(letter: str, what: object) -> str:
     """Return a name for sets of the same content, shared by all chains that ask for it."""
     return f"policy-{letter}-{digest(what)}"
-
-
-def digest(what: object) -> str:
-    """Return twelve digits that stand for a value made of frozen values."""
-    return sha1(repr(what).encode(), usedforsecurity=False).hexdigest()[:12]
 
 
 def _icmp(rule: Rule) -> Iterator[Parts]:

@@ -28,6 +28,7 @@ from octet.policy.holders import Entry, has_pods, of_address, of_networks
 from octet.policy.judge import Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.programs import Program, program
+from octet.policy.rules import Stage
 from octet.policy.told import Told
 
 Owner = tuple[object, ...]
@@ -76,6 +77,7 @@ class Engine:
         self._programs: dict[str, Program] = {}
         self._users: dict[str, int] = {}
         self._groups: dict[Group, dict[Entry, int]] = {}
+        self._known: dict[tuple[str, int, str, str], tuple[Stage, ...]] = {}
         self._stems: dict[str, dict[str, None]] = {}
         self._parts: dict[Owner, Blueprint] = {BASE: gate.base()}
 
@@ -92,15 +94,16 @@ class Engine:
         """Return what the prefixes of logged packets stand for, as long as there are such rules."""
         return {told.prefix: told for each in self._programs.values() for told in each.told}
 
-    def attach(self, endpoint: Endpoint) -> dict[Owner, Blueprint]:
-        """Take an endpoint in, or its next version."""
+    def attach(self, *endpoints: Endpoint) -> dict[Owner, Blueprint]:
+        """Take endpoints in, or their next versions; many at once cost much less than one by one."""
         dirty = _Dirty()
-        self._forget(endpoint.attachment, dirty)
-        self._endpoints[endpoint.attachment] = endpoint
-        place = (endpoint.namespace, endpoint.pod)
-        self._attached.setdefault(place, {})[endpoint.attachment] = None
-        self._local |= dict.fromkeys(endpoint.addresses, place)
-        self._note(endpoint, dirty)
+        for endpoint in endpoints:
+            self._forget(endpoint.attachment, dirty)
+            self._endpoints[endpoint.attachment] = endpoint
+            place = (endpoint.namespace, endpoint.pod)
+            self._attached.setdefault(place, {})[endpoint.attachment] = None
+            self._local |= dict.fromkeys(endpoint.addresses, place)
+            self._note(endpoint, dirty)
         return self._settle(dirty)
 
     def detach(self, key: Attachment) -> dict[Owner, Blueprint]:
@@ -207,11 +210,12 @@ class Engine:
 
     def _settle(self, dirty: _Dirty) -> dict[Owner, Blueprint]:
         changed: dict[Owner, Blueprint] = {}
+        self._known.clear()
         for key in dirty.endpoints:
             endpoint = self._endpoints.get(key)
             before = self._chosen.get(key)
             self._replace(("policy", "endpoint", key), self._endpoint(key, dirty), changed)
-            if endpoint is not None and self._chosen.get(key) != before:
+            if endpoint is not None and _entrances(self._chosen.get(key)) != _entrances(before):
                 self.affected.update(endpoint.addresses)
         for name in dirty.programs:
             if self._replace(("policy", "program", name), self._program(name), changed):
@@ -291,10 +295,15 @@ class Engine:
         if endpoint is None or pod is None:
             return None, None
         families = tuple(address.version for address in endpoint.addresses)
-        ingress, egress = (
-            program(stages(self._view, pod, way), pod, way, families) for way in (INGRESS, EGRESS)
-        )
+        ingress, egress = (program(self._stages(pod, way), pod, way, families) for way in (INGRESS, EGRESS))
         return ingress, egress
+
+    def _stages(self, pod: Pod, way: str) -> tuple[Stage, ...]:
+        """Return the tiers of a pod; those of a Deployment have the same, and are asked about once."""
+        key = (pod.namespace, id(pod.labels), pod.service_account, way)
+        if key not in self._known:
+            self._known[key] = stages(self._view, pod, way)
+        return self._known[key]
 
     def _use(self, each: Program | None, count: int, dirty: _Dirty) -> None:
         """Count who has a program; one that comes or goes changes who is asked for which groups."""
@@ -363,6 +372,10 @@ class Engine:
         return pods.get(self._local[address]) if address in self._local else pods.at(address)
 
 
+def _entrances(chosen: tuple[Program | None, Program | None] | None) -> list[str]:
+    return [each.entrance if each is not None else "" for each in chosen or ()]
+
+
 def compile(  # noqa: A001 - the word of the field, and this module has no use for the built-in
     view: View, endpoints: Iterable[Endpoint], *, bridge: str = ""
 ) -> Blueprint:
@@ -374,6 +387,5 @@ def compile(  # noqa: A001 - the word of the field, and this module has no use f
         bridge: the link that they are all behind; empty where each has one of its own.
     """
     engine = Engine(view, Gate(bridge))
-    for endpoint in endpoints:
-        engine.attach(endpoint)
+    engine.attach(*endpoints)
     return engine.blueprint()

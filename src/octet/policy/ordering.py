@@ -10,16 +10,19 @@ endpoint.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from octet.cluster.calico import DEFAULT_TIER, CalicoNetworkPolicy, Tier
 from octet.cluster.clusterpolicy import ADMIN, BASELINE
 from octet.cluster.conduct import Conduct
+from octet.cluster.netpol import EGRESS, INGRESS, NetworkPolicy
 from octet.cluster.objects import Pod
 from octet.cluster.view import View
 from octet.policy.dialects import calico, clusternetworkpolicy, networkpolicy
 from octet.policy.groups import Candidate
-from octet.policy.rules import Action, Origin, Rule, Stage
+from octet.policy.memo import Memo
+from octet.policy.rules import Action, Origin, Rule, Stage, digest
 
 KUBERNETES_ORDER = 1000.0
 """Order of NetworkPolicy within Calico's tier ``default`` (libcalico-go, conversion.go)."""
@@ -37,6 +40,29 @@ class _Member:
     origin: Origin
     conduct: Conduct
     rules: tuple[Rule, ...]
+    identity: str
+    named: bool
+
+
+def _member(order: float, name: str, origin: Origin, conduct: Conduct, rules: tuple[Rule, ...]) -> _Member:
+    identity = digest((order, name, origin, conduct, rules))
+    return _Member(order, name, origin, conduct, rules, identity, any(rule.named for rule in rules))
+
+
+def _of_kubernetes(policy: NetworkPolicy, direction: str) -> _Member:
+    origin = Origin("NetworkPolicy", policy.namespace, policy.name)
+    rules = tuple(networkpolicy.rules(policy, direction))
+    return _member(KUBERNETES_ORDER, f"knp.default.{policy.name}", origin, policy.conduct, rules)
+
+
+def _of_calico(policy: CalicoNetworkPolicy, direction: str) -> _Member:
+    rules = tuple(calico.rules(policy, direction))
+    return _member(policy.order, policy.name, calico.origin_of(policy), policy.conduct, rules)
+
+
+_KUBERNETES = {way: Memo(partial(_of_kubernetes, direction=way)) for way in (INGRESS, EGRESS)}
+_CALICO = {way: Memo(partial(_of_calico, direction=way)) for way in (INGRESS, EGRESS)}
+"""Each policy is turned into rules once."""
 
 
 def stages(view: View, pod: Pod, direction: str) -> tuple[Stage, ...]:
@@ -56,18 +82,10 @@ def stages(view: View, pod: Pod, direction: str) -> tuple[Stage, ...]:
 def _tiers(view: View, candidate: Candidate, direction: str) -> dict[str, list[_Member]]:
     tiers: dict[str, list[_Member]] = {}
     for policy in networkpolicy.selecting(view, candidate.pod, direction):
-        origin = Origin("NetworkPolicy", policy.namespace, policy.name)
-        rules = tuple(networkpolicy.rules(policy, direction))
-        member = _Member(KUBERNETES_ORDER, f"knp.default.{policy.name}", origin, policy.conduct, rules)
-        tiers.setdefault(DEFAULT_TIER, []).append(member)
+        tiers.setdefault(DEFAULT_TIER, []).append(_KUBERNETES[direction](policy))
     for each in calico.selecting(view, candidate, direction):
-        tiers.setdefault(each.tier, []).append(_calico_member(each, direction))
+        tiers.setdefault(each.tier, []).append(_CALICO[direction](each))
     return tiers
-
-
-def _calico_member(policy: CalicoNetworkPolicy, direction: str) -> _Member:
-    rules = tuple(calico.rules(policy, direction))
-    return _Member(policy.order, policy.name, calico.origin_of(policy), policy.conduct, rules)
 
 
 def _tier(view: View, name: str) -> Tier:
@@ -88,6 +106,8 @@ def _stage(tier: Tier, members: list[_Member]) -> Stage:
         otherwise=Action.PASS if tier.passes else Action.DENY,
         reject=any(each.conduct.reject for each in ordered),
         keep=all(each.conduct.keep for each in ordered),
+        identity=digest((tier, *(each.identity for each in ordered))),
+        named=any(each.named for each in ordered),
     )
 
 
@@ -95,7 +115,7 @@ def host_stages(view: View, policies: list[CalicoNetworkPolicy], direction: str)
     """Return the tiers of policies that are about a host's interface."""
     tiers: dict[str, list[_Member]] = {}
     for each in policies:
-        tiers.setdefault(each.tier, []).append(_calico_member(each, direction))
+        tiers.setdefault(each.tier, []).append(_CALICO[direction](each))
     found = [(_tier(view, name), members) for name, members in tiers.items()]
     return tuple(_stages_in_order(found))
 

@@ -11,7 +11,6 @@ what its other end has to say.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import groupby
 
 from octet.blueprint import KernelObject
@@ -34,13 +33,18 @@ from octet.blueprint.nft import (
     saddr,
 )
 from octet.cluster.netpol import INGRESS
-from octet.cluster.objects import Pod
-from octet.policy.conditions import Matching, digest, spans
+from octet.cluster.objects import ContainerPort, Pod
+from octet.policy.conditions import Matching, spans
 from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
 from octet.policy.holders import Entry, declarations, has_networks, merged, name, named, word
-from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage
+from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage, digest
 from octet.policy.rules import Rule as Meaning
 from octet.policy.told import Told, denied, logged, plain
+
+KEPT = 4096
+"""Programs remembered, so that pods with the same policies share the work."""
+
+_BUILT: dict[tuple[tuple[str, ...], str, tuple[int, ...], tuple[ContainerPort, ...]], "Program"] = {}
 
 OPEN = "policy-open"
 """The chain of a direction that no policy is about, of an endpoint that has policies in the other one."""
@@ -64,22 +68,26 @@ class Program:
     told: tuple[Told, ...] = ()
 
 
-def program(stages: Iterable[Stage], pod: Pod, direction: str, families: tuple[int, ...]) -> Program | None:
+def program(stages: tuple[Stage, ...], pod: Pod, direction: str, families: tuple[int, ...]) -> Program | None:
     """Return the program of a pod's direction, or None where no policy is about it."""
-    mine = tuple(resolved(stage, pod, direction) for stage in stages)
-    return build(mine, direction, families) if mine else None
+    if not stages:
+        return None
+    named = any(stage.named for stage in stages)
+    key = (tuple(stage.identity for stage in stages), direction, families, pod.ports if named else ())
+    held = _BUILT.get(key)
+    if held is None:
+        while len(_BUILT) >= KEPT:
+            del _BUILT[next(iter(_BUILT))]
+        mine = tuple(resolved(stage, pod, direction) for stage in stages) if named else stages
+        held = _BUILT[key] = build(mine, direction, families, digest(key))
+    return held
 
 
 def resolved(stage: Stage, pod: Pod, direction: str) -> Stage:
     """Return a tier in which names of the pod's own ports are numbers."""
-    if not any(_names(rule) for rule in stage.rules):
+    if not stage.named:
         return stage
     return replace(stage, rules=tuple(_resolve(rule, pod, direction) for rule in stage.rules))
-
-
-def _names(rule: Meaning) -> bool:
-    own = (*rule.ports, *rule.near.ports, *rule.near.no_ports)
-    return any(ports.names for ports in own)
 
 
 def _resolve(rule: Meaning, pod: Pod, direction: str) -> Meaning:
@@ -101,20 +109,21 @@ def _numbers(stated: tuple[Ports, ...], pod: Pod) -> tuple[Ports, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)
-def build(stages: tuple[Stage, ...], direction: str, families: tuple[int, ...]) -> Program:
-    """Return the program of some tiers whose ports are numbers."""
-    return _Writer(stages, direction, families).program()
+def build(stages: tuple[Stage, ...], direction: str, families: tuple[int, ...], identity: str) -> Program:
+    """Return the program of some tiers whose ports are numbers; ``identity`` stands for all of it."""
+    return _Writer(stages, direction, families, identity).program()
 
 
 class _Writer:
-    def __init__(self, stages: tuple[Stage, ...], direction: str, families: tuple[int, ...]) -> None:
+    def __init__(
+        self, stages: tuple[Stage, ...], direction: str, families: tuple[int, ...], identity: str
+    ) -> None:
         self._stages = stages
         self._direction = direction
         self._families = families
         self._matching = Matching(direction, families)
         way = "to" if direction == INGRESS else "from"
-        self._stem = f"policy-{way}-{digest((stages, families))}"
+        self._stem = f"policy-{way}-{identity}"
         self._denials: dict[str, Chain] = {}
         self._told: dict[str, Told] = {}
         self._tier = ""
@@ -178,7 +187,8 @@ class _Writer:
         if any(not rule.far.all_of and not rule.ports for rule in run):
             yield Rule(*verdict, comment=comment)
             return
-        entries = [entry for rule in run for entry in self._entries(stem, rule)]
+        different = {(rule.far.all_of, rule.ports): rule for rule in run}
+        entries = [entry for rule in different.values() for entry in self._entries(stem, rule)]
         self._matching.entries += entries
         for parts in (*_anybody(run), *self._lookups(stem, entries)):
             yield Rule(*parts, *verdict, comment=comment)

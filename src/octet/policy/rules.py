@@ -6,6 +6,7 @@ What it must not know: any dialect, addresses, nftables.
 
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha1
 
 from octet.policy.groups import Group
 
@@ -111,12 +112,23 @@ class Rule:
     reject: bool = False
 
     @property
+    def named(self) -> bool:
+        """Does it name ports that may be the endpoint's own?"""
+        own = (*self.ports, *self.near.ports, *self.near.no_ports)
+        return any(ports.names for ports in own)
+
+    @property
     def simple(self) -> bool:
         """Does it say no more than who the other end is, and which port of the destination?"""
         others = (self.protocol, self.not_protocol, self.icmp, self.not_icmp)
         plain = self.far.none_of == () and not (self.far.ports or self.far.no_ports)
         unstated = self.near == ANY_SIDE and self.family == 0 and all(each is None for each in others)
         return plain and unstated and len(self.far.all_of) <= 1
+
+
+def digest(what: object) -> str:
+    """Return twelve digits that stand for a value made of frozen values."""
+    return sha1(repr(what).encode(), usedforsecurity=False).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +140,8 @@ class Stage:
         otherwise: what becomes of packets that no rule decided: DENY or PASS.
         reject: is who is denied at the end told?
         keep: do running connections go on that this tier forbids from now on?
+        identity: stands for all of it: equal ones are equal tiers.
+        named: do rules name ports of the endpoint itself, so that they mean something else for each?
     """
 
     tier: str
@@ -136,3 +150,5 @@ class Stage:
     otherwise: Action
     reject: bool = False
     keep: bool = False
+    identity: str = ""
+    named: bool = False

@@ -8,8 +8,7 @@ import re
 from dataclasses import dataclass
 
 from octet.blueprint.nft import DROP, Chain, Counter, Limit, Log, Part, Reject, Rule
-from octet.policy.conditions import digest
-from octet.policy.rules import Origin
+from octet.policy.rules import Origin, digest
 
 LOG_GROUP = 79
 """NFLOG group that denied packets, and those of Calico's ``Log``, are told to."""

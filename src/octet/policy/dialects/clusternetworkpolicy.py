@@ -18,7 +18,7 @@ from octet.policy.groups import (
     Networks,
     NodeAddresses,
 )
-from octet.policy.rules import Action, Origin, Rule, Side, Stage
+from octet.policy.rules import Action, Origin, Rule, Side, Stage, digest
 
 KIND = "ClusterNetworkPolicy"
 ACTIONS = {ACCEPT: Action.ALLOW, DENY: Action.DENY, PASS: Action.PASS}
@@ -34,7 +34,9 @@ def stage(view: View, candidate: Candidate, tier: str, direction: str) -> Stage 
     rules = tuple(rule for policy in stated for rule in _rules(policy, direction))
     keep = all(policy.conduct.keep for policy in stated)
     origins = tuple(Origin(KIND, "", policy.name) for policy in stated)
-    return Stage(tier, origins, rules, Action.PASS, keep=keep)
+    identity = digest((tier, origins, rules, keep))
+    named = any(rule.named for rule in rules)
+    return Stage(tier, origins, rules, Action.PASS, keep=keep, identity=identity, named=named)
 
 
 def _subject(policy: ClusterNetworkPolicy, candidate: Candidate) -> bool:
