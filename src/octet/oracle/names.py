@@ -34,5 +34,5 @@ def fits(pattern: str, name: str) -> bool:
     """Tell whether a domain name is meant: exactly, or by ``*.`` for one or more whole labels in front."""
     wanted, given = pattern.lower().rstrip("."), name.lower().rstrip(".")
     if wanted.startswith("*."):
-        return given.endswith(wanted[1:]) and len(given) > len(wanted[1:])
+        return given.endswith(wanted[1:])
     return given == wanted

@@ -55,6 +55,7 @@ def test_a_node_reaches_its_own_pods_only():
     isolated = world(kube())
     assert allowed(isolated, NODE_1, XA, "TCP", 80) is True
     assert allowed(isolated, ip_address("10.244.1.1"), XA, "TCP", 80, node="node-1") is True
+    assert allowed(isolated, ip_address("10.244.2.0"), XA, "TCP", 80, node="node-2") is False
     assert allowed(isolated, NODE_2, XA, "TCP", 80) is False
     opened = world(kube(ingress=[{"from": [{"ipBlock": {"cidr": f"{NODE_2}/32"}}]}]))
     assert allowed(opened, NODE_2, XA, "TCP", 80) is True
