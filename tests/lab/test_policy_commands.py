@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from octet.lab import Lab
+from ordinary_user import as_ordinary_user
 
 pytestmark = pytest.mark.lab
 
@@ -97,6 +98,35 @@ def test_every_model_with_policy_verifies(model: str, family: str) -> None:
         assert said("policy", "verify", "--name", name) == "0 differences\n"
     finally:
         said("lab", "down", name)
+
+
+def test_an_ordinary_user_verifies_too() -> None:
+    """Without root: policies in force, verified with real packets, and denied flows told of."""
+    prefix = as_ordinary_user()
+    place = Path(f"/tmp/octet-policy-test-{os.getpid()}")
+    environment = {**os.environ, "OCTET_LAB_DIR": str(place), "HOME": "/nonexistent"}
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [*prefix, OCTET, *words],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd="/",
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("lab", "up", "--model", "canal")
+    try:
+        run("lab", "apply", "-f", EXAMPLES)
+        assert run("policy", "verify") == "0 differences\n"
+        assert json.loads(run("flows", "--denied", "--json"))
+    finally:
+        run("lab", "down")
+    assert not place.exists()
 
 
 def test_a_kernel_that_does_something_else_is_found_out(lab: Lab) -> None:
