@@ -61,23 +61,23 @@ def _policy(world: World, kind: str, item: Item) -> Policy:
         inside = not namespace or (not endpoint.host and endpoint.namespace == namespace)
         return inside and all(predicate(endpoint.everything) for predicate in chosen)
 
-    rules = {}
-    for direction in _directions(what, spec):
-        first = annotated(world, metadata) if direction == EGRESS else ()
-        found = (
-            _rule(world, what, End(namespace, direction), (f"{direction.lower()}[{index}]", stated))
-            for index, stated in enumerate(spec.get(direction.lower()) or [])
-        )
-        rules[direction] = (*first, *found)
     return Policy(
         what,
         spec.get("tier") or "default",
         (_order(spec), name, namespace),
         selects,
-        rules,
+        {way: tuple(_rules(world, item, what, End(namespace, way))) for way in _directions(what, spec)},
         stage=_stage(what, spec),
         forward=bool(spec.get("applyOnForward")),
     )
+
+
+def _rules(world: World, item: Item, what: str, end: End) -> Iterator[Rule]:
+    key = end.direction.lower()
+    if end.direction == EGRESS:
+        yield from annotated(world, item["metadata"])
+    for index, stated in enumerate((item.get("spec") or {}).get(key) or []):
+        yield _rule(world, what, end, (f"{key}[{index}]", stated))
 
 
 def _subjects(spec: Mapping[str, Any]) -> list[Predicate]:

@@ -62,20 +62,24 @@ def _selects(world: World, peer: Mapping[str, Any], pod: Endpoint) -> bool:
 
 
 def _rule(world: World, place: str, direction: str, stated: Mapping[str, Any]) -> Rule:
-    key = "from" if direction == INGRESS else "to"
-    peers, protocols, action = stated.get(key) or [], stated.get("protocols"), stated.get("action") or ""
+    peers = stated.get("from" if direction == INGRESS else "to") or []
+    _check_rule(place, stated, peers)
+    where, action = place.rpartition(" ")[2], ACTIONS[stated["action"]]
+    if any(len(peer) != 1 or not set(peer) <= set(PEERS[direction]) for peer in peers):
+        return _fail_closed(where, action)
+    return Rule(where, action, _matcher(world, direction, peers, stated.get("protocols")))
+
+
+def _check_rule(place: str, stated: Mapping[str, Any], peers: list[Any]) -> None:
+    action, protocols = stated.get("action") or "", stated.get("protocols")
     if action not in ACTIONS:
         refuse(place, "action", action, "must be Accept, Deny or Pass")
     if not peers or protocols == []:
-        refuse(place, key, peers, "must have peers, and protocols where they are stated")
-    where = place.rpartition(" ")[2]
-    if any(len(peer) != 1 or not set(peer) <= set(PEERS[direction]) for peer in peers):
-        return _fail_closed(where, ACTIONS[action])
+        refuse(place, "peers", peers, "must be there, and protocols where they are stated")
     if action != "Accept" and any("domainNames" in peer for peer in peers):
         refuse(place, "action", action, "must be Accept for domainNames")
     for each in protocols or ():
         _check_protocol(place, each)
-    return Rule(where, ACTIONS[action], _matcher(world, direction, peers, protocols))
 
 
 def _fail_closed(where: str, action: str) -> Rule:

@@ -4,7 +4,7 @@ What lives here: projectcalico.org/v3 Rule and EntityRule, with Calico's own rea
 (libcalico-go updateprocessors/rules.go, GetEntityRuleSelector). What it must not know: policies, tiers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from octet.oracle.world import (
     SERVICE_ACCOUNT,
     SERVICE_ACCOUNT_PREFIX,
     Item,
+    Network,
     World,
     contains,
     network,
@@ -97,13 +98,8 @@ class _Side:
 
 
 def _entity_tests(world: World, end: End, entity: Mapping[str, Any], side: _Side) -> list[Test]:
-    tests: list[Test] = []
-    if entity.get("nets"):
-        held = [network(text) for text in entity["nets"]]
-        tests.append(lambda flow: any(contains(each, side.address(flow)) for each in held))
-    if entity.get("notNets"):
-        barred = [network(text) for text in entity["notNets"]]
-        tests.append(lambda flow: not any(contains(each, side.address(flow)) for each in barred))
+    """Return what must hold of one end: its address, who has it, its port."""
+    tests = [*_address_tests(entity, side), *_port_tests(entity, side)]
     chosen = _chosen(end, entity)
     if chosen:
         tests.append(lambda flow: _found(world, side.address(flow), chosen))
@@ -112,11 +108,25 @@ def _entity_tests(world: World, end: End, entity: Mapping[str, Any], side: _Side
         tests.append(lambda flow: not _found(world, side.address(flow), [unwanted]))
     if entity.get("services"):
         tests.append(_service_test(world, end, entity["services"], side))
-    if entity.get("ports"):
-        tests.append(lambda flow: any(_is_port(each, flow, side) for each in entity["ports"]))
-    if entity.get("notPorts"):
-        tests.append(lambda flow: not any(_is_port(each, flow, side) for each in entity["notPorts"]))
     return tests
+
+
+def _address_tests(entity: Mapping[str, Any], side: _Side) -> Iterator[Test]:
+    def inside(networks: list[Network]) -> Test:
+        return lambda flow: any(contains(each, side.address(flow)) for each in networks)
+
+    if entity.get("nets"):
+        yield inside([network(text) for text in entity["nets"]])
+    if entity.get("notNets"):
+        barred = inside([network(text) for text in entity["notNets"]])
+        yield lambda flow: not barred(flow)
+
+
+def _port_tests(entity: Mapping[str, Any], side: _Side) -> Iterator[Test]:
+    if entity.get("ports"):
+        yield lambda flow: any(_is_port(each, flow, side) for each in entity["ports"])
+    if entity.get("notPorts"):
+        yield lambda flow: not any(_is_port(each, flow, side) for each in entity["notPorts"])
 
 
 def _chosen(end: End, entity: Mapping[str, Any]) -> list[Predicate]:
