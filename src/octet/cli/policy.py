@@ -125,19 +125,23 @@ def _step(step: "Step") -> Iterator[str]:
         "octet policy diff old/ new/ --cluster pods.yaml",
         "octet policy diff new/",
         "octet policy diff new/ --exit-code",
+        "octet policy diff --staged",
     )
 )
 def diff(
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="[OLD] NEW", help="Manifests: files or directories. OLD left out is the lab that is up."
         ),
-    ],
+    ] = None,
     cluster: Annotated[
         Path | None, typer.Option(help="Manifests of what both have: pods, namespaces, nodes.")
     ] = None,
     *,
+    staged: Annotated[
+        bool, typer.Option("--staged", help="What if Calico's staged policies were enforced? OLD alone.")
+    ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 1 where something would change.")
     ] = False,
@@ -152,7 +156,8 @@ def diff(
     """
     from octet.policy.telling.difference import compare
 
-    found = compare(*_sides(paths, cluster, name))
+    sides = _staged(paths or [], name) if staged else _sides(paths or [], cluster, name)
+    found = compare(*sides)
     rows = [
         [
             "allowed" if each.allowed else "denied",
@@ -180,10 +185,9 @@ def _sides(paths: Sequence[Path], cluster: Path | None, name: str | None) -> "tu
     from octet.lab import Lab
     from octet.lab.reading import completed, files_of, objects_of, over, view_of
 
-    if len(paths) > _MOST_SIDES:
-        raise BadConfigurationError(
-            "policy diff", "PATHS", len(paths), "are too many", hint="OLD and NEW, or NEW"
-        )
+    if not 1 <= len(paths) <= _MOST_SIDES:
+        hint = "OLD and NEW, or NEW alone, or --staged"
+        raise BadConfigurationError("policy diff", "paths", len(paths), "must be one or two", hint=hint)
     read = [files_of(path) for path in paths]
     for others in dict.fromkeys(others for _, others in read if others):
         output.note(f"left out: {', '.join(others)}")
@@ -197,6 +201,18 @@ def _sides(paths: Sequence[Path], cluster: Path | None, name: str | None) -> "tu
     shared = objects_of(Lab.find(name)) if populated is None else populated
     around = [item for item in shared if item["kind"] in _COMMON]
     old, new = completed(*(side if _has_pods(side) else over(over(around, common), side) for side in sides))
+    return view_of(old), view_of(new)
+
+
+def _staged(paths: Sequence[Path], name: str | None) -> "tuple[View, View]":
+    """Return what there is, and what there would be with the staged policies in force."""
+    from octet.lab import Lab
+    from octet.lab.reading import completed, enforced, files_of, objects_of, view_of
+
+    if len(paths) > 1:
+        raise BadConfigurationError("policy diff", "paths", len(paths), "must be one at most with --staged")
+    objects = files_of(paths[0])[0] if paths else objects_of(Lab.find(name))
+    old, new = completed(objects, enforced(objects))
     return view_of(old), view_of(new)
 
 

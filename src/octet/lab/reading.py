@@ -15,7 +15,14 @@ from octet.cluster.objects import KINDS
 from octet.cluster.view import View
 from octet.lab.api import Lab
 from octet.lab.manifests import read_cluster
-from octet.lab.objects import RENAMED, Object, labelled, namespace_object
+from octet.lab.objects import CALICO, RENAMED, Object, labelled, namespace_object
+
+STAGED = {
+    "StagedNetworkPolicy": (CALICO, "CalicoNetworkPolicy"),
+    "StagedGlobalNetworkPolicy": (CALICO, "GlobalNetworkPolicy"),
+    "StagedKubernetesNetworkPolicy": ("networking.k8s.io/v1", "NetworkPolicy"),
+}
+"""What staged policies are once they are enforced: version, and kind as the store has it."""
 
 SPARE = ip_network("198.18.0.0/15")
 """Addresses for pods that have none yet: set aside for tests between networks (RFC 2544), named by nobody."""
@@ -45,6 +52,21 @@ def over(below: Iterable[Object], above: Iterable[Object]) -> list[Object]:
         held: Object = found.get(key, {})
         parts = ("status", "spec") if item["kind"] == "Pod" else ()
         found[key] = item | {part: held[part] for part in parts if part in held}
+    return list(found.values())
+
+
+def enforced(objects: Iterable[Object]) -> list[Object]:
+    """Return what there would be if staged policies were enforced: set, or deleted where they say so."""
+    found = {(item["kind"], *_key(item)): item for item in objects}
+    for item in [each for each in found.values() if each["kind"] in STAGED]:
+        version, kind = STAGED[item["kind"]]
+        key = (kind, *_key(item))
+        spec = dict(item["spec"])
+        if spec.pop("stagedAction", "Set") == "Delete":
+            found.pop(key, None)
+        else:
+            found[key] = {**item, "apiVersion": version, "kind": kind, "spec": spec}
+        del found[item["kind"], *_key(item)]
     return list(found.values())
 
 

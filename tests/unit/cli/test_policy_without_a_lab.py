@@ -73,6 +73,8 @@ def test_explain_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
         (["explain", "web", "db", "--port", "x", "--files", EXAMPLES], output.WRONG_USE),
         (["explain", "web", "db", "--files", "/nowhere"], output.FAILED),
         (["diff", EXAMPLES, EXAMPLES, EXAMPLES], output.WRONG_USE),
+        (["diff"], output.WRONG_USE),
+        (["diff", "--staged", EXAMPLES, EXAMPLES], output.WRONG_USE),
         (["diff", EXAMPLES, EXAMPLES], output.OK),
         (["diff", EXAMPLES, EXAMPLES, "--exit-code"], output.OK),
     ],
@@ -100,6 +102,20 @@ def test_a_side_without_pods_has_those_of_the_other(capsys: pytest.CaptureFixtur
     found = json.loads(said)
     assert found["not_compared"] == []
     assert any(row["now"] == "allowed" and row["from"] == "guest/visitor" for row in found["changes"])
+
+
+def test_staged_policies_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What a staged policy would do is told; it does nothing until then."""
+    pods = "\n---\n".join(f"{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}}}" for name in "ab")
+    (tmp_path / "a.yaml").write_text(
+        f"{pods}\n---\napiVersion: projectcalico.org/v3\nkind: StagedNetworkPolicy\n"
+        "metadata: {name: default.shut}\nspec: {selector: all(), types: [Ingress]}\n"
+    )
+    _, said, _ = octet(capsys, "policy", "diff", "--staged", str(tmp_path), "--json")
+    (row,) = json.loads(said)["changes"]
+    assert (row["now"], row["to"], row["traffic"]) == ("denied", "every pod", "everything")
+    _, said, _ = octet(capsys, "policy", "diff", str(tmp_path), str(tmp_path))
+    assert said == "no flow would change\n"
 
 
 def test_what_is_left_out_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

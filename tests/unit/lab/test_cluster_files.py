@@ -7,7 +7,7 @@ import pytest
 from octet.errors import BadConfigurationError
 from octet.lab.manifests import files, read_cluster, read_path
 from octet.lab.objects import spec_of
-from octet.lab.reading import SPARE, as_api, completed, over, view_of
+from octet.lab.reading import SPARE, as_api, completed, enforced, over, view_of
 from policy_manifests import pod, policy
 
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: shop}}"
@@ -80,6 +80,33 @@ def test_applying_over_replaces_and_keeps_what_runs() -> None:
     assert found[0]["metadata"]["labels"] == {"app": "new"}
     assert (found[0]["status"], found[0]["spec"]) == ({"podIP": "10.0.0.9"}, {"nodeName": "node1"})
     assert found[1]["spec"]["policyTypes"] == ["Egress"]
+
+
+def staged(kind: str, name: str, **spec: object) -> dict:
+    return {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": spec,
+    }
+
+
+def test_staged_policies_can_be_taken_as_enforced() -> None:
+    """A staged policy is set or deletes its namesake; others stay, and nothing staged is left."""
+    objects = [
+        policy("kept"),
+        policy("gone"),
+        staged("StagedKubernetesNetworkPolicy", "gone", stagedAction="Delete"),
+        staged("StagedNetworkPolicy", "new", stagedAction="Set", selector="all()"),
+        staged("StagedGlobalNetworkPolicy", "all"),
+    ]
+    found = {(item["kind"], item["metadata"]["name"]): item for item in enforced(objects)}
+    assert set(found) == {
+        ("NetworkPolicy", "kept"),
+        ("CalicoNetworkPolicy", "new"),
+        ("GlobalNetworkPolicy", "all"),
+    }
+    assert found["CalicoNetworkPolicy", "new"]["spec"] == {"selector": "all()"}
 
 
 def test_the_api_calls_calicos_policies_networkpolicy() -> None:

@@ -164,7 +164,7 @@ class _Comparison:
         if len(some) == len(self._kinds):
             return "everybody"
         pods = [kind for kind in self._kinds if kind.new.kind == POD]
-        words = ["every pod"] if all(kind in some for kind in pods) and len(pods) > 1 else []
+        words = ["every pod"] if all(kind in some for kind in pods) and _several(pods) else []
         spaces = {kind.space: None for kind in some if not (words and kind.new.kind == POD)}
         for space in spaces:
             mine = [kind for kind in some if kind.space == space]
@@ -173,11 +173,15 @@ class _Comparison:
         return ", ".join(words)
 
 
+def _several(some: Iterable[Kind]) -> bool:
+    return sum(len(kind.members) for kind in some) > 1
+
+
 def _space(space: str, some: Sequence[Kind], whole: Sequence[Kind]) -> Iterator[str]:
     """Yield the words for some kinds of one namespace, of the nodes, or of the outside."""
     left = [kind for kind in whole if kind not in some]
     called = space if space in (_NODES, _OUTSIDE) else f"namespace {space}"
-    if not left and (len(some) > 1 or called == space):
+    if not left and (_several(some) or called == space):
         yield called
         return
     if len(left) == 1 and len(some) > 1:
