@@ -100,8 +100,8 @@ class Dice:
         number, name = self._number, f"p{self._number}"
         node = self.pick((1, 2))
         v4, v6 = f"10.244.{node}.{number + 1}", f"fd00:244:{node}::{number + 1:x}"
-        ips = [v4, v6] if self._dual and self.often(0.4) else [v4]
-        status: Item = {"phase": "Running", "podIP": v4, "podIPs": [{"ip": each} for each in ips]}
+        ips = self.pick(([v4], [v4], [v4], [v4, v6], [v4, v6], [v6])) if self._dual else [v4]
+        status: Item = {"phase": "Running", "podIP": ips[0], "podIPs": [{"ip": each} for each in ips]}
         spec: Item = {
             "nodeName": f"node-{node}",
             "containers": [{"name": "c", "ports": self.container_ports()}],
