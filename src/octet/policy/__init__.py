@@ -18,7 +18,7 @@ Entry points, which stay as they are:
         The same as ``compile``, kept up to date change by change at the price of the change.
 """
 
-from octet.policy.engine import compile  # noqa: A004 - the word of the field
 from octet.policy.ordering import stages
+from octet.policy.whole import compile  # noqa: A004 - the word of the field
 
 __all__ = ["compile", "stages"]

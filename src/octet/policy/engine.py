@@ -17,6 +17,7 @@ from octet.cluster.changes import (
     PolicyChanged,
     PolicyPartChanged,
     SliceChanged,
+    UnderlayChanged,
 )
 from octet.cluster.endpoint import Attachment, Endpoint
 from octet.cluster.netpol import EGRESS, INGRESS
@@ -25,6 +26,7 @@ from octet.cluster.view import View, ViewChange
 from octet.policy.gates import Gate, verdict
 from octet.policy.groups import Candidate, Group
 from octet.policy.holders import Entry, has_pods, of_address, of_networks
+from octet.policy.hosts import Hosts, hosts
 from octet.policy.judge import Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.programs import Program, program
@@ -53,6 +55,7 @@ class _Dirty:
     programs: dict[str, None] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
     altered: set[str] = field(default_factory=set)
+    hosts: bool = False
 
 
 class Engine:
@@ -77,6 +80,7 @@ class Engine:
         self._programs: dict[str, Program] = {}
         self._users: dict[str, int] = {}
         self._groups: dict[Group, dict[Entry, int]] = {}
+        self._hosts: Hosts | None = None
         self._known: dict[tuple[str, int, str, str], tuple[Stage, ...]] = {}
         self._stems: dict[str, dict[str, None]] = {}
         self._parts: dict[Owner, Blueprint] = {BASE: gate.base()}
@@ -164,6 +168,8 @@ class Engine:
                 dirty.sources.add("nodes")
             case SliceChanged():
                 dirty.sources.add("slices")
+            case UnderlayChanged():
+                dirty.hosts = True
             case _:
                 pass
 
@@ -182,6 +188,7 @@ class Engine:
     def _touch_part(self, change: PolicyPartChanged, dirty: _Dirty) -> None:
         item = change.new or change.old
         kind = type(item).__name__
+        dirty.hosts |= kind in ("HostEndpoint", "GlobalNetworkPolicy", "Tier")
         if kind in _SOURCES:
             dirty.sources.add(_SOURCES[kind])
         elif isinstance(item, ServiceAccount):
@@ -217,6 +224,8 @@ class Engine:
             self._replace(("policy", "endpoint", key), self._endpoint(key, dirty), changed)
             if endpoint is not None and _entrances(self._chosen.get(key)) != _entrances(before):
                 self.affected.update(endpoint.addresses)
+        if dirty.hosts or self._hosts is None:
+            self._replace(("policy", "hosts"), self._host_endpoints(dirty), changed)
         for name in dirty.programs:
             if self._replace(("policy", "program", name), self._program(name), changed):
                 dirty.altered.add(name)
@@ -288,6 +297,15 @@ class Engine:
         ingress, egress = (each.entrance if each is not None else None for each in now)
         outgoing = verdict(egress, other=ingress is not None)
         return self._gate.endpoint(endpoint, outgoing, verdict(ingress, other=egress is not None))
+
+    def _host_endpoints(self, dirty: _Dirty) -> Blueprint:
+        """Find this node's host endpoints anew; return the chains that lead to their programs."""
+        before, self._hosts = self._hosts or Hosts(), hosts(self._view, self._gate.link)
+        for each in self._hosts.programs:
+            self._use(each, 1, dirty)
+        for each in before.programs:
+            self._use(each, -1, dirty)
+        return Blueprint(self._hosts.objects)
 
     def _programs_of(
         self, endpoint: Endpoint | None, pod: Pod | None
@@ -374,18 +392,3 @@ class Engine:
 
 def _entrances(chosen: tuple[Program | None, Program | None] | None) -> list[str]:
     return [each.entrance if each is not None else "" for each in chosen or ()]
-
-
-def compile(  # noqa: A001 - the word of the field, and this module has no use for the built-in
-    view: View, endpoints: Iterable[Endpoint], *, bridge: str = ""
-) -> Blueprint:
-    """Return everything that policy puts into the table of node ``view.me``.
-
-    Args:
-        view: what is known of the cluster.
-        endpoints: the pods of this node.
-        bridge: the link that they are all behind; empty where each has one of its own.
-    """
-    engine = Engine(view, Gate(bridge))
-    engine.attach(*endpoints)
-    return engine.blueprint()

@@ -33,7 +33,7 @@ from octet.blueprint.nft import (
     saddr,
 )
 from octet.cluster.netpol import INGRESS
-from octet.cluster.objects import ContainerPort, Pod
+from octet.cluster.objects import Pod
 from octet.policy.conditions import Matching, spans
 from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
 from octet.policy.holders import Entry, declarations, has_networks, merged, name, named, word
@@ -44,7 +44,7 @@ from octet.policy.told import Told, denied, logged, plain
 KEPT = 4096
 """Programs remembered, so that pods with the same policies share the work."""
 
-_BUILT: dict[tuple[tuple[str, ...], str, tuple[int, ...], tuple[ContainerPort, ...]], "Program"] = {}
+_BUILT: dict[tuple[object, ...], "Program"] = {}
 
 OPEN = "policy-open"
 """The chain of a direction that no policy is about, of an endpoint that has policies in the other one."""
@@ -68,18 +68,43 @@ class Program:
     told: tuple[Told, ...] = ()
 
 
-def program(stages: tuple[Stage, ...], pod: Pod, direction: str, families: tuple[int, ...]) -> Program | None:
-    """Return the program of a pod's direction, or None where no policy is about it."""
+def program(
+    stages: tuple[Stage, ...],
+    pod: Pod,
+    direction: str,
+    families: tuple[int, ...],
+    allowed: Verdict = RETURN,
+    *,
+    tracked: bool = True,
+) -> Program | None:
+    """Return the program of a pod's direction, or None where no policy is about it.
+
+    Args:
+        stages: the tiers, in order.
+        pod: whose ports have names.
+        direction: INGRESS or EGRESS.
+        families: of 4 and 6, those that the pod has.
+        allowed: what becomes of a packet that a rule allows; one that all tiers pass returns.
+        tracked: are packets refused that fit no connection? Before connection tracking none does.
+    """
     if not stages:
         return None
     named = any(stage.named for stage in stages)
-    key = (tuple(stage.identity for stage in stages), direction, families, pod.ports if named else ())
+    key = (
+        tuple(stage.identity for stage in stages),
+        direction,
+        families,
+        pod.ports if named else (),
+        allowed,
+    )
     held = _BUILT.get(key)
     if held is None:
         while len(_BUILT) >= KEPT:
             del _BUILT[next(iter(_BUILT))]
         mine = tuple(resolved(stage, pod, direction) for stage in stages) if named else stages
-        held = _BUILT[key] = build(mine, direction, families, digest(key))
+        held = _BUILT[key] = _Writer(
+            mine, direction, families, digest(key), allowed, tracked=tracked
+        ).program()
     return held
 
 
@@ -109,15 +134,19 @@ def _numbers(stated: tuple[Ports, ...], pod: Pod) -> tuple[Ports, ...]:
     return tuple(found)
 
 
-def build(stages: tuple[Stage, ...], direction: str, families: tuple[int, ...], identity: str) -> Program:
-    """Return the program of some tiers whose ports are numbers; ``identity`` stands for all of it."""
-    return _Writer(stages, direction, families, identity).program()
-
-
 class _Writer:
     def __init__(
-        self, stages: tuple[Stage, ...], direction: str, families: tuple[int, ...], identity: str
+        self,
+        stages: tuple[Stage, ...],
+        direction: str,
+        families: tuple[int, ...],
+        identity: str,
+        allowed: Verdict,
+        *,
+        tracked: bool,
     ) -> None:
+        self._allowed = allowed
+        self._tracked = tracked
         self._stages = stages
         self._direction = direction
         self._families = families
@@ -144,7 +173,7 @@ class _Writer:
     def _chain(self, number: int, stage: Stage) -> Chain:
         rules: list[Rule] = []
         self._tier = stage.tier
-        if number == 0:
+        if number == 0 and self._tracked:
             rules.append(_invalid())
             rules.append(Rule(Midstream(), self._deny(stage.policies[0], reject=stage.reject)))
         after = goto(self._name(number + 1)) if number + 1 < len(self._stages) else self._default(stage)
@@ -171,7 +200,7 @@ class _Writer:
     def _verdict(self, rule: Meaning, after: Verdict) -> tuple[Part, ...]:
         match rule.action:
             case Action.ALLOW:
-                return (RETURN,)
+                return (self._allowed,)
             case Action.PASS:
                 return (after,)
             case Action.LOG:
@@ -274,4 +303,4 @@ def _invalid() -> Rule:
     return Rule(Compare(CT_STATE, "invalid"), Counter(), DROP)
 
 
-__all__ = ["OPEN", "Program", "Side", "build", "open_chain", "program"]
+__all__ = ["OPEN", "Program", "Side", "open_chain", "program"]
