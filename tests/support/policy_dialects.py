@@ -6,9 +6,11 @@ What lives here: the shapes. What it must not know: what they mean.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from policy_world import NODES
 from policy_worlds import LABELS, PORT_NAMES, PORTS, PROTOCOLS, Dice, Item, smaller
 
 INGRESS, EGRESS = "Ingress", "Egress"
+PRE_DNAT = {"preDNAT": True, "applyOnForward": True, "types": [INGRESS]}
 
 
 def annotated(dice: Dice) -> Item:
@@ -232,6 +234,27 @@ class Calico:
         if namespaced:
             return self.made("NetworkPolicy", name, spec, dice.pick(("x", "x", "y", "z")))
         return self.made("GlobalNetworkPolicy", name, spec)
+
+    def hosts(self) -> Iterator[Item]:
+        """Yield host endpoints of nodes, and policies of every stage for them."""
+        dice = self.dice
+        for node, address in NODES.items():
+            for interface in dice.pick((["*"], ["*"], ["eth0"], [""], ["*", "eth0"], [])):
+                spec: Item = {"node": node, "expectedIPs": [address]}
+                if interface:
+                    spec["interfaceName"] = interface
+                if dice.often(0.4):
+                    spec["profiles"] = ["projectcalico-default-allow"]
+                yield self.made("HostEndpoint", dice.name("hep"), spec, labels=dice.labels())
+        for order in dice.chance.sample(range(2000, 4000), 1 + int(dice.chance.random() * 3)):
+            policy = self.policy(order, "default")
+            stage = dice.pick(
+                ({}, {"applyOnForward": True}, {"doNotTrack": True, "applyOnForward": True}, PRE_DNAT)
+            )
+            spec = {**policy["spec"], **stage}
+            if "preDNAT" in stage:
+                spec = {key: held for key, held in spec.items() if key != "egress"}
+            yield self.made("GlobalNetworkPolicy", dice.name("h"), spec)
 
     def namespaces(self) -> str:
         dice = self.dice

@@ -129,29 +129,27 @@ class Cluster:
         return all(trace.accepted for trace in self.traces(flow))
 
     def traces(self, flow: Flow) -> Iterator[Trace]:
-        """Yield what becomes of the packet at each node, until it is dropped."""
+        """Yield what becomes of the packet at each node on its way, until it is dropped."""
         source, target = self._node(flow.source), self._node(flow.destination)
         if flow.source == flow.destination and not flow.hairpin:
             return
-        if source and flow.source in self.tables[source].endpoints:
-            trace = self._from_pod(self.tables[source], flow)
+        if source:
+            trace = self._leaving(self.tables[source], flow)
             yield trace
             if not trace.accepted or source == target:
                 return
-        if target and flow.destination in self.tables[target].endpoints:
-            yield self._to_pod(self.tables[target], flow, local=source == target)
+        if target:
+            yield self.tables[target].tracer.trace(replace(packet_of(flow), iif=UPLINK))
 
     def _node(self, address: NetworkAddress) -> str:
         return self._addresses.get(address, "")
 
-    def _from_pod(self, table: NodeTable, flow: Flow) -> Trace:
-        endpoint = table.endpoints[flow.source]
-        packet = packet_of(flow)
-        link = self._bridge or endpoint.host_link
-        return table.tracer.trace(replace(packet, iif=link, source_mac=endpoint.mac))
-
-    def _to_pod(self, table: NodeTable, flow: Flow, *, local: bool) -> Trace:
-        return table.tracer.trace(replace(packet_of(flow), iif="" if local else UPLINK))
+    def _leaving(self, table: NodeTable, flow: Flow) -> Trace:
+        """Send a packet from where it begins: a pod, or the node itself."""
+        endpoint, packet = table.endpoints.get(flow.source), packet_of(flow)
+        if endpoint is not None:
+            packet = replace(packet, iif=self._bridge or endpoint.host_link, source_mac=endpoint.mac)
+        return table.tracer.trace(packet)
 
 
 def node_table(view: View, held: list[Endpoint], rules: Iterable[KernelObject], bridge: str) -> NodeTable:

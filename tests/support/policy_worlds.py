@@ -31,6 +31,7 @@ BLOCKS = (
     "fd00:244::/32",
 )
 DOMAINS = ("www.example.org", "example.org", "a.b.example.org", "api.example.com")
+UPLINK = "eth0"
 FLOWS = 16
 
 
@@ -47,9 +48,9 @@ class RandomWorld:
     names: Names = field(default_factory=dict)
 
 
-def generate(seed: int, flows: int = FLOWS, *, dual: bool = True) -> RandomWorld:
-    """Return the world of a seed: the same on every machine."""
-    dice = Dice(random.Random(seed), dual=dual)
+def generate(seed: int, flows: int = FLOWS, *, dual: bool = True, hosts: bool = False) -> RandomWorld:
+    """Return the world of a seed, the same on every machine; with ``hosts``, nodes have host endpoints."""
+    dice = Dice(random.Random(seed), dual=dual, hosts=hosts)
     objects = tuple(dice.cluster())
     policies = tuple(dice.policies(objects))
     return RandomWorld((*objects, *policies), tuple(dice.flows(objects, flows)), dict(dice.names(objects)))
@@ -58,9 +59,10 @@ def generate(seed: int, flows: int = FLOWS, *, dual: bool = True) -> RandomWorld
 class Dice:
     """One sequence of choices."""
 
-    def __init__(self, chance: random.Random, *, dual: bool) -> None:
+    def __init__(self, chance: random.Random, *, dual: bool, hosts: bool = False) -> None:
         self.chance = chance
         self._dual = dual
+        self._hosts = hosts
         self._number = 0
 
     def pick(self, choices: Sequence[Any]) -> Any:
@@ -144,6 +146,8 @@ class Dice:
         chosen = [each for each in kinds if self.often(0.55)] or [kinds[0]]
         for each in chosen:
             yield from each()
+        if self._hosts:
+            yield from Calico(self, blocks).hosts()
 
     def selector(self) -> Item:
         """Return a Kubernetes label selector."""
@@ -184,7 +188,7 @@ class Dice:
             source, destination = map(ip_address, ends)
             if source.version != destination.version or source == destination:
                 continue
-            if not set(ends) & set(inside):
+            if not self._hosts and not set(ends) & set(inside):
                 continue
             asked += 1
             held = [item for item in pods if ends[1] in pod_addresses(item)]
@@ -203,7 +207,10 @@ class Dice:
         if state < 0.11:
             return Flow(source, destination, self.pick(("47", "50")))
         protocol, port = self.pick(PROTOCOLS), self.pick((*PORTS, 53, 65535))
-        return Flow(source, destination, protocol, port, self.pick((None, 1024, 2000)))
+        if self._hosts and self.often(0.3):
+            port = self.pick((22, 53, 67, 68, 179, 6443))
+        interface = UPLINK if self._hosts else ""
+        return Flow(source, destination, protocol, port, self.pick((None, 1024, 2000)), interface=interface)
 
 
 def pod_addresses(item: Mapping[str, Any]) -> list[str]:
