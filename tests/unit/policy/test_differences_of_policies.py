@@ -108,6 +108,16 @@ def test_alike_pods_are_asked_about_once(count: int) -> None:
     assert f"{count} pods with app=web of namespace shop, outside" in {row.sources, row.destinations}
 
 
+def test_families_that_say_the_same_are_one_row() -> None:
+    """In a dual-stack cluster a change that is the same for both families is told once."""
+    dual = [
+        {**pod(name, name), "status": {"podIPs": [{"ip": f"10.0.0.{number}"}, {"ip": f"fd00::{number}"}]}}
+        for number, name in enumerate("abc", 1)
+    ]
+    (row,) = changes([], [policy("p", "a")], dual)
+    assert row == Change(False, "b/b, c/c, outside", "a/a", "everything", "NetworkPolicy a/p")
+
+
 def test_families_are_told_apart_where_they_differ() -> None:
     """In a dual-stack cluster a change of one family says which."""
     dual = {**pod("d"), "status": {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}}

@@ -7,11 +7,12 @@ putting alike changes into one row. What it must not know: where the Views come 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from octet.cluster.netpol import EGRESS, INGRESS
 from octet.cluster.objects import Network, Node, Pod
 from octet.cluster.view import View
 from octet.policy.telling.ends import EVERYWHERE, NODE, POD, End, networks_of, of_pod, parts
 from octet.policy.telling.explain import Explainer, packets
-from octet.policy.telling.traffic import Traffic, rules_of, summary, worth_asking
+from octet.policy.telling.traffic import ICMP_OF, Traffic, rules_of, summary, worth_asking
 
 MANY = 4
 """Pods of one kind that are counted and not listed."""
@@ -94,7 +95,11 @@ class _Comparison:
         told = networks_of(old, rules_of(old)) | networks_of(new, rules_of(new))
         self._kinds = list(kinds(old, new, told))
         self._traffic = worth_asking([old, new])
-        self._asked: dict[int, set[Traffic]] = {}
+        families = {address.version for kind in self._kinds for address in kind.new.addresses}
+        self._asked: dict[int, set[Traffic]] = {
+            family: set(of_family(self._traffic, family)) for family in sorted(families)
+        }
+        self._steady = surroundings(old) == surroundings(new)
 
     def rows(self) -> Iterator[Change]:
         """Yield the changes, those of several kinds of ends that are alike together."""
@@ -103,11 +108,24 @@ class _Comparison:
             for goal in range(len(self._kinds)):
                 for cell in self._cells(source, goal):
                     by_goal.setdefault((cell, goal), set()).add(source)
+        found: dict[tuple[bool, str, str, str], dict[int, frozenset[Traffic]]] = {}
         for ((family, allowed, because, traffic), origins), goals in self._grouped(by_goal).items():
-            words = summary(traffic, self._asked[family])
-            if len(self._asked) > 1:
-                words += f" over IPv{family}"
-            yield Change(allowed, self._who(origins), self._who(goals), words, because)
+            row = (allowed, self._who(origins, family), self._who(goals, family), because)
+            found.setdefault(row, {})[family] = found.get(row, {}).get(family, frozenset()) | traffic
+        for (allowed, sources, destinations, because), traffics in found.items():
+            for words in self._words(traffics):
+                yield Change(allowed, sources, destinations, words, because)
+
+    def _words(self, traffics: Mapping[int, frozenset[Traffic]]) -> Iterator[str]:
+        """Yield the words for the traffic of a row: once where both families say the same."""
+        ported = {frozenset(each for each in some if each.port) for some in traffics.values()}
+        pings = {any(not each.port for each in some) for some in traffics.values()}
+        if set(traffics) == set(self._asked) and len(ported) == len(pings) == 1:
+            both = set().union(*traffics.values())
+            yield summary(both, set().union(*self._asked.values()))
+            return
+        for family, some in traffics.items():
+            yield f"{summary(some, self._asked[family])} over IPv{family}"
 
     def _grouped(self, by_goal: Mapping[tuple[_Cell, int], set[int]]) -> Mapping[_Group, set[int]]:
         """Return the goals that have the same sources.
@@ -133,19 +151,28 @@ class _Comparison:
             return
         (old_source, old_goal), (new_source, new_goal) = pair
         found: dict[tuple[int, bool, str], set[Traffic]] = {}
+        idle = self._steady and self._unchanged((old_source, old_goal), (new_source, new_goal))
         for traffic in self._traffic:
             before = packets(old_source, old_goal, traffic)
             after = packets(new_source, new_goal, traffic)
             for first, second in zip(before, after, strict=False):
                 self.flows += 1
-                family = first.source.version
-                self._asked.setdefault(family, set()).add(traffic)
+                if idle:
+                    continue
                 was, _ = self._old.verdict(old_source, old_goal, first)
                 now, because = self._new.verdict(new_source, new_goal, second)
                 if was is not now:
-                    found.setdefault((family, now, because), set()).add(traffic)
+                    found.setdefault((first.source.version, now, because), set()).add(traffic)
         for key, some in found.items():
             yield (*key, frozenset(some))
+
+    def _unchanged(self, old: tuple[End, End], new: tuple[End, End]) -> bool:
+        """Do the same tiers decide on both sides?"""
+        return all(
+            self._old.stages(before.pod, direction) == self._new.stages(after.pod, direction)
+            for before, after, direction in zip(old, new, (EGRESS, INGRESS), strict=True)
+            if before.pod is not None and after.pod is not None
+        )
 
     def _pair(self, source: int, goal: int) -> tuple[tuple[End, End], tuple[End, End]] | None:
         """Return both ends on either side, or None where no policy stands between them."""
@@ -158,19 +185,42 @@ class _Comparison:
             return None
         return (mine.old, mine.other[0]), (mine.new, mine.other[1])
 
-    def _who(self, numbers: Iterable[int]) -> str:
-        """Return the words for some kinds of ends."""
+    def _who(self, numbers: Iterable[int], family: int) -> str:
+        """Return the words for some kinds of ends, of all that have addresses of a family."""
         some = [self._kinds[number] for number in sorted(numbers)]
-        if len(some) == len(self._kinds):
+        everybody = [
+            kind for kind in self._kinds if any(each.version == family for each in kind.new.addresses)
+        ]
+        if len(some) == len(everybody):
             return "everybody"
-        pods = [kind for kind in self._kinds if kind.new.kind == POD]
+        pods = [kind for kind in everybody if kind.new.kind == POD]
         words = ["every pod"] if all(kind in some for kind in pods) and _several(pods) else []
         spaces = {kind.space: None for kind in some if not (words and kind.new.kind == POD)}
         for space in spaces:
             mine = [kind for kind in some if kind.space == space]
-            whole = [kind for kind in self._kinds if kind.space == space]
+            whole = [kind for kind in everybody if kind.space == space]
             words += list(_space(space, mine, whole))
         return ", ".join(words)
+
+
+def of_family(traffic: Iterable[Traffic], family: int) -> Iterator[Traffic]:
+    """Yield the traffic that a family can have: all but the other one's ICMP."""
+    yield from (each for each in traffic if each.protocol != ICMP_OF[10 - family])
+
+
+def surroundings(view: View) -> tuple[object, ...]:
+    """Return everything but policies that rules ask about."""
+    held = (
+        view.pods,
+        view.namespaces,
+        view.nodes,
+        view.slices,
+        view.accounts,
+        view.network_sets,
+        view.global_network_sets,
+        view.host_endpoints,
+    )
+    return tuple(dict(each) for each in held)
 
 
 def _several(some: Iterable[Kind]) -> bool:

@@ -15,14 +15,13 @@ from octet.policy.judge import Judgement, Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.rules import Action, Stage
 from octet.policy.telling.ends import NODE, End
-from octet.policy.telling.traffic import ECHO, Traffic
+from octet.policy.telling.traffic import ECHO, ICMP_OF, Traffic
 from octet.policy.telling.words import rule_words
 
 SOURCE_PORT = 40000
 """What a client's own port is taken to be; few rules ask for it."""
 
 _UDP = 17
-_ICMP_OF = {1: 4, 58: 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,8 @@ def packets(source: End, destination: End, traffic: Traffic) -> Iterator[Packet]
     """Yield a first packet for each address family that both ends and the traffic have."""
     for mine in source.addresses:
         for theirs in destination.addresses:
-            if mine.version == theirs.version == _ICMP_OF.get(traffic.protocol, mine.version):
+            fits = traffic.protocol not in ECHO or traffic.protocol == ICMP_OF[mine.version]
+            if fits and mine.version == theirs.version:
                 yield _packet(mine, theirs, traffic)
 
 

@@ -20,6 +20,9 @@ PORTED = (6, 17, 132)
 ECHO = {1: 8, 58: 128}
 """ICMP type of an echo request, by protocol."""
 
+ICMP_OF = {4: 1, 6: 58}
+"""The protocol of echo requests, by family."""
+
 LAST = 65535
 _FIRST_OTHER = 33333
 
