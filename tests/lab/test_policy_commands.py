@@ -191,6 +191,18 @@ def test_denied_flows_have_names_and_are_all_counted(lab: Lab) -> None:
     assert all("guest/visitor" in (each["source"], each["destination"]) for each in lines)
 
 
+def test_an_agents_own_socket_tells_of_its_node(lab: Lab) -> None:
+    """On the node itself, with the agent's configuration and no lab, flows are those of this node."""
+    send(lab, "visitor", "guest", address(lab, "shop", "db"), 1)
+    time.sleep(1)
+    config = "/run/octet/node1/agent.toml"
+    done = lab.exec("node1", [OCTET, "flows", "--denied", "--config", config, "--json"])
+    assert done.returncode == 0, done.stderr
+    lines = json.loads(done.stdout)
+    assert {line["node"] for line in lines} == {"node1"}
+    assert any(line["source"] == "guest/visitor" for line in lines)
+
+
 def test_following_shows_flows_as_they_are_denied(lab: Lab) -> None:
     """Following prints a line within a second or two of the packet, and goes on until it is told to stop."""
     command = [OCTET, "flows", "--denied", "-f", "--pod", "monitoring/grafana", "--name", NAME, "--json"]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -55,26 +55,26 @@ def flows(
     Every packet is counted: `octet_policy_denied_packets_total` of each agent's `/metrics`. With --follow,
     --json is one object a line.
     """
-    agents = _agents(name, config)
+    listening = _Listening(_agents(name, config))
 
     def wanted(line: Mapping[str, Any]) -> bool:
         ends = (line["source"], line["destination"])
         return (not denied or line["verdict"] == "denied") and (not pod or pod in ends)
 
     if follow:
-        _follow(agents, wanted, as_json=as_json)
-    found = [line for line in _sorted(agents, {}) if wanted(line)]
+        _follow(listening, wanted, as_json=as_json)
+    found = [line for line in listening.lines() if wanted(line)]
     columns = ("Time", "Node", "Verdict", "Direction", "From", "To", "Traffic", "Policy", "Tier", "Packets")
     output.table("", columns, [_row(line) for line in found], json_rows=found, as_json=as_json)
 
 
-def _follow(agents: Mapping[str, Ask], wanted: Callable[[Mapping[str, Any]], bool], *, as_json: bool) -> None:
-    seen: dict[str, int] = {}
+def _follow(
+    listening: "_Listening", wanted: Callable[[Mapping[str, Any]], bool], *, as_json: bool
+) -> NoReturn:
     while True:
-        for line in _sorted(agents, seen):
-            if wanted(line):
-                text = json.dumps(line) if as_json else "  ".join(str(cell) for cell in _row(line))
-                typer.echo(text)
+        for line in filter(wanted, listening.lines()):
+            text = json.dumps(line) if as_json else "  ".join(str(cell) for cell in _row(line))
+            typer.echo(text)
         time.sleep(PAUSE)
 
 
@@ -93,25 +93,40 @@ def _agents(name: str | None, config: Path | None) -> dict[str, Ask]:
     return {node: partial(lab.ask_agent, node) for node in nodes}
 
 
-def _sorted(agents: Mapping[str, Ask], seen: dict[str, int]) -> list[dict[str, Any]]:
-    """Return the lines of all agents after those that were seen, by time; who does not answer is told of."""
-    return sorted(_lines(agents, seen), key=lambda line: float(line["time"]))
+class _Listening:
+    """What several agents tell, one reading after the other, each line once."""
 
+    def __init__(self, agents: Mapping[str, Ask]) -> None:
+        self._agents = agents
+        self._seen: dict[str, int] = {}
+        self._silent: dict[str, NotReadyError] = {}
 
-def _lines(agents: Mapping[str, Ask], seen: dict[str, int]) -> Iterator[dict[str, Any]]:
-    silent: list[NotReadyError] = []
-    for node, ask in agents.items():
-        try:
-            answer = json.loads(ask(f"/flows?since={seen.get(node, 0)}"))
-        except NotReadyError as error:
-            silent.append(error)
-            continue
-        if answer["last"] < seen.get(node, 0):  # another agent than before: its numbers begin again
+    def lines(self) -> list[dict[str, Any]]:
+        """Return new lines by time; who does not answer is named once, and waited for if ever one did.
+
+        Raises:
+            NotReadyError: none answers, and none has.
+        """
+        found: list[dict[str, Any]] = []
+        for node, ask in self._agents.items():
+            try:
+                found += self._of(node, ask)
+                self._silent.pop(node, None)
+            except NotReadyError as error:
+                if self._seen and node not in self._silent:
+                    output.note(str(error))
+                self._silent[node] = error
+        if not self._seen:
+            raise next(iter(self._silent.values()))
+        return sorted(found, key=lambda line: float(line["time"]))
+
+    def _of(self, node: str, ask: Ask) -> Iterator[dict[str, Any]]:
+        since = self._seen.get(node, 0)
+        answer = json.loads(ask(f"/flows?since={since}"))
+        if answer["last"] < since:  # another agent than before: its numbers begin again
             answer = json.loads(ask("/flows?since=0"))
-        seen[node] = answer["last"]
-        yield from ({"node": node, **_whole(line)} for line in answer["flows"])
-    if silent and len(silent) == len(agents):
-        raise silent[0]
+        self._seen[node] = answer["last"]
+        return ({"node": node, **_whole(line)} for line in answer["flows"])
 
 
 def _whole(line: dict[str, Any]) -> dict[str, Any]:

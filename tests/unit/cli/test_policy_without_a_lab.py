@@ -9,6 +9,7 @@ import pytest
 
 from octet.cli import flows, output
 from octet.cli.main import main
+from octet.errors import NotReadyError
 
 EXAMPLES = str(Path(__file__).parents[3] / "examples/policy")
 LOCK = """
@@ -139,6 +140,28 @@ def test_no_name_does_anything_to_a_terminal() -> None:
     text = "".join(map(str, flows._row(line)))
     assert text.isprintable()
     assert "\\x1b[2J\\r\\n\\u202eevil" in text
+
+
+def test_agents_that_die_and_come_back_are_listened_to_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is silent is named once; another one in its place is heard from its first line on."""
+    answers = [["a", 1, 5.0], None, None, ["b", 2, 1.0], ["c", 1, 9.0], ["c", 1, 9.0]]
+
+    def changing(path: str) -> str:
+        answer = answers.pop(0)
+        if answer is None:
+            raise NotReadyError("gone")
+        name, last, when = answer
+        flows_since = [{"source": name, "time": when}] if int(path.partition("=")[2]) < last else []
+        return json.dumps({"last": last, "flows": flows_since})
+
+    steady = json.dumps({"last": 7, "flows": [{"source": "s", "time": 3.0}]})
+    listening = flows._Listening({"n1": changing, "n2": lambda _path: steady})
+    read = [[line["source"] for line in listening.lines()] for _ in range(5)]
+    assert read == [["s", "a"], ["s"], ["s"], ["b", "s"], ["s", "c"]]
+    assert capsys.readouterr().err == "gone\n"
+    answers.append(None)
+    with pytest.raises(NotReadyError, match="gone"):
+        flows._Listening({"n1": changing}).lines()
 
 
 def test_flows_of_an_agent_that_is_not_there(tmp_path: Path) -> None:
