@@ -149,15 +149,21 @@ def interface(view: View, host: HostEndpoint) -> str:
     return view.underlay.interface if held.intersection(host.addresses) else ""
 
 
-def _program(view: View, host: HostEndpoint, place: Place) -> Program | None:
+def stages_at(view: View, host: HostEndpoint, place: Place) -> tuple[Stage, ...] | None:
+    """Return the tiers that are asked at a place, or None where none is about it."""
     policies = [each for each in of_host(view, host, place.direction) if place.wants(each)]
     if not policies and not place.shut:
         return None
     stages = host_stages(view, policies, place.direction)
     if place.shut:
-        stages = (*stages, _profiles(host))
-    elif place.allowed is not RETURN:
-        stages = tuple(_open(stage) for stage in stages)
+        return (*stages, _profiles(host))
+    return stages if place.allowed is RETURN else tuple(_open(stage) for stage in stages)
+
+
+def _program(view: View, host: HostEndpoint, place: Place) -> Program | None:
+    stages = stages_at(view, host, place)
+    if stages is None:
+        return None
     pod = Pod(host.name, "", ports=host.ports)
     return program(stages, pod, place.direction, (4, 6), place.allowed, tracked=False)
 

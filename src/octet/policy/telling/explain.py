@@ -14,6 +14,7 @@ from octet.policy.groups import DomainAddresses
 from octet.policy.judge import Judgement, Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.rules import Action, Stage
+from octet.policy.telling.crossing import crossings
 from octet.policy.telling.ends import NODE, End
 from octet.policy.telling.traffic import ECHO, ICMP_OF, Traffic
 from octet.policy.telling.words import rule_words
@@ -30,7 +31,7 @@ class Step:
 
     Attributes:
         direction: INGRESS or EGRESS; empty where policy is not asked.
-        pod: whose policy it is.
+        pod: whose policy it is: a pod's, or ``host endpoint NAME``.
         selecting: the policies that select the pod, by tier, in the order in which they are asked.
         tier, policy, rule: who decides; empty where none does; no rule is the end of a tier.
         words: the sentence.
@@ -54,6 +55,11 @@ class Explanation:
     steps: tuple[Step, ...]
 
 
+_NOBODY = Step("neither end has policy", allowed=True)
+_Asked = tuple[str, str, tuple[Stage, ...], Judgement, str]
+"""Who is asked, in which direction, the tiers, what they say, and words where no tier was asked."""
+
+
 class Explainer:
     """Answers about one View; what it found out about a pod it keeps."""
 
@@ -72,12 +78,8 @@ class Explainer:
         """Yield the answer for each address family that both ends and the traffic have."""
         for packet in packets(source, destination, traffic):
             exempt = exemption(source, destination, packet)
-            if exempt is not None:
-                yield Explanation(packet.source.version, (exempt,))
-                continue
-            asked = self._asked(source, destination, packet)
-            steps = tuple(self._step(pod, found, direction) for pod, direction, found in asked)
-            yield Explanation(packet.source.version, steps)
+            steps = (exempt,) if exempt is not None else tuple(self._steps(source, destination, packet))
+            yield Explanation(packet.source.version, steps or (_NOBODY,))
 
     def verdict(self, source: End, destination: End, packet: Packet) -> tuple[bool, str]:
         """Return whether a packet may pass, and who decides: the first that forbids, else the last one."""
@@ -85,30 +87,43 @@ class Explainer:
         if exempt is not None:
             return exempt.allowed, exempt.words
         decided = ""
-        for _, _, found in self._asked(source, destination, packet):
+        for _, _, _, found, _ in self._asked(source, destination, packet):
             decided = _decider(found) or decided
             if not found.allowed:
                 return False, decided
         return True, decided
 
-    def _asked(self, source: End, destination: End, packet: Packet) -> Iterator[tuple[Pod, str, Judgement]]:
-        for end, direction in ((source, EGRESS), (destination, INGRESS)):
-            if end.pod is not None:
-                held = self.stages(end.pod, direction)
-                yield end.pod, direction, judge(held, packet, direction, self.view)
+    def _steps(self, source: End, destination: End, packet: Packet) -> Iterator[Step]:
+        for asked in self._asked(source, destination, packet):
+            yield _step(asked)
 
-    def _step(self, pod: Pod, found: Judgement, direction: str) -> Step:
-        held, rule = self.stages(pod, direction), found.rule
-        return Step(
-            words=_sentence(held, found, direction),
-            allowed=found.allowed,
-            direction=direction,
-            pod="/".join(pod.key),
-            selecting=tuple((stage.tier, tuple(map(str, stage.policies))) for stage in held),
-            tier=found.stage.tier if found.stage is not None else "",
-            policy=_decider(found),
-            rule=str(rule.origin) if rule is not None else "",
-        )
+    def _asked(self, source: End, destination: End, packet: Packet) -> Iterator[_Asked]:
+        """Yield what everybody says whom a packet meets, in its order: pods inside, nodes between them."""
+        if source.pod is not None:
+            yield self._pod(source.pod, EGRESS, packet)
+        for each in crossings(self.view, source, destination, packet):
+            yield f"host endpoint {each.name}", each.direction, each.held, each.found, each.words
+        if destination.pod is not None:
+            yield self._pod(destination.pod, INGRESS, packet)
+
+    def _pod(self, pod: Pod, direction: str, packet: Packet) -> _Asked:
+        held = self.stages(pod, direction)
+        return "/".join(pod.key), direction, held, judge(held, packet, direction, self.view), ""
+
+
+def _step(asked: _Asked) -> Step:
+    name, direction, held, found, words = asked
+    rule = found.rule
+    return Step(
+        words=words or _sentence(held, found, direction),
+        allowed=found.allowed,
+        direction=direction,
+        pod=name,
+        selecting=tuple((stage.tier, tuple(map(str, stage.policies))) for stage in held),
+        tier=found.stage.tier if found.stage is not None else "",
+        policy=_decider(found),
+        rule=str(rule.origin) if rule is not None else "",
+    )
 
 
 def packets(source: End, destination: End, traffic: Traffic) -> Iterator[Packet]:
@@ -128,11 +143,10 @@ def _packet(source: Address, destination: Address, traffic: Traffic) -> Packet:
 
 def exemption(source: End, destination: End, packet: Packet) -> Step | None:
     """Return what is decided without policies, or None."""
-    if source.pod is None and destination.pod is None:
-        return Step("neither end is a pod, and policies of pods are not asked", allowed=True)
     if source.pod is not None and source.pod == destination.pod:
         return Step("a pod always reaches itself", allowed=True)
-    if source.kind == NODE and source.node and source.node == destination.node:
+    own = source.kind == NODE and destination.pod is not None
+    if own and source.node and source.node == destination.node:
         return Step("a node always reaches its own pods, so that their probes work", allowed=True)
     if source.pod is not None and packet.protocol == _UDP and packet.port in TUNNELS:
         return Step("no pod sends VXLAN itself, whatever policies say", allowed=False)
