@@ -27,6 +27,7 @@ from octet.agent.endpoints import Endpoints, Site
 from octet.agent.flows import Flows
 from octet.agent.health import HealthServer
 from octet.agent.journal import Journal
+from octet.agent.learning import Learning
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.policing import Policing
@@ -93,6 +94,7 @@ class Agent:
         self._watch = Watch(self._store, self._network, config.running, register=config.register)
         self._repair = Repair(self._network, endpoints, care, desired, applier, reader, worker, metrics)
         self._cutting = Cutting(policing, worker)
+        self._learning = Learning(self._network) if config.running.policy else None
         self._hearing = Hearing(monitor, desired)
         self._reaper = Reaper(endpoints, reader, worker)
         waiting = directory_of(config.run / "cni.sock")
@@ -171,6 +173,7 @@ class Agent:
             self._follow_underlay(),
             self._drain(),
         ]
+        work += [self._learning.run()] if self._learning is not None else []
         tasks = [asyncio.create_task(each) for each in work]
         ended = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)

@@ -5,7 +5,8 @@ What it must not know: the store, tasks, time, how the kernel is read.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from octet.agent.applying import Applier
 from octet.agent.care import Care
@@ -14,7 +15,7 @@ from octet.agent.endpoints import Endpoints, Site
 from octet.agent.policing import Policing
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import NodeChanged, UnderlayChanged
-from octet.cluster.objects import Node
+from octet.cluster.objects import Address, Node
 from octet.cluster.view import View, ViewChange
 from octet.errors import OctetError
 from octet.models.model import Running
@@ -113,6 +114,13 @@ class Network:
         if change and self.settled == self.generation:
             self._applier.apply(change)
             self.on_policed()
+
+    def learn(self, now: Mapping[str, frozenset[Address]], ever: Mapping[str, frozenset[Address]]) -> None:
+        """Take what names mean, and have it in force."""
+        self.view = replace(self.view, learned=now)
+        change = self._policing.learn(self.view, ever)
+        if change and self.settled == self.generation:
+            self._applier.apply(change)
 
     def compared(self, generation: int, *, differed: bool) -> None:
         """Take note that the kernel was made to hold what was wanted at a generation."""

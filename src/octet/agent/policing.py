@@ -63,6 +63,12 @@ class Policing:
         if self.engine is not None and self._changes:
             self.on_news()
 
+    def learn(self, view: View, ever: Mapping[str, frozenset[Address]]) -> Change:
+        """Take what names mean now, and what they ever meant; return what changes in the kernel."""
+        if self.engine is None:
+            return Change()
+        return merged([self.flush(), self._take(self.engine.learn(view, ever))])
+
     def flush(self) -> Change:
         """Decide about what was noted; return what changes in the kernel."""
         if self.engine is None or self._view is None or not self._changes:

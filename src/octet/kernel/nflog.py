@@ -53,8 +53,23 @@ class Listener:
         lost: how often packets were lost because nobody read them in time.
     """
 
-    def __init__(self, group: int, namespace: int | None = None) -> None:
+    def __init__(
+        self,
+        group: int,
+        namespace: int | None = None,
+        *,
+        size: int = ENOUGH,
+        together: int = _TOGETHER,
+        delay: int = _DELAY,
+    ) -> None:
         """Listen in a namespace by descriptor, or the calling thread's.
+
+        Args:
+            group: number of the group.
+            namespace: None is the calling thread's.
+            size: bytes of each packet.
+            together: packets told in one datagram at most.
+            delay: hundredths of a second that packets wait for others.
 
         Raises:
             OSError: EPERM where somebody else listens; another number where the kernel has no NFLOG.
@@ -67,7 +82,7 @@ class Listener:
         finally:
             os.close(home)
         self._socket.file.setsockopt(_SOL_SOCKET, _SO_RCVBUF, _RECEIVE)
-        answer = self._socket.ask(_binding(group))
+        answer = self._socket.ask(_binding(group, size, together, delay))
         if answer.errno:
             self._socket.close()
             raise OSError(answer.errno, answer.reason or os.strerror(answer.errno))
@@ -104,12 +119,13 @@ class Listener:
         self.close()
 
 
-def _binding(group: int) -> Message:
+def _binding(group: int, size: int, together: int, delay: int) -> Message:
     """Return the message that takes a group, with all its settings at once."""
     body = _HEADER.pack(0, 0, group)
     body += wire.attribute(_COMMAND, bytes([_BIND]))
-    body += wire.attribute(_MODE, struct.pack("!IBB", ENOUGH, _COPY_PACKET, 0))
-    for kind, value in ((_BUFFER_SIZE, _DATAGRAM), (_TIMEOUT, _DELAY), (_THRESHOLD, _TOGETHER)):
+    body += wire.attribute(_MODE, struct.pack("!IBB", size, _COPY_PACKET, 0))
+    buffer = max(_DATAGRAM, 2 * size)
+    for kind, value in ((_BUFFER_SIZE, buffer), (_TIMEOUT, delay), (_THRESHOLD, together)):
         body += wire.attribute(kind, struct.pack("!I", value))
     return Message(_CONFIG, 0, body)
 

@@ -5,7 +5,7 @@ select an endpoint of this node come to anything. Pure. What it must not know: t
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
@@ -23,6 +23,7 @@ from octet.cluster.endpoint import Attachment, Endpoint
 from octet.cluster.netpol import EGRESS, INGRESS
 from octet.cluster.objects import Address, Pod, ServiceAccount
 from octet.cluster.view import View, ViewChange
+from octet.policy.dirty import Dirty
 from octet.policy.gates import Gate, verdict
 from octet.policy.groups import Candidate, Group
 from octet.policy.holders import Entry, has_pods, of_address, of_networks
@@ -44,18 +45,6 @@ _SOURCES = {
     "HostEndpoint": "host_endpoints",
 }
 """Kinds that groups take addresses from, and the collection of the view."""
-
-
-@dataclass
-class _Dirty:
-    """What has to be decided anew; ``altered`` are programs whose sets came to hold something else."""
-
-    endpoints: dict[Attachment, None] = field(default_factory=dict)
-    addresses: dict[Address, None] = field(default_factory=dict)
-    programs: dict[str, None] = field(default_factory=dict)
-    sources: set[str] = field(default_factory=set)
-    altered: set[str] = field(default_factory=set)
-    hosts: bool = False
 
 
 class Engine:
@@ -80,6 +69,7 @@ class Engine:
         self._programs: dict[str, Program] = {}
         self._users: dict[str, int] = {}
         self._groups: dict[Group, dict[Entry, int]] = {}
+        self._ever: Mapping[str, frozenset[Address]] = view.learned
         self._hosts: Hosts | None = None
         self._known: dict[tuple[str, int, str, str], tuple[Stage, ...]] = {}
         self._stems: dict[str, dict[str, None]] = {}
@@ -100,7 +90,7 @@ class Engine:
 
     def attach(self, *endpoints: Endpoint) -> dict[Owner, Blueprint]:
         """Take endpoints in, or their next versions; many at once cost much less than one by one."""
-        dirty = _Dirty()
+        dirty = Dirty()
         for endpoint in endpoints:
             self._forget(endpoint.attachment, dirty)
             self._endpoints[endpoint.attachment] = endpoint
@@ -112,11 +102,11 @@ class Engine:
 
     def detach(self, key: Attachment) -> dict[Owner, Blueprint]:
         """Let an endpoint go; nothing where it is not known."""
-        dirty = _Dirty()
+        dirty = Dirty()
         self._forget(key, dirty)
         return self._settle(dirty)
 
-    def _forget(self, key: Attachment, dirty: _Dirty) -> None:
+    def _forget(self, key: Attachment, dirty: Dirty) -> None:
         endpoint = self._endpoints.pop(key, None)
         if endpoint is None:
             return
@@ -128,27 +118,32 @@ class Engine:
             self._local.pop(address, None)
         self._note(endpoint, dirty)
 
-    def _note(self, endpoint: Endpoint, dirty: _Dirty) -> None:
+    def _note(self, endpoint: Endpoint, dirty: Dirty) -> None:
         dirty.endpoints[endpoint.attachment] = None
         dirty.addresses |= dict.fromkeys(endpoint.addresses)
 
     def see(self, view: View, changes: Iterable[ViewChange]) -> dict[Owner, Blueprint]:
         """Take the next version of the view."""
         self._view = view
-        dirty = _Dirty()
+        dirty = Dirty()
         for change in changes:
             self._touch(change, dirty)
         self._watching(dirty)
         return self._settle(dirty)
 
-    def learn(self, view: View) -> dict[Owner, Blueprint]:
-        """Take a view in which only what names mean is different."""
-        self._view = view
-        dirty = _Dirty(sources={"learned"})
+    def learn(self, view: View, ever: Mapping[str, frozenset[Address]]) -> dict[Owner, Blueprint]:
+        """Take a view in which only what names mean is different.
+
+        Args:
+            view: the next version.
+            ever: what they mean or meant: connections to there go on.
+        """
+        self._view, self._ever = view, ever
+        dirty = Dirty(sources={"learned"})
         self._watching(dirty)
         return self._settle(dirty)
 
-    def _touch(self, change: ViewChange, dirty: _Dirty) -> None:
+    def _touch(self, change: ViewChange, dirty: Dirty) -> None:
         """Note what a change may have to do with."""
         match change:
             case PodChanged():
@@ -173,19 +168,19 @@ class Engine:
             case _:
                 pass
 
-    def _touch_pod(self, pod: Pod | None, dirty: _Dirty) -> None:
+    def _touch_pod(self, pod: Pod | None, dirty: Dirty) -> None:
         if pod is None:
             return
         dirty.endpoints |= self._attached.get(pod.key, {})
         dirty.addresses |= dict.fromkeys(self._addresses(pod))
 
-    def _touch_namespace(self, name: str, dirty: _Dirty) -> None:
+    def _touch_namespace(self, name: str, dirty: Dirty) -> None:
         for pod in self._view.pods.inside(name).values():
             dirty.addresses |= dict.fromkeys(self._addresses(pod))
         dirty.endpoints |= dict.fromkeys(self._inside(name))
         dirty.sources.add("namespaces")
 
-    def _touch_part(self, change: PolicyPartChanged, dirty: _Dirty) -> None:
+    def _touch_part(self, change: PolicyPartChanged, dirty: Dirty) -> None:
         item = change.new or change.old
         kind = type(item).__name__
         dirty.hosts |= kind in ("HostEndpoint", "GlobalNetworkPolicy", "Tier")
@@ -207,7 +202,7 @@ class Engine:
         mine = (self._endpoints[key].addresses for key in self._attached.get(pod.key, ()))
         return dict.fromkeys((*pod.own_ips, *(address for each in mine for address in each)))
 
-    def _watching(self, dirty: _Dirty) -> None:
+    def _watching(self, dirty: Dirty) -> None:
         """Note the programs with groups that take addresses from what changed."""
         if not dirty.sources:
             return
@@ -215,7 +210,7 @@ class Engine:
             if any(entry.group.watches & dirty.sources for entry in each.entries):
                 dirty.programs[name] = None
 
-    def _settle(self, dirty: _Dirty) -> dict[Owner, Blueprint]:
+    def _settle(self, dirty: Dirty) -> dict[Owner, Blueprint]:
         changed: dict[Owner, Blueprint] = {}
         self._known.clear()
         for key in dirty.endpoints:
@@ -237,7 +232,7 @@ class Engine:
         self._affect(dirty)
         return changed
 
-    def _affect(self, dirty: _Dirty) -> None:
+    def _affect(self, dirty: Dirty) -> None:
         """Note the endpoints whose programs ask for sets that have other elements now."""
         for key, chosen in self._chosen.items():
             if any(each is not None and each.entrance in dirty.altered for each in chosen):
@@ -252,7 +247,8 @@ class Engine:
             pod = self._pod_at(address) if address in self._local else None
             if pod is None:
                 continue
-            found = judge(stages(self._view, pod, way), packet, way, self._view, self._pod_at)
+            lasting = replace(self._view, learned=self._ever)
+            found = judge(stages(self._view, pod, way), packet, way, lasting, self._pod_at)
             if not found.allowed and not (found.stage is not None and found.stage.keep):
                 return False
         return True
@@ -279,7 +275,7 @@ class Engine:
         stems = {name.rpartition("-")[0] for name in sets}
         return {program for stem in stems for program in self._stems.get(stem, ())}
 
-    def _endpoint(self, key: Attachment, dirty: _Dirty) -> Blueprint:
+    def _endpoint(self, key: Attachment, dirty: Dirty) -> Blueprint:
         """Choose an endpoint's programs; return its entries in the dispatch maps."""
         before = self._chosen.pop(key, (None, None))
         endpoint = self._endpoints.get(key)
@@ -296,9 +292,11 @@ class Engine:
             return self._gate.endpoint(endpoint, DROP, DROP)
         ingress, egress = (each.entrance if each is not None else None for each in now)
         outgoing = verdict(egress, other=ingress is not None)
-        return self._gate.endpoint(endpoint, outgoing, verdict(ingress, other=egress is not None))
+        incoming = verdict(ingress, other=egress is not None)
+        names = now[1] is not None and any("learned" in each.group.watches for each in now[1].entries)
+        return self._gate.endpoint(endpoint, outgoing, incoming, names=names)
 
-    def _host_endpoints(self, dirty: _Dirty) -> Blueprint:
+    def _host_endpoints(self, dirty: Dirty) -> Blueprint:
         """Find this node's host endpoints anew; return the chains that lead to their programs."""
         before, self._hosts = self._hosts or Hosts(), hosts(self._view, self._gate.link)
         for each in self._hosts.programs:
@@ -323,7 +321,7 @@ class Engine:
             self._known[key] = stages(self._view, pod, way)
         return self._known[key]
 
-    def _use(self, each: Program | None, count: int, dirty: _Dirty) -> None:
+    def _use(self, each: Program | None, count: int, dirty: Dirty) -> None:
         """Count who has a program; one that comes or goes changes who is asked for which groups."""
         if each is None:
             return
@@ -337,7 +335,7 @@ class Engine:
             del self._users[name], self._programs[name]
             self._index(each, -1, dirty)
 
-    def _index(self, each: Program, count: int, dirty: _Dirty) -> None:
+    def _index(self, each: Program, count: int, dirty: Dirty) -> None:
         dirty.programs[each.entrance] = None
         for stem in {entry.stem for entry in each.entries}:
             asking = self._stems.setdefault(stem, {})
