@@ -82,10 +82,11 @@ def explain(
 
 def _view(files: Path | None, name: str | None) -> "View":
     from octet.lab import Lab
+    from octet.lab.fabric import UPLINK
     from octet.lab.reading import completed, files_of, objects_of, view_of
 
     if files is None:
-        return view_of(objects_of(Lab.find(name)))
+        return view_of(objects_of(Lab.find(name)), UPLINK)
     objects, others = files_of(files)
     if others:
         output.note(f"left out: {', '.join(others)}")
@@ -183,6 +184,7 @@ def diff(
 def _sides(paths: Sequence[Path], cluster: Path | None, name: str | None) -> "tuple[View, View]":
     """Return what there is and what there would be."""
     from octet.lab import Lab
+    from octet.lab.fabric import UPLINK
     from octet.lab.reading import completed, files_of, objects_of, over, view_of
 
     if not 1 <= len(paths) <= _MOST_SIDES:
@@ -196,7 +198,7 @@ def _sides(paths: Sequence[Path], cluster: Path | None, name: str | None) -> "tu
     if len(sides) == 1:
         there = objects_of(Lab.find(name))
         old, new = completed(over(common, there), over(common, over(there, sides[0])))
-        return view_of(old), view_of(new)
+        return view_of(old, UPLINK), view_of(new, UPLINK)
     populated = next((objects for objects in (common, *sides) if _has_pods(objects)), None)
     shared = objects_of(Lab.find(name)) if populated is None else populated
     around = [item for item in shared if item["kind"] in _COMMON]

@@ -77,12 +77,17 @@ def as_api(item: Mapping[str, Any]) -> Object:
     return {**item, "kind": names.get((str(item.get("apiVersion")), kind), kind)}
 
 
-def view_of(objects: Iterable[Mapping[str, Any]]) -> View:
-    """Return objects as an agent sees them; what an agent refuses is left out."""
+def view_of(objects: Iterable[Mapping[str, Any]], uplink: str = "") -> View:
+    """Return objects as an agent sees them; what an agent refuses is left out.
+
+    Args:
+        objects: with the kinds of the store.
+        uplink: the interface by which nodes reach each other; empty where nobody knows.
+    """
     held: dict[str, list[Mapping[str, Any]]] = {kind: [] for kind in KINDS}
     for item in objects:
         held[str(item["kind"])].append(item)
-    view = View("", Underlay("", 0))
+    view = View("", Underlay(uplink, 0))
     for kind, items in held.items():
         view = view.with_listing(kind, items).view
     return view

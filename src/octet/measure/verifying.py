@@ -16,6 +16,7 @@ from octet.errors import OctetError
 from octet.kernel.probing import ICMP, Probe
 from octet.lab import Lab
 from octet.lab.arrivals import probe
+from octet.lab.fabric import UPLINK
 from octet.lab.names import OUTSIDE, Plan
 from octet.lab.reading import as_api, objects_of, view_of
 from octet.oracle import Flow, Verdict, World, decide
@@ -162,7 +163,7 @@ def _probe(each: Question) -> Probe:
 
 def places(objects: Sequence[Object], lab: Lab) -> list[Place]:
     """Return pods that run, nodes, and the world outside."""
-    view = view_of(objects)
+    view = view_of(objects, UPLINK)
     pods = [Place("/".join(pod.key), pod.own_ips, pod.node, pod=True) for pod in view.pods.values()]
     nodes = [Place(node.name, node.internal_ips, node.name, pod=False) for node in view.nodes.values()]
     beyond = tuple(each.ip for each in Plan.of(lab.info()["family"]).beyond)
@@ -171,7 +172,7 @@ def places(objects: Sequence[Object], lab: Lab) -> list[Place]:
 
 def questions(objects: Sequence[Object], everybody: Sequence[Place]) -> Iterator[Question]:
     """Yield every flow that is asked about."""
-    traffic = list(single_ports(worth_asking([view_of(objects)])))
+    traffic = list(single_ports(worth_asking([view_of(objects, UPLINK)])))
     for source in everybody:
         for destination in everybody:
             if source is not destination and _judged(source, destination):
@@ -201,6 +202,6 @@ def _flow(source: Place, mine: Address, theirs: Address, traffic: Traffic) -> Fl
     node = "" if source.pod else source.node
     if traffic.protocol in ECHO:
         word = "ICMP" if traffic.protocol == ICMP[4] else "ICMPv6"
-        return Flow(mine, theirs, word, icmp=(ECHO[traffic.protocol], 0), node=node)
+        return Flow(mine, theirs, word, icmp=(ECHO[traffic.protocol], 0), interface=UPLINK, node=node)
     sending = random.choice(_SOURCE_PORTS)  # any will do that was not used a moment ago
-    return Flow(mine, theirs, str(traffic.protocol), traffic.port, sending, node=node)
+    return Flow(mine, theirs, str(traffic.protocol), traffic.port, sending, interface=UPLINK, node=node)
