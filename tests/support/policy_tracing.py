@@ -7,7 +7,7 @@ What it must not know: what a policy means.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 from octet import policy
@@ -100,7 +100,7 @@ class Cluster:
         self._bridge = bridge
         nodes = [item["metadata"]["name"] for item in self._objects if item["kind"] == "Node"]
         first = replace(view_of(self._objects, nodes[0]), learned=names or {})
-        self.views = {name: replace(first, me=name) for name in nodes}
+        self.views = {name: replace(first, me=name, underlay=_underlay(first, name)) for name in nodes}
 
     @cached_property
     def tables(self) -> Mapping[str, NodeTable]:
@@ -150,6 +150,15 @@ class Cluster:
         if endpoint is not None:
             packet = replace(packet, iif=self._bridge or endpoint.host_link, source_mac=endpoint.mac)
         return table.tracer.trace(packet)
+
+
+def _underlay(view: View, name: str) -> Underlay:
+    """Return a node's own interface, with the addresses that its object has."""
+    node = view.nodes.get(name)
+    held = {
+        each.version: ip_interface(f"{each}/24") for each in (node.internal_ips if node is not None else ())
+    }
+    return Underlay(UPLINK, 1500, held.get(4))
 
 
 def node_table(view: View, held: list[Endpoint], rules: Iterable[KernelObject], bridge: str) -> NodeTable:

@@ -5,7 +5,7 @@ What lives here: the dice, and only values that the APIs accept. What it must no
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -193,7 +193,8 @@ class Dice:
             asked += 1
             held = [item for item in pods if ends[1] in pod_addresses(item)]
             named = [port for item in held for each in item["spec"]["containers"] for port in each["ports"]]
-            yield self.flow(source, destination, named)
+            made = self.flow(source, destination, named)
+            yield replace(made, interface=UPLINK) if self._hosts else made
 
     def flow(self, source: Any, destination: Any, named: Sequence[Item] = ()) -> Flow:
         if named and self.often(0.3):
@@ -209,8 +210,7 @@ class Dice:
         protocol, port = self.pick(PROTOCOLS), self.pick((*PORTS, 53, 65535))
         if self._hosts and self.often(0.3):
             port = self.pick((22, 53, 67, 68, 179, 6443))
-        interface = UPLINK if self._hosts else ""
-        return Flow(source, destination, protocol, port, self.pick((None, 1024, 2000)), interface=interface)
+        return Flow(source, destination, protocol, port, self.pick((None, 1024, 2000)))
 
 
 def pod_addresses(item: Mapping[str, Any]) -> list[str]:

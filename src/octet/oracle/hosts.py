@@ -56,22 +56,29 @@ def judge_crossing(world: World, tiers: Sequence[Tier], crossing: Crossing, flow
     if endpoint is None:
         return None
     asking = _Asking(tiers, endpoint, crossing, flow)
-    if not crossing.forwarded and (flow.number, flow.port) in FAILSAFE[crossing.direction]:
+    failsafe = (flow.number, flow.port) in FAILSAFE[crossing.direction]
+    if failsafe and not crossing.forwarded:
         return asking.verdict(True, "a failsafe port of the node")
-    early = asking.ask(lambda policy: policy.stage == "untracked", ends=False)
-    if early is None and crossing.direction == INGRESS:
-        early = asking.ask(lambda policy: policy.stage == "prednat", ends=False)
+    early = None if failsafe else asking.early()
     return early if early is not None else asking.settled()
 
 
 def endpoint_at(world: World, crossing: Crossing, flow: Flow) -> Endpoint | None:
-    """Return the host endpoint of an interface: by its name, else by its addresses, else that of all."""
+    """Return the host endpoint of an interface: by its name, else by its addresses, else that of all.
+
+    One without a name is that of the interface with an expected address: here, of the one by which a node is
+    joined to others, which has the node's addresses.
+    """
     here = [each for each in world.host_endpoints() if each.node == crossing.node]
-    own = flow.destination if crossing.direction == INGRESS else flow.source
     named = [each for each in here if each.interface == flow.interface and flow.interface]
-    unnamed = [each for each in here if not each.interface and own in each.addresses]
+    unnamed = [each for each in here if not each.interface and _is_at(world, crossing.node, each)]
     whole = [each for each in here if each.interface == ALL_INTERFACES]
     return next(iter(named + unnamed + whole), None)
+
+
+def _is_at(world: World, node: str, endpoint: Endpoint) -> bool:
+    nodes = (item for address in endpoint.addresses for item in world.nodes_at(address))
+    return any(item["metadata"]["name"] == node for item in nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,20 @@ class _Asking:
     def ask(self, counts: Callable[[Policy], bool], *, ends: bool = True) -> Verdict | None:
         asked = Asked(self.endpoint, self.crossing.direction, counts, ends)
         return judge(self.tiers, asked, self.flow)
+
+    def early(self) -> Verdict | None:
+        """Return what is said before a packet's way is known, so that failsafe ports count for every way.
+
+        What a node only passes on does not meet untracked policies again where it leaves: Felix has them at
+        the raw table's PREROUTING and OUTPUT.
+        """
+        incoming = self.crossing.direction == INGRESS
+        if not incoming and self.crossing.forwarded:
+            return None
+        found = self.ask(lambda policy: policy.stage == "untracked", ends=False)
+        if found is None and incoming:
+            return self.ask(lambda policy: policy.stage == "prednat", ends=False)
+        return found
 
     def settled(self) -> Verdict:
         """Return what the policies without a stage say, and what is so where they say nothing."""

@@ -30,6 +30,17 @@ def test_random_worlds_are_compiled_as_the_specification_says(block):
         assert flow is None, f"seed {seed}\n" + policy_judges.counterexample(world, flow, bridge_of(seed))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("block", range(2))
+def test_random_worlds_with_host_endpoints(block):
+    """The same where nodes are under policy too: failsafe ports, untracked, before translation, forwarded."""
+    for seed in range(FIRST + block * SIZE, FIRST + (block + 1) * SIZE):
+        world = generate(seed, hosts=True)
+        flow = policy_judges.differing(world, bridge_of(seed))
+        assert flow is None, f"seed {seed}\n" + policy_judges.counterexample(world, flow, bridge_of(seed))
+
+
 def test_random_worlds_are_worth_asking():
     """The dice give both answers often, every kind of policy, and the same world for the same seed."""
     worlds = [generate(seed) for seed in range(120)]
