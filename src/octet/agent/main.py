@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from octet.agent.acquaintance import Acquaintance
 from octet.agent.applying import Applier
 from octet.agent.care import Care
 from octet.agent.config import Config
@@ -93,6 +94,7 @@ class Agent:
         self._store = EmbeddedStore(config.store)
         self._watch = Watch(self._store, self._network, config.running, register=config.register)
         self._repair = Repair(self._network, endpoints, care, desired, applier, reader, worker, metrics)
+        self._acquaintance = Acquaintance(self._network)
         self._cutting = Cutting(policing, worker)
         self._learning = Learning(self._network) if config.running.policy else None
         self._hearing = Hearing(monitor, desired)
@@ -113,10 +115,13 @@ class Agent:
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
         self._policing.on_news = self._police_soon
+        if self._config.running.policy:
+            self._requests.acquainted = self._acquaintance.made
         self._network.on_policed = self._cutting.notice
 
     def _police_soon(self) -> None:
         """Have policy made so once what else is known now has been taken in: many events are one change."""
+        self._acquaintance.notice()
         if not self._police_waits:
             self._police_waits = True
             asyncio.get_running_loop().call_soon(self._police)
