@@ -4,7 +4,7 @@ What lives here: the commands and how they print. What it must not know: what po
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +71,7 @@ def explain(
     from octet.policy.telling.traffic import read
 
     wanted = read(port) if port else None
-    view = _view(files, name)
+    view = _view(files, name, source)
     found = answers(view, source, destination, wanted)
     if as_json:
         output.print_json([_as_json(each) for each in found])
@@ -80,17 +80,22 @@ def explain(
         typer.echo(("\n" if number else "") + "\n".join(map(output.printable, _lines(each))))
 
 
-def _view(files: Path | None, name: str | None) -> "View":
+def _view(files: Path | None, name: str | None, source: str) -> "View":
+    """Return the cluster of files, or a lab's as the node of the source knows it."""
     from octet.lab import Lab
     from octet.lab.fabric import UPLINK
-    from octet.lab.reading import completed, files_of, objects_of, view_of
+    from octet.lab.reading import completed, files_of, names_of, objects_of, view_of
+    from octet.policy.telling.ends import find
 
-    if files is None:
-        return view_of(objects_of(Lab.find(name)), UPLINK)
-    objects, others = files_of(files)
-    if others:
-        output.note(f"left out: {', '.join(others)}")
-    return view_of(completed(objects)[0])
+    if files is not None:
+        objects, others = files_of(files)
+        if others:
+            output.note(f"left out: {', '.join(others)}")
+        return view_of(completed(objects)[0])
+    lab = Lab.find(name)
+    view = view_of(objects_of(lab), UPLINK)
+    node = next((end.node for end in find(view, source, ())), "")
+    return replace(view, learned=names_of(lab, node)) if node else view
 
 
 def _as_json(answer: "Answer") -> dict[str, Any]:

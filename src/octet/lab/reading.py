@@ -4,6 +4,7 @@ What lives here: listing, and what an API server adds (namespaces, addresses) wh
 What it must not know: what is asked of the View.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from itertools import islice
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from octet.cluster.changes import Underlay
-from octet.cluster.objects import KINDS
+from octet.cluster.objects import KINDS, Address
 from octet.cluster.view import View
+from octet.errors import OctetError
 from octet.lab.api import Lab
 from octet.lab.manifests import read_cluster
 from octet.lab.objects import CALICO, RENAMED, Object, labelled, namespace_object
@@ -31,6 +33,15 @@ SPARE = ip_network("198.18.0.0/15")
 def objects_of(lab: Lab) -> list[Object]:
     """Return everything that decides who may talk to whom. Raises OctetError."""
     return [item for kind in KINDS for item in lab.get(kind)]
+
+
+def names_of(lab: Lab, node: str) -> dict[str, frozenset[Address]]:
+    """Return what a node's agent knows of names, because its pods have asked; nothing where it is silent."""
+    try:
+        told = json.loads(lab.ask_agent(node, "/state"))
+    except OctetError:
+        return {}
+    return {name: frozenset(map(ip_address, held)) for name, held in told["names"].items()}
 
 
 def files_of(path: Path) -> tuple[list[Object], tuple[str, ...]]:

@@ -4,21 +4,19 @@ What lives here: the questions, both answers, and their differences. What it mus
 (the oracle says what should be), how packets are sent.
 """
 
-import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from octet.errors import OctetError
 from octet.kernel.probing import ICMP, Probe
 from octet.lab import Lab
 from octet.lab.arrivals import probe
 from octet.lab.fabric import UPLINK
 from octet.lab.names import OUTSIDE, Plan
-from octet.lab.reading import as_api, objects_of, view_of
+from octet.lab.reading import as_api, names_of, objects_of, view_of
 from octet.oracle import Flow, Verdict, World, decide
 from octet.policy.gates import TUNNELS
 from octet.policy.telling.traffic import ECHO, Traffic, single_ports, worth_asking
@@ -131,20 +129,9 @@ def _worlds(lab: Lab, objects: Sequence[Object]) -> dict[str, World]:
     known: dict[str, World] = {}
     found: dict[str, World] = {}
     for node in (item["metadata"]["name"] for item in objects if item["kind"] == "Node"):
-        text = json.dumps(_names(lab, node), sort_keys=True)
-        if text not in known:
-            names = {name: map(ip_address, held) for name, held in json.loads(text).items()}
-            known[text] = World(spoken, names={name: tuple(held) for name, held in names.items()})
-        found[node] = known[text]
-    return found
-
-
-def _names(lab: Lab, node: str) -> Mapping[str, list[str]]:
-    """Return what a node's agent knows of names; nothing where it does not answer."""
-    try:
-        found: Mapping[str, list[str]] = json.loads(lab.ask_agent(node, "/state")).get("names", {})
-    except OctetError:
-        return {}
+        names = names_of(lab, node)
+        text = str(sorted((name, sorted(map(str, held))) for name, held in names.items()))
+        found[node] = known.setdefault(text, World(spoken, names=names))
     return found
 
 

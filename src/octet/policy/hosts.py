@@ -47,6 +47,9 @@ EVERY = "*"
 ALLOWING = "projectcalico-default-allow"
 """The profile that opens an interface where no policy says anything (auto host endpoints have it)."""
 
+PROFILES = "profiles"
+"""What stands in a tier's place after the last one."""
+
 FAILSAFE = {
     INGRESS: {"tcp": (22, 179, 2379, 2380, 5473, 6443, 6666, 6667), "udp": (68,)},
     EGRESS: {"tcp": (179, 2379, 2380, 5473, 6443, 6666, 6667), "udp": (53, 67)},
@@ -178,7 +181,7 @@ def _profiles(host: HostEndpoint) -> Stage:
     allowing = ALLOWING in host.profiles
     otherwise = Action.PASS if allowing else Action.DENY
     origin = Origin("HostEndpoint", "", host.name)
-    return Stage("profiles", (origin,), (), otherwise, identity=f"profiles {host.name} {otherwise.value}")
+    return Stage(PROFILES, (origin,), (), otherwise, identity=f"profiles {host.name} {otherwise.value}")
 
 
 def _on(place: Place, name: str, pods: str, named: Iterable[str]) -> Iterator[Part]:

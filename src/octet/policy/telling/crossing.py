@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from octet.cluster.netpol import EGRESS, INGRESS
 from octet.cluster.objects import Address, HostEndpoint
 from octet.cluster.view import View
-from octet.policy.hosts import EVERY, FAILSAFE, PLACES, stages_at
+from octet.policy.hosts import EVERY, FAILSAFE, PLACES, PROFILES, stages_at
 from octet.policy.judge import Judgement, Packet, judge
 from octet.policy.rules import Stage
 from octet.policy.telling.ends import POD, End
@@ -76,10 +76,12 @@ def _asked(view: View, host: HostEndpoint, packet: Packet, direction: str, *, fo
         held = None if elsewhere or place.direction != direction else stages_at(view, host, place)
         if held is None:
             continue
-        asked += held
+        asked += [stage for stage in held if stage.tier != PROFILES]
         found = judge(held, packet, direction, view)
         if found.stage is not None:
-            return Crossing(host.name, direction, tuple(asked), found)
+            end = found.stage.tier == PROFILES
+            why = "no policy decides, and the host endpoint has no profile that allows" if end else ""
+            return Crossing(host.name, direction, tuple(asked), found, why)
     why = (
         "no policy for forwarded traffic decides" if forwarded else "its profile allows what no policy denies"
     )
