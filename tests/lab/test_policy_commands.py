@@ -28,6 +28,33 @@ for number in range(int(sys.argv[2])):
     except OSError:
         pass
 """
+RESOLVER = """
+import socket
+made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+made.bind(("", 53))
+while True:
+    asked, who = made.recvfrom(512)
+    end = asked.find(0, 12) + 5
+    if len(asked) < 17 or end < 17:
+        continue
+    head = asked[:2] + bytes([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0])
+    answer = bytes([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, 1])
+    made.sendto(head + asked[12:end] + answer, who)
+"""
+ASK = """
+import socket, sys
+labels = b"".join(bytes([len(part)]) + part.encode() for part in sys.argv[2].split("."))
+question = bytes([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + labels + bytes([0, 0, 1, 0, 1])
+made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+made.settimeout(2)
+for _ in range(5):
+    try:
+        made.sendto(question, (sys.argv[1], 53))
+        print(".".join(map(str, made.recv(512)[-4:])))
+        break
+    except TimeoutError:
+        continue
+"""
 
 
 def octet(*words: str) -> subprocess.CompletedProcess[str]:
@@ -153,6 +180,29 @@ def test_explain_knows_the_lab() -> None:
     assert "a node always reaches its own pods" in said("policy", "explain", "node1", "web", "--name", NAME)
     other = said("policy", "explain", "node2", "web", "--port", "81", "--name", NAME)
     assert other.startswith("node2 -> shop/web, 81/TCP: denied")
+
+
+def test_names_that_a_pod_has_asked_for_are_known(lab: Lab, tmp_path: Path) -> None:
+    """Once a pod's resolver has answered, what the name means is explained and verified as allowed."""
+    resolver = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}},
+        "spec": {"containers": [{"name": "dns", "command": ["python3", "-c", RESOLVER]}]},
+    }
+    (tmp_path / "dns.json").write_text(json.dumps(resolver))
+    said("lab", "apply", "-f", str(tmp_path), "--name", NAME)
+    ask = ("policy", "explain", "payment", "198.51.100.1", "--port", "9999", "--name", NAME)
+    try:
+        assert "198.51.100.1, 9999/TCP: denied" in said(*ask)
+        where = address(lab, "kube-system", "dns")
+        asked = lab.exec("payment", ["python3", "-c", ASK, where, "api.payments.example"], namespace="shop")
+        assert asked.stdout == "198.51.100.1\n", asked.stderr
+        assert "198.51.100.1, 9999/TCP: allowed" in said(*ask)
+        found = json.loads(said("policy", "verify", "--name", NAME, "--json"))
+        assert (found["differences"], found["undecided"]) == ([], 0)
+    finally:
+        lab.delete("pod", "dns", namespace="kube-system")
 
 
 @pytest.mark.usefixtures("lab")
