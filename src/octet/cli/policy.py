@@ -166,11 +166,11 @@ def diff(
     found = compare(*sides)
     rows = [
         [
-            "allowed" if each.allowed else "denied",
-            each.sources,
-            each.destinations,
+            _WORDS[each.allowed],
+            output.printable(each.sources),
+            output.printable(each.destinations),
             each.traffic,
-            each.because or None,
+            output.printable(each.because) or None,
         ]
         for each in found.changes
     ]
@@ -207,7 +207,8 @@ def _sides(paths: Sequence[Path], cluster: Path | None, name: str | None) -> "tu
     populated = next((objects for objects in (common, *sides) if _has_pods(objects)), None)
     shared = objects_of(Lab.find(name)) if populated is None else populated
     around = [item for item in shared if item["kind"] in _COMMON]
-    old, new = completed(*(side if _has_pods(side) else over(over(around, common), side) for side in sides))
+    below = [common if _has_pods(side) else over(around, common) for side in sides]
+    old, new = completed(*(over(each, side) for each, side in zip(below, sides, strict=True)))
     return view_of(old), view_of(new)
 
 
