@@ -1,17 +1,27 @@
 """What the kernel logs and counts for us, and what a flood of it may cost."""
 
+import asyncio
+import contextlib
 import os
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from octet.agent.denials import Denials
+from octet.agent.flows import Flows
+from octet.agent.metrics import Metrics
+from octet.cluster.changes import Underlay
+from octet.cluster.view import View
 from octet.kernel import namespaces
 from octet.kernel.headers import read
 from octet.kernel.nflog import MOST, Listener
 from octet.kernel.nft import counters
+from octet.policy.rules import Origin
+from octet.policy.told import DENIED, Told
 
 pytestmark = pytest.mark.kernel
 
@@ -90,6 +100,25 @@ def test_the_kernel_limits_what_it_tells_and_counts_all(space: int) -> None:
         assert 1 <= len(list(listener.drain())) <= 30
     with namespaces.inside(space):
         assert counters.packets(["limited", "open", "none", "nowhere"]) == {"limited": 1000, "open": 0}
+
+
+def test_who_may_not_listen_counts_all_the_same(space: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Where somebody else has the group, the agent says so once, and its totals are true."""
+    metrics = Metrics()
+    told = {"x": Told("x", DENIED, Origin("NetworkPolicy", "a", "b"), "default", "Egress", "limited")}
+    view = View("n", Underlay("eth0", 1500))
+
+    async def count() -> None:
+        with ThreadPoolExecutor(1) as worker:
+            denials = Denials(Flows(time.time), metrics.denied, lambda: told, lambda: view, worker)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(denials.run(), 1)
+
+    send(space, 9, 25)
+    with Listener(GROUP, space), namespaces.inside(space):
+        asyncio.run(count())
+    assert 'policy="NetworkPolicy a/b",tier="default"} 25.0' in metrics.text().decode()
+    assert [each.message for each in caplog.records] == ["denied packets are counted, not told"]
 
 
 def test_a_flood_is_lost_and_not_queued(space: int) -> None:
