@@ -62,11 +62,13 @@ class Matching:
     """Turns the rules of one direction into matches, and collects who is in the sets that they need.
 
     Attributes:
+        passing: are the packets for others than the endpoint, so that names of ports are theirs?
         entries: who is in which set.
     """
 
     direction: str
     families: tuple[int, ...]
+    passing: bool = False
     entries: list[Entry] = field(default_factory=list)
 
     def alternatives(self, rule: Rule) -> Iterator[Parts]:
@@ -102,7 +104,7 @@ class Matching:
         """Return alternatives of the destination's ports; one of nothing where they are unstated."""
         if not rule.ports:
             return [()]
-        far = self.direction != INGRESS
+        far = self.passing or self.direction != INGRESS
         return [parts for each in rule.ports for parts in self._ports(each, family, far=far, source=False)]
 
     def _side(self, side: Side, family: int, *, far: bool) -> list[Parts]:

@@ -121,7 +121,7 @@ class Hosts:
     programs: tuple[Program, ...] = ()
 
 
-def hosts(view: View, pods: str) -> Hosts:
+def hosts(view: View, pods: tuple[str, ...]) -> Hosts:
     """Return it for node ``view.me``; ``pods`` matches the links that pods are behind, which do not count."""
     mine = [each for each in view.host_endpoints.values() if each.node == view.me]
     named = {name: each for each in mine if (name := interface(view, each)) not in ("", EVERY)}
@@ -168,7 +168,8 @@ def _program(view: View, host: HostEndpoint, place: Place) -> Program | None:
     if stages is None:
         return None
     pod = Pod(host.name, "", ports=host.ports)
-    return program(stages, pod, place.direction, (4, 6), place.allowed, tracked=False)
+    passing = place.hook.at == "forward"
+    return program(stages, pod, place.direction, (4, 6), place.allowed, tracked=False, passing=passing)
 
 
 def _open(stage: Stage) -> Stage:
@@ -184,13 +185,13 @@ def _profiles(host: HostEndpoint) -> Stage:
     return Stage(PROFILES, (origin,), (), otherwise, identity=f"profiles {host.name} {otherwise.value}")
 
 
-def _on(place: Place, name: str, pods: str, named: Iterable[str]) -> Iterator[Part]:
+def _on(place: Place, name: str, pods: tuple[str, ...], named: Iterable[str]) -> Iterator[Part]:
     """Yield what packets of an interface have; those of ``*`` are of none that has an endpoint of its own."""
     field = IIFNAME if place.direction == INGRESS else OIFNAME
     if name != EVERY:
         yield Compare(field, name)
         return
-    for other in ("lo", pods, *sorted(named)):
+    for other in ("lo", *pods, *sorted(named)):
         yield Compare(field, other, negated=True)
 
 

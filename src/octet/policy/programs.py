@@ -76,6 +76,7 @@ def program(
     allowed: Verdict = RETURN,
     *,
     tracked: bool = True,
+    passing: bool = False,
 ) -> Program | None:
     """Return the program of a pod's direction, or None where no policy is about it.
 
@@ -86,16 +87,19 @@ def program(
         families: of 4 and 6, those that the pod has.
         allowed: what becomes of a packet that a rule allows; one that all tiers pass returns.
         tracked: are packets refused that fit no connection? Before connection tracking none does.
+        passing: are the packets for others, whose own ports the names mean?
     """
     if not stages:
         return None
-    named = any(stage.named for stage in stages)
+    named = any(stage.named for stage in stages) and not passing
     key = (
         tuple(stage.identity for stage in stages),
         direction,
         families,
         pod.ports if named else (),
         allowed,
+        tracked,
+        passing,
     )
     held = _BUILT.get(key)
     if held is None:
@@ -103,7 +107,7 @@ def program(
             del _BUILT[next(iter(_BUILT))]
         mine = tuple(resolved(stage, pod, direction) for stage in stages) if named else stages
         held = _BUILT[key] = _Writer(
-            mine, direction, families, digest(key), allowed, tracked=tracked
+            mine, direction, families, digest(key), allowed, tracked=tracked, passing=passing
         ).program()
     return held
 
@@ -144,13 +148,15 @@ class _Writer:
         allowed: Verdict,
         *,
         tracked: bool,
+        passing: bool,
     ) -> None:
         self._allowed = allowed
         self._tracked = tracked
+        self._passing = passing
         self._stages = stages
         self._direction = direction
         self._families = families
-        self._matching = Matching(direction, families)
+        self._matching = Matching(direction, families, passing=passing)
         way = "to" if direction == INGRESS else "from"
         self._stem = f"policy-{way}-{identity}"
         self._denials: dict[str, Chain] = {}
@@ -177,7 +183,7 @@ class _Writer:
             rules.append(_invalid())
             rules.append(Rule(Midstream(), self._deny(stage.policies[0], reject=stage.reject)))
         after = goto(self._name(number + 1)) if number + 1 < len(self._stages) else self._default(stage)
-        for index, run in enumerate(_runs(stage.rules)):
+        for index, run in enumerate(_runs(stage.rules, passing=self._passing)):
             rules += self._run(f"{self._name(number)}-{index}", run, after)
         end = after if stage.otherwise is Action.PASS else self._deny(stage.policies[-1], reject=stage.reject)
         rules.append(Rule(end, comment=plain(f"end of tier {stage.tier}")))
@@ -209,7 +215,7 @@ class _Writer:
 
     def _run(self, stem: str, run: list[Meaning], after: Verdict) -> Iterator[Rule]:
         verdict, comment = self._verdict(run[0], after), _comment(run)
-        if not _mergeable(run[0]):
+        if not _mergeable(run[0]) or (self._passing and run[0].named):
             for parts in self._matching.alternatives(run[0]):
                 yield Rule(*parts, *verdict, comment=comment)
             return
@@ -242,11 +248,12 @@ class _Writer:
                 yield (Lookup(*fields, into=name(stem, kind, family)),)
 
 
-def _runs(rules: Iterable[Meaning]) -> Iterator[list[Meaning]]:
+def _runs(rules: Iterable[Meaning], *, passing: bool) -> Iterator[list[Meaning]]:
     """Yield rules that can be asked together, in order; what is not simple stands alone."""
 
     def sort(rule: Meaning) -> tuple[object, ...]:
-        if not _mergeable(rule) or rule.action is Action.LOG:
+        alone = rule.action is Action.LOG or (passing and rule.named)
+        if alone or not _mergeable(rule):
             return (id(rule),)
         denied = (rule.origin.policy, rule.reject) if rule.action is Action.DENY else ()
         return (rule.action, *denied)

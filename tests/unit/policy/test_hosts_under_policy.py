@@ -35,7 +35,7 @@ def compiled(*hosts: dict[str, Any], **policies: dict[str, Any]) -> Blueprint:
     view = View("node1", Underlay("eth0", 1500, IPv4Interface("192.0.2.1/24")))
     pod = {
         "metadata": {"name": "a", "namespace": "x"},
-        "spec": {"nodeName": "node1"},
+        "spec": {"nodeName": "node1", "containers": [{"ports": [{"name": "web", "containerPort": 7070}]}]},
         "status": {"podIP": str(POD)},
     }
     view = view.with_listing("Pod", [pod]).view.with_listing("HostEndpoint", hosts).view
@@ -114,6 +114,15 @@ def test_what_is_passed_on_is_judged_where_the_policy_says_so(forwarded: bool, p
     ruled = compiled(host(), web={"ingress": [WEB], "applyOnForward": forwarded})
     assert enters(ruled, 9999, to=POD) is passes
     assert enters(ruled, 8080, to=POD)
+
+
+def test_names_of_ports_in_forwarded_packets_are_the_pods() -> None:
+    """What is passed on is for a pod: a named port is the pod's, not the host endpoint's."""
+    rule = {**TCP, "destination": {"ports": ["web"]}}
+    named = host(ports=[{"name": "web", "protocol": "TCP", "port": 8080}])
+    ruled = compiled(named, web={"ingress": [rule], "applyOnForward": True})
+    assert [enters(ruled, port, to=POD) for port in (7070, 8080)] == [True, False]
+    assert [enters(ruled, port) for port in (7070, 8080)] == [False, True]
 
 
 def test_untracked_policies_come_first_and_settle_it() -> None:
