@@ -69,7 +69,7 @@ class Node:
     def attach(self) -> None:
         """Attach the pods that are here now, detach those that are not."""
         here = {pod.key: pod for pod in self.view.pods.values() if pod.node == self.view.me and pod.own_ips}
-        wanted = {key: endpoint_of(pod) for key, pod in here.items()}
+        wanted = {key: endpoint_of(pod, bridged=bool(self._bridge)) for key, pod in here.items()}
         for key, endpoint in list(self._attached.items()):
             if wanted.get(key) != endpoint:
                 self.held.take(self._policing.detach(endpoint.attachment))
@@ -85,7 +85,7 @@ class Node:
 
     def table(self) -> Any:
         """Return the node with what it holds."""
-        return node_table(self.view, list(self._attached.values()), self.held.objects.values(), self._bridge)
+        return node_table(self.view, list(self._attached.values()), self.held.objects.values())
 
 
 class Churn:

@@ -31,7 +31,7 @@ from octet.models.model import Running
 from octet.oracle import Flow, World
 from octet.transport.host_gateway import HostGateway
 from policy_prober import ECHO, Prober, Question
-from policy_tracing import view_of
+from policy_tracing import underlay_of, view_of
 from policy_worlds import OUTSIDE, Names
 
 SLOTS = (*range(1, 10), 19, 20)
@@ -158,7 +158,7 @@ class PolicyNet:
         first = replace(view_of(objects, "node-1"), learned=names or {})
         found = {}
         for name in self.nodes:
-            view = replace(first, me=name)
+            view = replace(first, me=name, underlay=underlay_of(first, name))
             here = [pod for pod in view.pods.values() if pod.node == name and pod.own_ips]
             endpoints = [self.endpoint_of(pod) for pod in here]
             found[name] = policy.compile(view, endpoints, bridge=self.attach.shared_link)

@@ -20,7 +20,7 @@ from functools import cache
 from octet.kernel import namespaces
 from octet.oracle import Flow
 
-PORTS = (1, 7, 53, 78, 79, 80, 81, 82, 443, 8080, 8081, 9090, 10250, 65535)
+PORTS = (1, 7, 22, 53, 67, 68, 78, 79, 80, 81, 82, 179, 443, 6443, 8080, 8081, 9090, 10250, 65535)
 RAW = {4: (1, 47, 50, 132), 6: (58, 47, 50, 132)}
 TCP, UDP, SCTP = 6, 17, 132
 ECHO = {4: 8, 6: 128}

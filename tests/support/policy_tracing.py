@@ -15,7 +15,7 @@ from octet.blueprint import KernelObject, mac
 from octet.blueprint.nft import Packet
 from octet.blueprint.nft.values import NetworkAddress
 from octet.cluster.changes import Underlay
-from octet.cluster.endpoint import ROUTED_PREFIX, Attachment, Endpoint
+from octet.cluster.endpoint import BRIDGED_PREFIX, ROUTED_PREFIX, Attachment, Endpoint
 from octet.cluster.objects import KINDS, Pod
 from octet.cluster.view import View
 from octet.kernel.fake_nft import Machine, Trace, Tracer
@@ -65,12 +65,12 @@ def view_of(objects: Iterable[Mapping[str, Any]], me: str) -> View:
     return view
 
 
-def endpoint_of(pod: Pod) -> Endpoint:
+def endpoint_of(pod: Pod, *, bridged: bool = False) -> Endpoint:
     """Return a pod as its node's agent has attached it."""
     key = f"{pod.namespace}-{pod.name}"
     families = {address.version: address for address in pod.ips}
     attachment = Attachment("octet", key, "eth0")
-    link = f"{ROUTED_PREFIX}{attachment.digest()[:11]}"
+    link = f"{BRIDGED_PREFIX if bridged else ROUTED_PREFIX}{attachment.digest()[:11]}"
     own = mac.of_text(key)
     return Endpoint(attachment, link, own, 1450, families.get(4), families.get(6), pod.namespace, pod.name)
 
@@ -100,7 +100,7 @@ class Cluster:
         self._bridge = bridge
         nodes = [item["metadata"]["name"] for item in self._objects if item["kind"] == "Node"]
         first = replace(view_of(self._objects, nodes[0]), learned=names or {})
-        self.views = {name: replace(first, me=name, underlay=_underlay(first, name)) for name in nodes}
+        self.views = {name: replace(first, me=name, underlay=underlay_of(first, name)) for name in nodes}
 
     @cached_property
     def tables(self) -> Mapping[str, NodeTable]:
@@ -117,12 +117,13 @@ class Cluster:
     def endpoints(self, name: str) -> list[Endpoint]:
         """Return a node's pods as they are attached."""
         pods = self.views[name].pods.values()
-        return [endpoint_of(pod) for pod in pods if pod.node == name and pod.own_ips]
+        here = [pod for pod in pods if pod.node == name and pod.own_ips]
+        return [endpoint_of(pod, bridged=bool(self._bridge)) for pod in here]
 
     def _table(self, view: View) -> NodeTable:
         held = self.endpoints(view.me)
         blueprint = policy.compile(view, held, bridge=self._bridge)
-        return node_table(view, held, blueprint, self._bridge)
+        return node_table(view, held, blueprint)
 
     def allows(self, flow: Flow) -> bool:
         """Tell whether a flow's first packet gets through every table on its way."""
@@ -152,7 +153,7 @@ class Cluster:
         return table.tracer.trace(packet)
 
 
-def _underlay(view: View, name: str) -> Underlay:
+def underlay_of(view: View, name: str) -> Underlay:
     """Return a node's own interface, with the addresses that its object has."""
     node = view.nodes.get(name)
     held = {
@@ -161,10 +162,10 @@ def _underlay(view: View, name: str) -> Underlay:
     return Underlay(UPLINK, 1500, held.get(4))
 
 
-def node_table(view: View, held: list[Endpoint], rules: Iterable[KernelObject], bridge: str) -> NodeTable:
+def node_table(view: View, held: list[Endpoint], rules: Iterable[KernelObject]) -> NodeTable:
     """Return a node with these rules and pods around them."""
     by_address = {address: endpoint for endpoint in held for address in endpoint.addresses}
-    routes = {ip_network(address): bridge or each.host_link for address, each in by_address.items()}
+    routes = {ip_network(address): each.host_link for address, each in by_address.items()}
     outside = {ip_network(whole): UPLINK for whole in ("0.0.0.0/0", "::/0")}
     node = view.here
     own = {UPLINK: (*(node.internal_ips if node is not None else ()), LINK_LOCAL)}
@@ -187,6 +188,3 @@ def packet_of(flow: Flow) -> Packet:
         icmp_type=word,
         icmp_code=code,
     )
-
-
-__all__ = ["Cluster", "NodeTable", "endpoint_of", "ip_address", "node_table", "packet_of", "view_of"]

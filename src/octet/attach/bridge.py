@@ -25,7 +25,7 @@ from octet.blueprint import (
     Veth,
     mac,
 )
-from octet.cluster.endpoint import Attachment, Endpoint, NodeNetwork
+from octet.cluster.endpoint import BRIDGED_PREFIX, Attachment, Endpoint, NodeNetwork
 
 EVERYWHERE = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
 
@@ -63,7 +63,7 @@ class BridgeAttach:
     def host_link(self, attachment: Attachment, namespace: str = "", pod: str = "") -> str:
         """Return the port's name: ``veth`` and 11 digits of the attachment, whatever the pod's name is."""
         del namespace, pod
-        return link_name("veth", attachment.digest())
+        return link_name(BRIDGED_PREFIX, attachment.digest())
 
     def gateways(self, network: NodeNetwork, endpoint: Endpoint) -> tuple[str | None, str | None]:
         """Return the bridge's addresses that this pod routes through, v4 and v6."""

@@ -298,7 +298,7 @@ class Engine:
 
     def _host_endpoints(self, dirty: Dirty) -> Blueprint:
         """Find this node's host endpoints anew; return the chains that lead to their programs."""
-        before, self._hosts = self._hosts or Hosts(), hosts(self._view, self._gate.link)
+        before, self._hosts = self._hosts or Hosts(), hosts(self._view, self._gate.ends)
         for each in self._hosts.programs:
             self._use(each, 1, dirty)
         for each in before.programs:

@@ -45,7 +45,7 @@ from octet.blueprint.nft import (
     jump,
     saddr,
 )
-from octet.cluster.endpoint import ROUTED_PREFIX, Endpoint
+from octet.cluster.endpoint import BRIDGED_PREFIX, ROUTED_PREFIX, Endpoint
 from octet.policy.programs import OPEN, open_chain
 
 FORWARD, INPUT, GUARD = "policy-forward", "policy-input", "policy-guard"
@@ -93,6 +93,11 @@ class Gate:
     def link(self) -> str:
         """What pods' packets come in and leave by, as rules match it."""
         return self.bridge or f"{ROUTED_PREFIX}*"
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Every link of the node that is a pod's, as rules match it: by its port packets leave for a pod."""
+        return (self.bridge, f"{BRIDGED_PREFIX}*") if self.bridge else (self.link,)
 
     def base(self) -> Blueprint:
         """Return what there is whatever pods and policies there are."""

@@ -39,9 +39,9 @@ def node_1(items, bridge, more=(), change=lambda endpoint: endpoint) -> NodeTabl
     """Return node-1 with the policy of a cluster, and more rules beside it."""
     view = view_of(items, "node-1")
     pods = [pod for pod in view.pods.values() if pod.node == "node-1"]
-    held = [change(endpoint_of(pod)) for pod in pods]
+    held = [change(endpoint_of(pod, bridged=bool(bridge))) for pod in pods]
     rules = [*policy.compile(view, held, bridge=bridge), *more]
-    return node_table(view, held, rules, bridge)
+    return node_table(view, held, rules)
 
 
 def leaving(table: NodeTable, bridge: str, flow: Flow, **fields):
@@ -95,7 +95,7 @@ def test_host_ports_are_judged_after_translation(bridge):
     flow = Flow(OUTSIDE, ip_address("192.168.0.1"), "TCP", 8080)
     for stated, passes in ((opened, True), (other, False)):
         view = view_of(objects(stated), "node-1")
-        pod = replace(endpoint_of(view.pods["x", "a"]), host_ports=ports)
+        pod = replace(endpoint_of(view.pods["x", "a"], bridged=bool(bridge)), host_ports=ports)
         rules = [
             *hostport.base((ip_network("10.244.1.0/24"),), bridge),
             *hostport.elements(pod, own_link=not bridge),
