@@ -254,7 +254,7 @@ class Calico:
             spec = {**policy["spec"], **stage}
             if "preDNAT" in stage:
                 spec = {key: held for key, held in spec.items() if key != "egress"}
-            yield self.made("GlobalNetworkPolicy", dice.name("h"), _numbered(spec))
+            yield self.made("GlobalNetworkPolicy", dice.name("h"), spec)
 
     def namespaces(self) -> str:
         dice = self.dice
@@ -338,12 +338,3 @@ class Calico:
         if side == "source":
             return self.dice.pick((1024, "1000:1999", 2000))
         return self.dice.pick((*PORTS, "80:81", "1:8080", *PORT_NAMES))
-
-
-def _numbered(value: Any) -> Any:
-    """Return a policy whose named ports are numbers: of what a host passes on they are open (open.md)."""
-    if isinstance(value, dict):
-        return {key: _numbered(held) for key, held in value.items()}
-    if isinstance(value, list):
-        return [_numbered(held) for held in value]
-    return PORTS[PORT_NAMES.index(value)] if value in PORT_NAMES else value
