@@ -12,6 +12,7 @@ from octet.agent.applying import Applier
 from octet.agent.care import Care
 from octet.agent.desired import Desired, merged
 from octet.agent.endpoints import Endpoints, Site
+from octet.agent.pieces import pieces
 from octet.agent.policing import Policing
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import NodeChanged, UnderlayChanged
@@ -112,7 +113,8 @@ class Network:
         """Make what policy wants so, as far as the view changed."""
         change = self._policing.flush()
         if change and self.settled == self.generation:
-            self._applier.apply(change)
+            for piece in pieces(change):
+                self._applier.apply(piece)
             self.on_policed()
 
     def learn(self, now: Mapping[str, frozenset[Address]], ever: Mapping[str, frozenset[Address]]) -> None:
