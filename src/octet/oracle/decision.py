@@ -13,8 +13,8 @@ from octet.oracle.policies import Asked, Policy, Tier, judge
 from octet.oracle.refusal import refuse
 from octet.oracle.world import Endpoint, World
 
-NEIGHBOURS = frozenset({130, 131, 132, 133, 135, 136})
-"""ICMPv6 types without which a pod has no neighbours: MLD, router solicitation, neighbour discovery."""
+NEIGHBOURS = frozenset({130, 131, 132, 133, 135, 136, 143})
+"""ICMPv6 types that IPv6 cannot do without: MLD (RFC 2710, 3810), neighbour discovery (RFC 4861)."""
 
 ROUTER_ADVERTISEMENT = 134
 ICMPV6 = 58

@@ -10,7 +10,7 @@ endpoint stands (Felix's filter chains send pods' interfaces past them).
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from octet.oracle.flows import EGRESS, INGRESS, Flow, Reason, Verdict, protocol_number
+from octet.oracle.flows import EGRESS, INGRESS, Address, Flow, Reason, Verdict, protocol_number
 from octet.oracle.policies import Asked, Policy, Tier, applying, judge
 from octet.oracle.world import Endpoint, World
 
@@ -41,7 +41,7 @@ class Crossing:
 
 def crossings(world: World, flow: Flow) -> Iterator[Crossing]:
     """Yield where a flow leaves a node and where it comes into one, in that order."""
-    origin, target = _place(world, flow, INGRESS), _place(world, flow, EGRESS)
+    origin, target = _place(world, flow.source), _place(world, flow.destination)
     if origin.node and origin.node == target.node:
         return
     if origin.node:
@@ -87,8 +87,7 @@ class _Place:
     pod: bool
 
 
-def _place(world: World, flow: Flow, end: str) -> _Place:
-    address = flow.source if end == INGRESS else flow.destination
+def _place(world: World, address: Address) -> _Place:
     pod = world.pod_at(address)
     if pod is not None:
         return _Place(pod.node, pod=True)
