@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -257,6 +258,8 @@ def test_following_shows_flows_as_they_are_denied(lab: Lab) -> None:
     """Following prints a line within a second or two of the packet, and goes on until it is told to stop."""
     command = [OCTET, "flows", "--denied", "-f", "--pod", "monitoring/grafana", "--name", NAME, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        limit = threading.Timer(30, following.terminate)
+        limit.start()
         try:
             assert following.stdout is not None
             time.sleep(2)
@@ -269,6 +272,7 @@ def test_following_shows_flows_as_they_are_denied(lab: Lab) -> None:
             while line.get("destination") != "shop/payment":
                 line = json.loads(following.stdout.readline())
         finally:
+            limit.cancel()
             following.terminate()
     found = (line["node"], line["direction"], line["policy"])
     assert found == ("node2", "Ingress", "NetworkPolicy shop/default-deny")
