@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 OCTET = str(Path(sys.executable).with_name("octet"))
 SERVER = """
@@ -115,6 +116,27 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 s.bind(("eth0", 0))
 for _ in range(5):
     s.send(node + mac + b"\\x08\\x00" + bytes(head) + body)
+"""
+RESOLVER = """
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 53))
+while True:
+    query, who = s.recvfrom(512)
+    end = 12
+    while query[end]:
+        end += 1 + query[end]
+    data = socket.inet_aton(sys.argv[1])
+    head = query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:end + 5]
+    s.sendto(head + struct.pack("!HHHIH", 0xC00C, 1, 1, 6, 4) + data, who)
+"""
+RESOLVE = """
+import socket, struct, sys
+asked = b"".join(bytes([len(each)]) + each.encode() for each in sys.argv[2].split("."))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(2)
+s.sendto(struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + asked + bytes([0, 0, 1, 0, 1]), (sys.argv[1], 53))
+print(socket.inet_ntoa(s.recv(512)[-4:]))
 """
 LISTEN = """
 import socket, sys
@@ -228,7 +250,7 @@ def only(label: str, *, port: int = 80, subject: str = "a", **annotations: str) 
     }
 
 
-def egress(label: str, *rules: object) -> dict[str, object]:
+def egress(label: str, *rules: object) -> dict[str, Any]:
     """A pod may only send what the rules say."""
     return {
         "apiVersion": "networking.k8s.io/v1",
