@@ -292,3 +292,14 @@ def test_a_flood_of_denied_packets_costs_the_agent_little(lab: Lab) -> None:
     assert 0 < told <= 20 * (seconds + 2)
     assert spent < 0.1 * seconds + 0.3
     assert lab.ask_agent("node1", "/readyz") == "ok"
+
+
+def test_a_change_on_its_way_is_no_difference(lab: Lab) -> None:
+    """Verify right after a policy came and right after it went finds nothing, again and again."""
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    item = {**policy, "metadata": {"name": "shut", "namespace": "guest"}, "spec": {"podSelector": {}}}
+    for _ in range(3):
+        lab.put([item])
+        assert said("policy", "verify", "--name", NAME) == "0 differences\n"
+        lab.delete("networkpolicy", "shut", namespace="guest")
+        assert said("policy", "verify", "--name", NAME) == "0 differences\n"
