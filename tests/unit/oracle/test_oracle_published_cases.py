@@ -26,7 +26,7 @@ def judged(world: World, probe: Probe, addresses: dict[str, str]) -> bool | None
 
 
 @pytest.mark.parametrize(
-    "file", ["netpol", pytest.param("cyclonus", marks=pytest.mark.slow), "clusternetworkpolicy", "calico"]
+    "file", ["netpol", *(pytest.param(name, marks=pytest.mark.slow) for name in SIZES if name != "netpol")]
 )
 def test_the_oracle_agrees_with_published_tables(file):
     """For every step of every case and all pairs of pods, the oracle's verdict is the table's."""

@@ -189,6 +189,7 @@ def test_an_invalid_update_changes_nothing():
     assert before == after != Blueprint()
 
 
+@pytest.mark.slow
 def test_what_explains_is_what_the_specification_says():
     """The rules in order, asked about a packet one by one, say what the oracle says, in 400 random worlds."""
     for seed in range(70_000, 70_400):
