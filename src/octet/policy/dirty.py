@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from octet.cluster.endpoint import Attachment
 from octet.cluster.objects import Address
+from octet.policy.groups import Group
 
 
 @dataclass
@@ -15,6 +16,7 @@ class Dirty:
 
     endpoints: dict[Attachment, None] = field(default_factory=dict)
     addresses: dict[Address, None] = field(default_factory=dict)
+    groups: dict[Group, None] = field(default_factory=dict)
     programs: dict[str, None] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
     altered: set[str] = field(default_factory=set)

@@ -26,8 +26,9 @@ from octet.cluster.view import View, ViewChange
 from octet.policy.dirty import Dirty
 from octet.policy.gates import Gate, verdict
 from octet.policy.groups import Candidate, Group
-from octet.policy.holders import Entry, has_pods, of_address, of_networks
+from octet.policy.holders import has_pods, of_address, of_networks
 from octet.policy.hosts import Hosts, hosts
+from octet.policy.indexing import Groups
 from octet.policy.judge import Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.programs import Program, program
@@ -38,6 +39,9 @@ Owner = tuple[object, ...]
 """Who contributes what: ``BASE``, or ("policy", kind, name)."""
 
 BASE: Owner = ("policy", "base")
+
+FEW = 8
+"""Groups that are asked one by one for their pods when they come or go."""
 
 _SOURCES = {
     "NetworkSet": "network_sets",
@@ -68,7 +72,7 @@ class Engine:
         self._chosen: dict[Attachment, tuple[Program | None, Program | None]] = {}
         self._programs: dict[str, Program] = {}
         self._users: dict[str, int] = {}
-        self._groups: dict[Group, dict[Entry, int]] = {}
+        self._groups = Groups()
         self._ever: Mapping[str, frozenset[Address]] = view.learned
         self._hosts: Hosts | None = None
         self._known: dict[tuple[str, int, str, str], tuple[Stage, ...]] = {}
@@ -224,6 +228,7 @@ class Engine:
         for name in dirty.programs:
             if self._replace(("policy", "program", name), self._program(name), changed):
                 dirty.altered.add(name)
+        self._regroup(dirty)
         for address in dirty.addresses:
             owner = ("policy", "address", address)
             held = self._parts.get(owner, Blueprint())
@@ -346,16 +351,17 @@ class Engine:
             if not asking:
                 del self._stems[stem]
         for entry in each.entries:
-            if not has_pods(entry.group):
-                continue
-            entries = self._groups.setdefault(entry.group, {})
-            entries[entry] = entries.get(entry, 0) + count
-            if not entries[entry]:
-                del entries[entry]
-            if entries.get(entry, 0) <= 1:
-                dirty.addresses |= dict.fromkeys(self._members(entry.group))
-            if not entries:
-                del self._groups[entry.group]
+            if has_pods(entry.group) and self._groups.count(entry, count):
+                dirty.groups[entry.group] = None
+
+    def _regroup(self, dirty: Dirty) -> None:
+        """Note the addresses of groups that came or went; of many, everybody's, which is less to ask."""
+        if len(dirty.groups) > FEW:
+            for pod in self._view.pods.values():
+                dirty.addresses |= dict.fromkeys(self._addresses(pod))
+            return
+        for group in dirty.groups:
+            dirty.addresses |= dict.fromkeys(self._members(group))
 
     def _members(self, group: Group) -> Iterator[Address]:
         for pod in group.candidates(self._view):
@@ -374,13 +380,7 @@ class Engine:
         if pod is None or pod.finished:
             return Blueprint()
         candidate = Candidate(self._view, pod)
-        entries = [
-            entry
-            for group, held in self._groups.items()
-            if group.has(candidate)
-            for entry in held
-            if address.version in entry.families
-        ]
+        entries = (each for each in self._groups.of(candidate) if address.version in each.families)
         return Blueprint(of_address(address, pod, entries))
 
     def _pod_at(self, address: Address) -> Pod | None:
