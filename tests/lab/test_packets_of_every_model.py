@@ -12,7 +12,7 @@ import pytest
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 OCTET = str(Path(sys.executable).with_name("octet"))
-MODELS = ("flannel", "flannel:host-gw", "flannel:direct", "kopeio-vxlan")
+MODELS = ("flannel", "flannel:host-gw", "flannel:direct", "flannel:policy", "kopeio-vxlan", "canal")
 FAMILIES = {"v4": (4,), "v6": (6,), "dual": (4, 6)}
 HEADERS = {4: 28, 6: 48}  # IPv4 20 or IPv6 40, and ICMP 8: what ping -s does not count
 ECHO = """

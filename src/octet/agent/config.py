@@ -169,16 +169,20 @@ def parse(document: Mapping[str, object], source: str) -> Config:
     if not NODE_NAME.fullmatch(file.node.name):
         problem = "must be a lower-case DNS name of at most 253 bytes"
         raise BadConfigurationError(source, "node.name", file.node.name, problem, hint="the Node's name")
+    running = _running(file.model, source)
+    if running.interface not in ("", file.underlay.interface or running.interface):
+        problem = f"the model's options say {running.interface}"
+        raise BadConfigurationError(source, "underlay.interface", file.underlay.interface, problem)
     config = Config(
         node=file.node.name,
         register=file.node.register,
         pod_cidrs=_networks(file.cluster.pod_cidrs, source, "cluster.pod_cidrs"),
         service_cidrs=_networks(file.cluster.service_cidrs, source, "cluster.service_cidrs"),
         model=file.model.name,
-        running=_running(file.model, source),
+        running=running,
         store=_path(file.store.path, source, "store.path"),
         run=_path(file.paths.run, source, "paths.run", RUN_LIMIT),
-        interface=file.underlay.interface,
+        interface=file.underlay.interface or running.interface,
         health_port=_port(file.health.port, source),
         limits=Limits.read(file.ipam.ranges, file.ipam.reserved, source),
     )

@@ -15,6 +15,7 @@ from octet.agent.applying import Applier
 from octet.agent.claims import Claims
 from octet.agent.desired import Desired
 from octet.agent.journal import Journal
+from octet.agent.policing import Policing
 from octet.agent.records import Entry, State
 from octet.agent.sandboxes import Identity, Sandboxes
 from octet.attach import EndpointPlan
@@ -54,7 +55,13 @@ class Endpoints:
     """
 
     def __init__(
-        self, kernel: Kernel, applier: Applier, journal: Journal, desired: Desired, sandboxes: Sandboxes
+        self,
+        kernel: Kernel,
+        applier: Applier,
+        journal: Journal,
+        desired: Desired,
+        sandboxes: Sandboxes,
+        policing: Policing,
     ) -> None:
         self.limits = Limits()
         self.site: Site | None = None
@@ -66,6 +73,7 @@ class Endpoints:
         self._journal = journal
         self._desired = desired
         self._sandboxes = sandboxes
+        self._policing = policing
         self._pool: Pool | None = None
         self._retired: list[Entry] = []
         self._leaving: Counter[tuple[Identity, str]] = Counter()
@@ -189,7 +197,7 @@ class Endpoints:
             raise
         self._keep(entry)
         try:
-            self._make(plan, key, namespace)
+            self._make(plan, endpoint, namespace)
             self._journal.mark(key, State.READY)
         except BaseException:
             self._drop(entry)
@@ -290,11 +298,13 @@ class Endpoints:
             raise CniError(Code.IN_USE, f"{name}, the name of the node's end of {key}, is another's")
         return name
 
-    def _make(self, plan: EndpointPlan, key: Attachment, namespace: int) -> None:
+    def _make(self, plan: EndpointPlan, endpoint: Endpoint, namespace: int) -> None:
+        """Make what its policies say, then the pair: before the first packet there is nobody to send it."""
         try:
-            change = self._desired.replace(key, plan.node)
+            change = self._desired.replace(endpoint.attachment, plan.node)
         except ValueError as error:
             raise CniError(Code.IN_USE, str(error)) from error
+        _insist(self._kernel.apply(self._policing.attach(endpoint)))
         with self._kernel.enter(namespace) as pod:
             _insist(pod.apply(Change(add=tuple(plan.pod))))
         _insist(self._kernel.apply(change))
@@ -311,6 +321,7 @@ class Endpoints:
         stuck = next((each for each in outcome.failed if each.item.key == ("link", link)), None)
         if stuck is not None:
             raise RefusedByKernelError(stuck.item, stuck.errno, hint="the pod may still be connected")
+        self._applier.apply(self._policing.detach(key))
         if outcome.failed:
             self.on_trouble()
         del self._entries[key]

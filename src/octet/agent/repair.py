@@ -76,6 +76,7 @@ class Repair:
     def begin(self) -> None:
         """Take note that everything has been listed: from now on what is not wanted may be removed."""
         self.whole = True
+        self._network.begin()
 
     def suspect(self) -> None:
         """Have everything compared soon."""
@@ -120,7 +121,7 @@ class Repair:
         if self._endpoints.site is None or not self.whole:
             return
         self._endpoints.recover()
-        generation, before = self._network.generation, Change()
+        generation, before, differed = self._network.generation, Change(), False
         for number in range(PASSES):
             change = await self._difference()
             if change is None:
@@ -131,8 +132,8 @@ class Repair:
             done = await self._apply(change)
             if drift and number == 0:
                 self._tell(done)
-            before = change
-        self._network.settled = generation
+            before, differed = change, True
+        self._network.compared(generation, differed=differed)
         self._endpoints.open = not self._network.trouble
 
     async def _apply(self, change: Change) -> list[KernelObject]:

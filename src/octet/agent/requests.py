@@ -4,7 +4,8 @@ What lives here: raw request to reply. What it must not know: how an endpoint is
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
@@ -33,6 +34,9 @@ class Requests:
         trouble: says in a sentence why the node is not as it should be; empty is all well.
         metrics: counts and times them.
         waiting: directory of DELs that the plugin could not deliver.
+
+    Attributes:
+        acquainted: waits, not for long, until a pod (namespace, name) is known that is about to be attached.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Requests:
         self._trouble = trouble
         self._metrics = metrics
         self._waiting = waiting
+        self.acquainted: Callable[[str, str], Awaitable[None]] = _at_once
         self._answers: Mapping[Command, Callable[[Request], Reply]] = {
             Command.ADD: self._add,
             Command.DEL: self._del,
@@ -54,6 +59,10 @@ class Requests:
 
     async def __call__(self, raw: RawRequest) -> Reply:
         """Answer one request."""
+        if raw.environment.get("CNI_COMMAND") == Command.ADD.value:
+            with suppress(OctetError, ValueError):
+                pod = parse(raw.environment, raw.stdin, namespace=raw.namespace).pod
+                await self.acquainted(pod.namespace, pod.name)
         return self.answer(raw)
 
     def answer(self, raw: RawRequest) -> Reply:
@@ -103,6 +112,10 @@ class Requests:
         if gone:
             log.info("collected", extra={"attachments": [str(key) for key in gone]})
         return Reply.success()
+
+
+async def _at_once(_namespace: str, _name: str) -> None:
+    """Wait for nobody."""
 
 
 def _version(request: Request) -> Reply:

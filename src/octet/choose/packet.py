@@ -266,7 +266,7 @@ def _wrap(
             neighbour = here.node.get(("neighbour", device.name, str(step.asked)))
             far = neighbour.mac if isinstance(neighbour, Neighbour) else None
             entry = here.node.get(("fdb", device.name, far or ""))
-            if far is None or not isinstance(entry, FdbEntry):
+            if far is None or not isinstance(entry, FdbEntry) or entry.destination is None:
                 raise ValueError(f"{here.view.me}: {device.name} does not know where {step.asked} is")
             outer = (
                 _ip(detail.local, entry.destination),

@@ -82,6 +82,11 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
+def printable(text: str) -> str:
+    """Return a text that can do nothing to a terminal, whoever wrote it: what is not printable is escaped."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def note(text: str) -> None:
     """Say something to the person on stderr, so that stdout holds results only."""
     typer.echo(text, err=True)

@@ -11,7 +11,7 @@ from octet.attach.bridge import BridgeAttach
 from octet.cluster.endpoint import NodeNetwork
 from octet.errors import BadConfigurationError
 from octet.models.model import Options, Running, merged
-from octet.models.options import masquerade_option
+from octet.models.options import masquerade_option, policy_option
 from octet.transport import Transport
 from octet.transport.flannel import netconf
 from octet.transport.flannel.subnet_env import SubnetEnv
@@ -26,8 +26,21 @@ NET_CONF = "net-conf.json"
 
 
 def build(options: Options, source: str) -> Running:
-    """Read flannel's options: the keys of net-conf.json, or its text, and ``masquerade`` (``--ip-masq``)."""
+    """Read flannel's options: net-conf.json's keys or text, ``masquerade`` (``--ip-masq``), ``policy``."""
     masquerade, rest = masquerade_option(options, source)
+    policy, rest = policy_option(rest, source)
+    transport, networks = transport_option(rest, source)
+    attach = BridgeAttach(BRIDGE, isolated=policy)
+    files = partial(_files, masquerade=masquerade)
+    return Running(attach, transport, networks, masquerade, files, policy)
+
+
+def transport_option(rest: dict[str, object], source: str) -> tuple[Transport, PodNetworks]:
+    """Return flannel's transport and the cluster's networks, from the keys of net-conf.json or its text.
+
+    Raises:
+        BadConfigurationError: naming the field.
+    """
     text = rest.pop(NET_CONF, None)
     if text is None:
         conf = netconf.parse(rest, source=source)
@@ -37,12 +50,9 @@ def build(options: Options, source: str) -> Running:
     else:
         raise BadConfigurationError(source, NET_CONF, text, "must be the text of a net-conf.json")
     networks = PodNetworks(conf.networks)
-    attach = BridgeAttach(BRIDGE)
     if isinstance(conf.backend, netconf.VxlanBackend):
-        transport: Transport = flannel_vxlan(conf.backend, networks)
-    else:
-        transport = flannel_host_gateway(networks)
-    return Running(attach, transport, networks, masquerade, partial(_files, masquerade=masquerade))
+        return flannel_vxlan(conf.backend, networks), networks
+    return flannel_host_gateway(networks), networks
 
 
 def _files(network: NodeNetwork, *, masquerade: bool) -> Mapping[str, str]:

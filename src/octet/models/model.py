@@ -18,6 +18,7 @@ from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotReadyError
 from octet.models.forwarding import forwarding
+from octet.policy.gates import Gate
 from octet.service import hostport
 from octet.transport import Transport
 from octet.transport.masquerade import masquerade
@@ -44,6 +45,8 @@ class Running:
     Attributes:
         networks: the cluster's pod networks, where the options state them.
         masquerade: is traffic that leaves the cluster given the node's address?
+        policy: do policies decide who may talk to whom?
+        interface: the underlay's, where the options say it; empty is unstated.
         files: what the original leaves for other programs to read: texts by file name.
     """
 
@@ -52,6 +55,13 @@ class Running:
     networks: PodNetworks = OF_THE_CLUSTER
     masquerade: bool = True
     files: Callable[[NodeNetwork], Mapping[str, str]] = field(default=no_files, compare=False)
+    policy: bool = False
+    interface: str = ""
+
+    @property
+    def gate(self) -> Gate | None:
+        """Where policy is asked; None where there is none."""
+        return Gate(self.attach.shared_link) if self.policy else None
 
     def network(self, view: View) -> NodeNetwork:
         """Return this node's share of the pod network.
@@ -90,6 +100,7 @@ class Running:
                 forwarding(view, network),
                 hostport.base(own if bridge else (), bridge),
                 masquerade(network.cluster, own) if self.masquerade else Blueprint(),
+                self.gate.base() if self.gate is not None else Blueprint(),
             ]
         )
 

@@ -1,6 +1,6 @@
 """Options that several models have.
 
-What lives here: ``masquerade``. What it must not know: any particular model.
+What lives here: ``masquerade``, ``policy``. What it must not know: any particular model.
 """
 
 from octet.errors import BadConfigurationError
@@ -21,3 +21,22 @@ def masquerade_option(options: Options, source: str) -> tuple[bool, dict[str, ob
     if not isinstance(value, bool):
         raise BadConfigurationError(source, MASQUERADE, value, "must be true or false")
     return value, rest
+
+
+POLICY = "policy"
+"""Who decides who may talk to whom: ``none``, or ``ordered``: every kind of policy that Octet knows."""
+
+POLICIES = ("none", "ordered")
+
+
+def policy_option(options: Options, source: str) -> tuple[bool, dict[str, object]]:
+    """Return whether policies are enforced, by default not, and the options without ``policy``.
+
+    Raises:
+        BadConfigurationError: it is none of POLICIES.
+    """
+    rest = dict(options)
+    value = rest.pop(POLICY, "none")
+    if value not in POLICIES:
+        raise BadConfigurationError(source, POLICY, value, f"must be one of {', '.join(POLICIES)}")
+    return value == "ordered", rest

@@ -16,7 +16,8 @@ def backend(running: Running) -> VxlanBackend:
 
 def test_names_that_run() -> None:
     """Models and their variants are known by these names."""
-    assert names() == ("flannel", "flannel:host-gw", "flannel:direct", "kopeio-vxlan")
+    known = ("flannel", "flannel:host-gw", "flannel:direct", "flannel:policy", "kopeio-vxlan", "canal")
+    assert names() == known
     assert [find(name).name for name in names()] == list(names())
 
 
@@ -125,3 +126,52 @@ def test_the_example_cluster_talks() -> None:
         for families in example.FAMILIES.values():
             view = example.view(running, families, nodes=3)
             assert all(running.obstacles(view, peer) == () for peer in view.peers), name
+
+
+CONFIG_MAP = {
+    "typha_service_name": "none",
+    "canal_iface": "eth1",
+    "masquerade": "false",
+    "veth_mtu": "1400",
+    "cni_network_config": "{}",
+    "net-conf.json": '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}',
+}
+"""The keys of canal-config in Calico's manifests/canal.yaml; a ConfigMap's values are all texts."""
+
+
+def test_canals_config_map_is_read_whole() -> None:
+    """Interface, masquerade, MTU and flannel's network come from canal's ConfigMap as it is."""
+    running = find("canal").parse(CONFIG_MAP, source="test")
+    assert (running.interface, running.masquerade, running.policy) == ("eth1", False, True)
+    assert [str(each) for each in running.networks.stated] == ["10.244.0.0/16"]
+    assert running.network(example.view(running)).mtu == 1400
+
+
+@pytest.mark.parametrize(("stated", "mtu"), [("0", 1450), ("9000", 1450), ("1450", 1450), (1300, 1300)])
+def test_canals_pods_never_get_more_than_the_tunnel_passes(stated: object, mtu: int) -> None:
+    """Whatever veth_mtu says, the tunnel's 50 bytes are left free (rke2-charts#670)."""
+    running = find("canal").parse({"veth_mtu": stated}, source="test")
+    assert running.network(example.view(running)).mtu == mtu
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"veth_mtu": "big"}, "veth_mtu = 'big': must be 0 or 576 to 65535 bytes"),
+        ({"veth_mtu": True}, "veth_mtu = True: must be 0 or 576 to 65535 bytes"),
+        ({"masquerade": "maybe"}, "masquerade = 'maybe': must be true or false"),
+        ({"canal_interface": "eth1"}, "canal_interface = 'eth1': is unknown"),
+    ],
+)
+def test_canals_mistakes_are_named(options: dict[str, object], message: str) -> None:
+    """A value that makes no sense, and a key that canal has not, are refused by name."""
+    with pytest.raises(BadConfigurationError, match=re.escape(message)):
+        find("canal").parse(options, source="test")
+
+
+def test_policy_is_none_or_ordered() -> None:
+    """Policy is off in flannel unless the options say so, and other words are refused."""
+    assert find("flannel").parse({}, source="test").gate is None
+    assert find("flannel:policy").parse({}, source="test").gate is not None
+    with pytest.raises(BadConfigurationError, match="policy = 'some': must be one of none, ordered"):
+        find("flannel").parse({"policy": "some"}, source="test")

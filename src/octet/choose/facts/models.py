@@ -121,8 +121,9 @@ def _facts(row: Model, features: tuple[str, ...]) -> Iterator[tuple[str, Value |
     yield from _path(row, tuple(_walks(row)))
     yield "bgp", "bgp" in _named(row.transport, _WAYS), row.transport
     yield "stores", _named(row.store, _STORES) or None, row.store
+    policed = _policed(row)
     for key in ("policy-ingress", "policy-egress"):
-        yield key, row.policy != "-", row.policy if row.policy != "-" else "none"
+        yield key, bool(policed), f"as {', '.join(policed)}" if policed else "none"
     yield "ipv6-only", _works(row, FAMILIES["IPv6"]), "two nodes with IPv6 alone"
     yield "dual-stack", _works(row, FAMILIES["both"]), "two nodes with both families"
     yield "replaces-kube-proxy", row.service != "-", row.service if row.service != "-" else "kube-proxy's job"
@@ -168,6 +169,12 @@ def _walks(row: Model) -> Iterator[packet.Walk]:
         for family in (4, 6):
             with suppress(ValueError, BadConfigurationError, NotReadyError):
                 yield packet.walk(name, family)
+
+
+def _policed(row: Model) -> list[str]:
+    """Return under which of its names a row has policies in force."""
+    options = {row.name: row.preset, **{f"{row.name}:{each}": given for each, given in row.variants.items()}}
+    return [name for name, given in options.items() if row.parse(given, source=name).gate is not None]
 
 
 def _named(text: str, words: Mapping[str, str]) -> tuple[str, ...]:

@@ -139,6 +139,7 @@ def _port(found: Interface) -> BridgePort | None:
     return BridgePort(
         hairpin=wire.as_int(data.get(_BRPORT_MODE, b"")) == 1,
         isolated=wire.as_int(data.get(_BRPORT_ISOLATED, b"")) == 1,
+        locked=wire.as_int(data.get(_BRPORT_LOCKED, b"")) == 1,
     )
 
 
@@ -149,6 +150,7 @@ def _port_under(found: Interface, master: int) -> BridgePort:
 
 def _port_settings(port: BridgePort, index: int) -> Message:
     settings = wire.u8(_BRPORT_MODE, int(port.hairpin)) + wire.u8(_BRPORT_ISOLATED, int(port.isolated))
+    settings += wire.u8(_BRPORT_LOCKED, int(port.locked))
     body = _header(index, family=AF_BRIDGE) + wire.nested(interfaces.PROTINFO, settings)
     return Message(interfaces.RTM_SETLINK, 0, body)
 

@@ -37,14 +37,22 @@ def test_everything_is_computed(name: str) -> None:
 
 
 def test_what_our_flannel_is() -> None:
-    """Our model of flannel tunnels or not, in UDP, costs 70 bytes at most, has both families, no policy."""
+    """Our model of flannel tunnels or not, in UDP, costs 70 bytes at most; both families, policy if asked."""
     found = our("flannel").facts or {}
     assert found["overlay"].truth is found["native"].truth is found["udp-only"].truth is Truth.YES
     assert found["transports"].value == ("host-gateway", "vxlan")
     assert found["limit-overhead"].value == 70
     assert found["limit-overhead"].note == "IPv4: 50; IPv6: 70"
     assert found["ipv6-only"].truth is found["dual-stack"].truth is Truth.YES
-    assert found["policy-ingress"].truth is found["bgp"].truth is found["encryption"].truth is Truth.NO
+    assert (found["policy-ingress"].truth, found["policy-ingress"].note) == (Truth.YES, "as flannel:policy")
+    assert found["bgp"].truth is found["encryption"].truth is Truth.NO
+
+
+def test_who_has_policies() -> None:
+    """Our model of Canal always has policies in force, ours of kopeio-vxlan never."""
+    canal, kopeio = our("canal").facts or {}, our("kopeio-vxlan").facts or {}
+    assert (canal["policy-egress"].truth, canal["policy-egress"].note) == (Truth.YES, "as canal")
+    assert kopeio["policy-egress"].truth is Truth.NO
 
 
 def test_our_kopeio_never_goes_bare() -> None:
