@@ -55,6 +55,8 @@ class Drop:
             raise BadConfigurationError("fault", "port", self.port, "outside 1 to 65535")
         if self.peer and not self.node:
             raise BadConfigurationError("fault", "peer", self.peer, "a peer needs a node")
+        if self.peer and self.peer == self.node:
+            raise BadConfigurationError("fault", "peer", self.peer, "the node itself: nothing passes between")
 
     def __str__(self) -> str:
         ends = " and ".join(end for end in (self.node, self.peer) if end) or "every node"
