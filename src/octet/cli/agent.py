@@ -123,4 +123,5 @@ def uninstall(config: ConfigFile = CONFIG) -> None:
     outcome = take_away(load(config).run)
     if not outcome.ok:
         raise OctetError("; ".join(str(each) for each in outcome.failed))
-    typer.echo(f"removed {len(outcome.done)} objects")
+    count = len(outcome.done)
+    typer.echo(f"removed {count} kernel object{'' if count == 1 else 's'}")
