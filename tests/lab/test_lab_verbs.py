@@ -332,6 +332,32 @@ def test_ls_lists_labs_and_json_has_them_whole(lab: Lab) -> None:
     assert lab.info()["nodes"] == ["node1", "node2"]
 
 
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["run", "x", "--node", ""], ["node1", "node2"]),
+        (["exec", ""], ["node1", "node2", "outside", "switch", "a", "b"]),
+        (["logs", "l"], ["lab"]),
+        (["delete", "pod", ""], ["a", "b"]),
+        (["exec", "-n", "kube-s"], ["kube-system"]),
+        (["fault", "cut", "node1", "node"], ["node1", "node2"]),
+        (["down", ""], [NAME]),
+        (["get", "pods", "--name", ""], [NAME]),
+        (["exec", "--name", NAME, "node"], ["node1", "node2"]),
+        (["exec", "--name", "other", ""], []),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("lab")
+def test_tab_offers_what_is_up(words: list[str], values: list[str]) -> None:
+    """A shell's completion knows the labs that are up, and of the one that is meant nodes and pods."""
+    line = ["octet", "lab", *words]
+    request = {"COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(line) - 1)}
+    environment = {**os.environ, **request, "_OCTET_COMPLETE": "complete_bash"}
+    done = subprocess.run([OCTET], env=environment, capture_output=True, text=True, timeout=20, check=False)
+    assert done.stdout.split() == values, done.stderr
+
+
 @pytest.mark.usefixtures("lab")
 def test_with_two_labs_a_name_is_needed() -> None:
     """Leaving the name out is refused with the names; with it, each verb means that lab."""

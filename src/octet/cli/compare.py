@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from octet.cli import output
+from octet.cli import completing, output
 
 if TYPE_CHECKING:
     from octet.measure.comparison import Tell
@@ -41,7 +41,11 @@ def compare(
     quick: Annotated[bool, typer.Option("--quick", help="All candidates in under three minutes.")] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds after the warm-up.")] = None,
     candidates: Annotated[
-        str, typer.Option(help="Names with commas between them; all of them if left out.")
+        str,
+        typer.Option(
+            help="Names with commas between them; all of them if left out.",
+            autocompletion=completing.candidates,
+        ),
     ] = "",
     out: Annotated[Path, typer.Option(help="Directory for results.json and report.html.")] = Path("report"),
     seed: Annotated[int | None, typer.Option(help="Repeats the order of another run.")] = None,
