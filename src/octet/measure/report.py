@@ -8,7 +8,7 @@ from html import escape
 
 from octet.measure.chart import dot_plot
 from octet.measure.metrics import METRICS
-from octet.measure.results import Results, Row, summary
+from octet.measure.results import Results, Row, absences, summary
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 960px; margin: 2em auto; padding: 0 1em }
@@ -57,8 +57,9 @@ def _context(results: Results) -> str:
 
 
 def _failures(results: Results) -> str:
-    items = (f"<li><b>{escape(f.candidate)}</b> failed: {escape(f.reason)}</li>" for f in results.failures)
-    return f"<ul>{''.join(items)}</ul>" if results.failures else ""
+    failed = [f"<b>{escape(f.candidate)}</b> failed: {escape(f.reason)}" for f in results.failures]
+    items = "".join(f"<li>{item}</li>" for item in (*failed, *map(escape, absences(results))))
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _table(results: Results, rows: Sequence[Row]) -> str:
@@ -76,7 +77,7 @@ def _cells(rows: Sequence[Row], name: str) -> str:
 
 def _cell(row: Row) -> str:
     if row.value is None:
-        return "not measured"
+        return escape(row.verdict)
     text = row.metric.text
     shown = f"{text(row.value.median)}<br><small>{text(row.value.low)} to {text(row.value.high)}</small>"
     if row.ratio is None:
