@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from octet.cli import output
+from octet.cli import completing, output
 
 if TYPE_CHECKING:
     from octet.choose.page import Bundle
@@ -43,7 +43,11 @@ def compare(
     quick: Annotated[bool, typer.Option("--quick", help="All candidates in under three minutes.")] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds after the warm-up.")] = None,
     candidates: Annotated[
-        str, typer.Option(help="Names with commas between them; all of them if left out.")
+        str,
+        typer.Option(
+            help="Names with commas between them; all of them if left out.",
+            autocompletion=completing.candidates,
+        ),
     ] = "",
     out: Annotated[Path, typer.Option(help="Directory for results.json and report.html.")] = Path("report"),
     seed: Annotated[int | None, typer.Option(help="Repeats the order of another run.")] = None,
@@ -84,6 +88,8 @@ def compare(
     output.note(f"written: {out / 'results.json'} (every sample), {out / 'report.html'} (the page)")
     if found.shortened:
         output.note(f"note: {found.shortened}")
+    for text in results.absences(found):
+        output.note(f"note: {text}")
     for failure in found.failures:
         output.note(f"failed: {failure.candidate}: {failure.reason}")
     if found.failures:
@@ -145,7 +151,7 @@ def _show(found: "Results", *, as_json: bool) -> None:
     from octet.measure.results import summary
 
     held = summary(found)
-    rows = [row for metric in METRICS for row in held if row.metric is metric and row.value is not None]
+    rows = [row for metric in METRICS for row in held if row.metric is metric]
     cells = [_cells(row) for row in rows]
     columns = ["metric", "candidate", "median", "95 % interval", f"ratio to {found.baseline}", "verdict"]
     title = f"{found.rounds} rounds, {found.duration_s:.0f} s, seed {found.seed}"
@@ -156,7 +162,7 @@ def _cells(row: "Row") -> list[object]:
     text = row.metric.text
     value = row.value
     if value is None:
-        return [row.metric.title, row.candidate, None, None, None, None]
+        return [row.metric.title, row.candidate, None, None, None, row.verdict]
     ratio = f"{row.ratio.median:.2f} [{row.ratio.low:.2f}, {row.ratio.high:.2f}]" if row.ratio else None
     interval = f"[{text(value.low)}, {text(value.high)}]"
     median = f"{text(value.median)} {row.metric.unit}"

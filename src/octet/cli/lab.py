@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from octet.cli import output
+from octet.cli import completing, output
 from octet.cli.output import Json, examples
 from octet.errors import BadConfigurationError
 
@@ -33,10 +33,26 @@ app.add_typer(fault, name="fault")
 
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="Which lab; may be left out where only one is up.", show_default=False),
+    typer.Option(
+        "--name",
+        help="Which lab; may be left out where only one is up.",
+        show_default=False,
+        autocompletion=completing.labs,
+    ),
 ]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Kubernetes namespace of the pod.")]
-Node = Annotated[str, typer.Argument(help="A node, such as node1.")]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace", "-n", help="Kubernetes namespace of the pod.", autocompletion=completing.namespaces
+    ),
+]
+
+
+def _node(text: str) -> Any:
+    return typer.Argument(help=text, autocompletion=completing.nodes)
+
+
+Node = Annotated[str, _node("A node, such as node1.")]
 Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments, after --.")]
 
 
@@ -47,11 +63,19 @@ Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments
     )
 )
 def up(
-    model: Annotated[str, typer.Option(help="A row of `octet models`.")],
+    model: Annotated[str, typer.Option(help="A row of `octet models`.", autocompletion=completing.models)],
     nodes: Annotated[int, typer.Option(help="How many nodes: node1 ... nodeN.")] = 2,
     name: Annotated[str, typer.Option(help="What to call the lab.")] = "lab",
-    fabric: Annotated[str, typer.Option(help="What connects the nodes: l2 is one switch.")] = "l2",
-    family: Annotated[str, typer.Option(help="IP families of nodes and pods: v4, v6 or dual.")] = "v4",
+    fabric: Annotated[
+        str,
+        typer.Option(help="What connects the nodes: l2 is one switch.", autocompletion=completing.fabrics),
+    ] = "l2",
+    family: Annotated[
+        str,
+        typer.Option(
+            help="IP families of nodes and pods: v4, v6 or dual.", autocompletion=completing.families
+        ),
+    ] = "v4",
     as_json: Json = False,
 ) -> None:
     """Start a lab and wait until all of its nodes are ready.
@@ -74,7 +98,7 @@ def up(
 )
 def run(
     pod: Annotated[str, typer.Argument(help="Name of the new pod.")],
-    node: Annotated[str, typer.Option(help="The node it runs on.")],
+    node: Annotated[str, typer.Option(help="The node it runs on.", autocompletion=completing.nodes)],
     command: Command = None,
     namespace: Namespace = "default",
     label: Annotated[list[str] | None, typer.Option(help="K=V; may be repeated.")] = None,
@@ -106,7 +130,10 @@ def run(
     ),
 )
 def execute(
-    target: Annotated[str, typer.Argument(help="A pod, a node, `outside` or `switch`.")],
+    target: Annotated[
+        str,
+        typer.Argument(help="A pod, a node, `outside` or `switch`.", autocompletion=completing.targets),
+    ],
     command: Command = None,
     namespace: Namespace = "default",
     name: Name = None,
@@ -149,9 +176,16 @@ def apply(
 @app.command(epilog=examples("octet lab get nodes", "octet lab get pods --json"))
 def get(
     kind: Annotated[
-        str, typer.Argument(help="nodes, pods, namespaces, networkpolicies, services, endpointslices.")
+        str,
+        typer.Argument(
+            help="nodes, pods, namespaces, networkpolicies, services, endpointslices.",
+            autocompletion=completing.kinds,
+        ),
     ],
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only this one.")] = "",
+    namespace: Annotated[
+        str,
+        typer.Option("--namespace", "-n", help="Only this one.", autocompletion=completing.namespaces),
+    ] = "",
     name: Name = None,
     as_json: Json = False,
 ) -> None:
@@ -172,8 +206,12 @@ def get(
 
 @app.command(epilog=examples("octet lab delete pod a", "octet lab delete netpol deny -n shop"))
 def delete(
-    kind: Annotated[str, typer.Argument(help="pod, networkpolicy, service ...")],
-    item: Annotated[str, typer.Argument(metavar="NAME", help="Name of the object.")],
+    kind: Annotated[
+        str, typer.Argument(help="pod, networkpolicy, service ...", autocompletion=completing.kinds)
+    ],
+    item: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the object.", autocompletion=completing.items)
+    ],
     namespace: Namespace = "default",
     name: Name = None,
 ) -> None:
@@ -183,7 +221,10 @@ def delete(
 
 @app.command(epilog=examples("octet lab logs node1", "octet lab logs web --follow"))
 def logs(
-    target: Annotated[str, typer.Argument(help="A node (its agent's log), a pod, or `lab`.")],
+    target: Annotated[
+        str,
+        typer.Argument(help="A node (its agent's log), a pod, or `lab`.", autocompletion=completing.speakers),
+    ],
     namespace: Namespace = "default",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the lab ends.")] = False,
     name: Name = None,
@@ -210,7 +251,10 @@ def list_labs(as_json: Json = False) -> None:
 
 @app.command(epilog=examples("octet lab down", "octet lab down six"))
 def down(
-    which: Annotated[str | None, typer.Argument(metavar="NAME", help="Which lab.")] = None, name: Name = None
+    which: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which lab.", autocompletion=completing.labs)
+    ] = None,
+    name: Name = None,
 ) -> None:
     """End a lab: its processes, namespaces, links and files are gone when this returns."""
     _lab(which or name).down()
@@ -219,7 +263,7 @@ def down(
 @fault.command(epilog=examples("octet lab fault cut node2", "octet lab fault cut node1 node2"))
 def cut(
     node: Node,
-    peer: Annotated[str, typer.Argument(help="Lose only what passes between the two.")] = "",
+    peer: Annotated[str, _node("Lose only what passes between the two.")] = "",
     name: Name = None,
 ) -> None:
     """Unplug a node from the switch, or lose everything between two nodes.
@@ -231,8 +275,8 @@ def cut(
 
 @fault.command(epilog=examples("octet lab fault heal", "octet lab fault heal node2"))
 def heal(
-    node: Annotated[str, typer.Argument(help="Only what is broken at this node.")] = "",
-    peer: Annotated[str, typer.Argument(help="Only what is broken between the two.")] = "",
+    node: Annotated[str, _node("Only what is broken at this node.")] = "",
+    peer: Annotated[str, _node("Only what is broken between the two.")] = "",
     name: Name = None,
 ) -> None:
     """Mend cables and losses: all, those of a node, or those between two."""
@@ -246,10 +290,15 @@ def heal(
     )
 )
 def drop(
-    node: Annotated[str, typer.Argument(help="Sent or received by this node.")] = "",
-    peer: Annotated[str, typer.Argument(help="With this one at the other end.")] = "",
+    node: Annotated[str, _node("Sent or received by this node.")] = "",
+    peer: Annotated[str, _node("With this one at the other end.")] = "",
     percent: Annotated[float, typer.Option(help="How many of a hundred packets.")] = 100.0,
-    protocol: Annotated[str, typer.Option(help="tcp, udp, sctp, icmp, icmpv6, ipip, gre, esp.")] = "",
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="tcp, udp, sctp, icmp, icmpv6, ipip, gre, esp.", autocompletion=completing.protocols
+        ),
+    ] = "",
     port: Annotated[int, typer.Option(help="Destination or source port of tcp, udp, sctp.")] = 0,
     name: Name = None,
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from octet import models
 from octet.blueprint import Blueprint
-from octet.cli import output
+from octet.cli import completing, output
 from octet.models import example
 from octet.models.decisions import DECISIONS
 from octet.models.model import Model, Running
@@ -62,7 +62,12 @@ def table(context: typer.Context, as_json: output.Json = False) -> None:
     )
 )
 def show(
-    name: Annotated[str, typer.Argument(help="A model, or a variant of it, as in flannel:host-gw.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A model, or a variant of it, as in flannel:host-gw.", autocompletion=completing.models
+        ),
+    ],
     family: Annotated[Family, typer.Option(help="Address family of the example.")] = Family.V4,
     as_json: output.Json = False,
 ) -> None:

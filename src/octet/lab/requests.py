@@ -13,7 +13,7 @@ from octet.lab import protocol
 from octet.lab.cluster import Cluster
 from octet.lab.control import Reply
 from octet.lab.faults import Drop
-from octet.lab.names import OUTSIDE, SWITCH, check_pod
+from octet.lab.names import OUTSIDE, SWITCH, check_labels, check_pod
 from octet.lab.objects import KINDS, Object, command_of, kind_of, labelled, spec_of
 from octet.lab.spaces import NETNS
 
@@ -71,6 +71,7 @@ class Requests:
 
     async def _run(self, request: protocol.Run) -> Object:
         check_pod(request.pod, request.namespace)
+        check_labels(request.labels, "pod")
         self._node(request.node)
         if not request.command:
             raise BadConfigurationError("pod", "command", [], "empty")

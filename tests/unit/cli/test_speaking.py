@@ -1,9 +1,11 @@
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,6 +14,8 @@ import typer
 from octet import errors
 from octet.cli import main as command_line
 from octet.cli import output
+from octet.lab.registry import ENVIRONMENT
+from octet.models import names
 
 STARTED = """
 import sys
@@ -21,6 +25,7 @@ try:
 except SystemExit:
     print(sorted(name for name in sys.modules), file=sys.stderr)
 """
+COMPLETED = "import sys\nfrom octet.cli.main import main\ntry: main()\n"
 HEAVY = {
     "asyncio",
     "ctypes",
@@ -166,3 +171,43 @@ def test_completion_knows_the_groups() -> None:
         [sys.executable, "-c", code], env=request, capture_output=True, text=True, check=False
     )
     assert shown.stdout.split() == [group.name for group in command_line.GROUPS]
+
+
+def offered(*words: str) -> list[str]:
+    """What a shell gets when Tab is pressed behind these words, the last of which has begun."""
+    request = {
+        **os.environ,
+        "_OCTET_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    code = f"{COMPLETED}finally: print(*sys.modules, file=sys.stderr)"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=request, capture_output=True, text=True, check=False
+    )
+    assert not {"asyncio", "octet.kernel", "pyroute2", "sqlite3"} & set(shown.stderr.split())
+    return shown.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("octet lab up --model fl", [name for name in names() if name.startswith("fl")]),
+        ("octet models show kopeio", ["kopeio-vxlan"]),
+        (
+            "octet compare --candidates bridge,flannel:",
+            [f"bridge,{name}" for name in names() if name.startswith("flannel:")],
+        ),
+        ("octet lab up --family v", ["v4", "v6"]),
+        ("octet lab get po", ["pods"]),
+        ("octet lab fault drop --protocol icmp", ["icmp", "icmpv6"]),
+        ("octet lab down ", []),
+        ("octet lab fault cut node", []),
+    ],
+)
+def test_completion_knows_values(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str, values: list[str]
+) -> None:
+    """Tab offers what the tables have, loads nothing heavy for it, and is silent where no lab is up."""
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "none"))
+    assert offered(*line.split(" ")) == values

@@ -1,6 +1,7 @@
 """Names of a lab and the addresses that follow from them."""
 
 from ipaddress import ip_interface, ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,6 +34,30 @@ def test_pod_names_are_kubernetes_names(pod: str, namespace: str) -> None:
     """What Kubernetes would refuse as a name of a pod or namespace is refused."""
     with pytest.raises(BadConfigurationError):
         names.check_pod(pod, namespace)
+
+
+@pytest.mark.parametrize("key", ["app", "A_b.c-1", "x" * 63, "example.com/app", "a.b/" + "x" * 63])
+@pytest.mark.parametrize("value", ["", "web", "1.0_b-C", "x" * 63])
+def test_labels_are_kubernetes_labels(key: str, value: str) -> None:
+    """What the API server takes as a label is taken."""
+    names.check_labels({key: value}, "pod")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        *(
+            (key, "", "key")
+            for key in ("", "bad label", "-a", "a-", "x" * 64, "/a", "A.com/a", "a/b/c", "a\n", 1)
+        ),
+        (f"{'x.' * 127}y/a", "", "key"),
+        *(("app", value, "value") for value in ("a b", "-a", "a_", "x" * 64, "ä", "a\n", 1, None, {})),
+    ],
+)
+def test_what_is_no_label_is_refused(key: Any, value: Any, told: str) -> None:
+    """A key or value that the API server would refuse is named, with what would do."""
+    with pytest.raises(BadConfigurationError, match=f"not a label's {told} .*up to 63"):
+        names.check_labels({key: value}, "pod")
 
 
 @given(NUMBERS)
