@@ -211,3 +211,14 @@ def test_completion_knows_values(
     """Tab offers what the tables have, loads nothing heavy for it, and is silent where no lab is up."""
     monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "none"))
     assert offered(*line.split(" ")) == values
+
+
+def test_what_others_wrote_does_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences in cells and notes are shown and not obeyed; line ends stay; a title is no markup."""
+    output.table("[a.b] of it", ["c"], [["\x1b]0;owned\x07\nsecond"]], as_json=False)
+    output.note("one\x1b[2J\ntwo")
+    found = capsys.readouterr()
+    assert "\x1b" not in found.out + found.err
+    assert "[a.b] of it" in found.out
+    assert "\\x1b]0;owned\\x07" in found.out
+    assert found.err == "one\\x1b[2J\ntwo\n"

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -6,6 +7,7 @@ from octet.errors import BadConfigurationError
 from octet.kernel.features import FEATURES
 from octet.models import MODELS, Running, example, find, names
 from octet.models.decisions import DECISIONS
+from octet.models.model import Model
 from octet.models.needs import needs
 from octet.transport.flannel.netconf import VxlanBackend
 
@@ -175,3 +177,28 @@ def test_policy_is_none_or_ordered() -> None:
     assert find("flannel:policy").parse({}, source="test").gate is not None
     with pytest.raises(BadConfigurationError, match="policy = 'some': must be one of none, ordered"):
         find("flannel").parse({"policy": "some"}, source="test")
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda each: each.name)
+def test_every_option_that_is_shown_is_taken(model: Model) -> None:
+    """The example of each option that ``octet models show`` lists is accepted, and says that option."""
+    assert model.options
+    for option in model.options:
+        model.parse(option.example, source="test")
+        held: object = option.example
+        for part in option.name.split(".") if option.name.startswith("Backend.") else [option.name]:
+            assert isinstance(held, Mapping)
+            held = held[part]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda each: each.name)
+@pytest.mark.parametrize("inside", ["", "Backend"])
+def test_every_option_that_is_taken_is_shown(model: Model, inside: str) -> None:
+    """What the refusal of an unknown option says is known is listed, each name of it."""
+    unknown: dict[str, object] = {"Nonsense": 1}
+    with pytest.raises(BadConfigurationError) as refused:
+        model.parse({inside: unknown} if inside else unknown, source="test")
+    known = refused.value.hint.removeprefix("known here: ").split(", ")
+    shown = {option.name for option in model.options} | {"Backend"}
+    if not inside or any(name.startswith("Backend.") for name in shown):
+        assert {f"{inside}.{name}".lstrip(".") for name in known} <= shown
