@@ -1,9 +1,4 @@
-"""While policies change, nothing passes that old and new forbid, and next to nothing is lost that both allow.
-
-A packet that is among the rules while a transaction is committed may meet old rules and new elements: the kernel
-takes the generation once for a chain (nft_do_chain) and again for each lookup (nft_genmask_cur). What both sets of
-policies allow by different elements can be dropped then, once; what both forbid never passes.
-"""
+"""While policies change nothing passes that old and new forbid, and hardly anything both allow is lost."""
 
 import random
 import time
@@ -23,7 +18,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
 
 CLUSTERS, PAIRS = 4, 6
 LOST = 1 / 20
-"""Of a flow's packets, those that may be in the rules at the very moment of one of the swaps."""
+"""Of a flow's packets, those that may be amid the rules at the moment of a swap, and meet half of each."""
 
 SWAPS, PACKETS, LONGEST = 10, 30, 30.0
 """Swaps of one pair of policies, and packets of each flow that they last for; at most so many seconds."""
