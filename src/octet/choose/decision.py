@@ -53,6 +53,7 @@ class Finding(Value, frozen=True, kw_only=True):
             before one that is proven.
         fields: the requirements that asked for it.
         because: a sentence.
+        condition: what must be so for the facts to hold; empty where they hold everywhere.
     """
 
     constraint: str
@@ -61,6 +62,7 @@ class Finding(Value, frozen=True, kw_only=True):
     fields: tuple[str, ...]
     because: str
     evidence: tuple[Evidence, ...]
+    condition: str = ""
 
 
 class Excluded(Value, frozen=True, kw_only=True):

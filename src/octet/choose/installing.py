@@ -4,6 +4,7 @@ What lives here: that one judgement. What it must not know: what the provider ca
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from octet.choose import steps
 from octet.choose.evidence import of_fact, of_step
@@ -21,8 +22,12 @@ def possible(requirements: Requirements, provider: Provider) -> Judgement:
         return _never_built_in(requirements, provider, installer)
     judged = _built_in(provider, steps.in_force(requirements, mine), mine[0])
     known = _known(installer)
-    if judged.truth is not Truth.YES and requirements.bring_your_own and known and known.applies_any:
+    if judged.truth is Truth.YES or known is None or not known.applies_any:
+        return judged
+    if requirements.bring_your_own:
         return Judgement(Truth.YES, judged.evidence, f"you would bring it yourself ({known.how})")
+    if requirements.bring_your_own is None:
+        return replace(judged.doubted(), says=f"{judged.says}: then it takes a manifest of your own")
     return judged
 
 

@@ -35,7 +35,7 @@ def room(requirements: Requirements, provider: Provider) -> Judgement:
 
 def routes(requirements: Requirements, provider: Provider) -> Judgement:
     """Judge by the rows of ``limit-routes``, where the provider takes a route for each node."""
-    takes = of_key(provider, "needs-cloud-routes", wanted=False)
+    takes = of_key(requirements, provider, "needs-cloud-routes", wanted=False)
     rows = [
         limit for limit in provider.limits if limit.key == "limit-routes" and isinstance(limit.value, int)
     ]

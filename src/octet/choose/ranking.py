@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from octet.choose import conditions
 from octet.choose.constraints import CONSTRAINTS, Constraint
 from octet.choose.criteria import CRITERIA, Criterion, rank_order_centroid
 from octet.choose.decision import Finding
@@ -106,6 +107,10 @@ class Course:
         self._figures = figures
         self._findings: dict[tuple[object, ...], tuple[Finding, ...]] = {}
         self._scores: dict[tuple[object, ...], tuple[Scored, ...]] = {}
+        self._beside: dict[str, set[str]] = {}
+        for provider in self._providers:
+            for key, fact in provider.facts.items():
+                self._beside.setdefault(key, set()).update(conditions.fields(fact.when))
 
     def stand(self, requirements: Requirements) -> Standing:
         """Apply constraints and order who is left."""
@@ -123,7 +128,8 @@ class Course:
         return order(options, self.weights)
 
     def _found(self, requirements: Requirements, constraint: Constraint) -> tuple[Finding, ...]:
-        key = (constraint.id, *_answers(requirements, constraint.fields))
+        beside = sorted(self._beside.get(constraint.id, ()))
+        key = (constraint.id, *_answers(requirements, (*constraint.fields, *beside)))
         if key not in self._findings:
             self._findings[key] = tuple(constraint.judged(requirements, each) for each in self._providers)
         return self._findings[key]

@@ -125,6 +125,7 @@ def reasons_against(standing: Standing, requirements: Requirements) -> tuple[Rea
     worse = [reason for _, reason in sorted(_worse(standing), key=lambda pair: -pair[0])]
     found = chain(
         (_doubt(finding) for finding in first.doubts),
+        (_condition(first, finding) for finding in first.findings if _conditioned(finding)),
         _ended(first),
         worse[: MOST - 1],
         _limits(first, requirements, near=True),
@@ -140,6 +141,15 @@ def reasons_against(standing: Standing, requirements: Requirements) -> tuple[Rea
 def _doubt(finding: Finding) -> Reason:
     text = f"verify first: {finding.because}"
     return Reason(id=f"against:{finding.constraint}", text=text, evidence=finding.evidence)
+
+
+def _conditioned(finding: Finding) -> bool:
+    return finding.verdict == "met" and bool(finding.condition)
+
+
+def _condition(option: Option, finding: Finding) -> Reason:
+    text = f"{option.provider.title} can {finding.title} under a condition: {finding.condition}"
+    return Reason(id=f"against:condition:{finding.constraint}", text=text, evidence=finding.evidence)
 
 
 def _ended(option: Option) -> Iterator[Reason]:

@@ -22,6 +22,16 @@ SWITCHING = (
     "even its DaemonSet; from kubenet, roll the nodes (kubernetes/kops docs/networking.md, 2026-08-22)."
 )
 
+TOGETHER = {
+    "encryption": "encryption",
+    "multicast": "multicast",
+    "windows": "Windows nodes",
+    "bgp": "BGP with your routers",
+    "udp_only": "UDP only between nodes",
+    "kube_proxy_replacement": "kube-proxy's work",
+}
+"""Needs that a provider may meet each by another data path: two facts are no proof of both at once."""
+
 KUBERNETES_NODES = 5000
 LARGE = (
     f"Kubernetes itself supports {KUBERNETES_NODES:,} nodes a cluster, whatever its network "
@@ -125,6 +135,12 @@ def notes(requirements: Requirements, leaders: Sequence[Provider], figures: Figu
         found.append(SWITCHING)
     if (requirements.most_nodes or 0) > KUBERNETES_NODES:
         found.append(LARGE)
+    together = [words for field, words in TOGETHER.items() if getattr(requirements, field) is True]
+    if len(together) > 1:
+        found.append(
+            f"Each of {', '.join(together[:-1])} and {together[-1]} is a fact by itself; that they work "
+            "together was not looked up: try it before you rely on it."
+        )
     for provider in leaders:
         fact = provider.facts.get("kops-kube-proxy-off")
         if requirements.installer == "kops" and fact is not None and fact.truth is Truth.YES:

@@ -201,6 +201,14 @@ LIMITS: tuple[Key, ...] = (
 )
 """Numbers where something ends; a limit's note says why. A provider may have several of one key."""
 
+BOUNDED = frozenset({"largest-cluster", "limit-nodes"})
+"""Numbers of nodes at which a cluster may end; each says whether it is an end, a default or the largest
+seen."""
+
+FAMILIES = ("ipv4", "ipv6", "dual")
+NEEDS = ("encryption", "multicast", "windows", "bgp", "udp_only", "kube_proxy_replacement")
+"""Needs beside which a fact may not hold."""
+
 BY_NAME = {key.name: key for key in (*KEYS, *LIMITS)}
 VERSION = re.compile(r"any|\d+(\.\d+)*")
 

@@ -42,7 +42,8 @@ def test_the_vpc_plugin_is_for_aws(cloud: str, shipped: Facts) -> None:
 )
 def test_kops_stopped_bringing_weave_and_canal(kubernetes: str, gone: set[str], shipped: Facts) -> None:
     """From Kubernetes 1.23 on kops has no Weave Net, from 1.28 on no Canal."""
-    found = decided(shipped, installer="kops", installer_version=kubernetes, kubernetes=kubernetes)
+    held = {**KOPS, "installer_version": kubernetes, "kubernetes": kubernetes}
+    found = decided(shipped, **held)
     assert out(found) & {"weave", "canal"} == gone
 
 
