@@ -15,7 +15,8 @@ def fields(condition: Condition | None) -> tuple[str, ...]:
         return ()
     since = ("installer_version",) if condition.since else ()
     family = ("ip_family",) if condition.families else ()
-    return (*since, *family, *condition.not_with)
+    cloud = ("cloud",) if condition.clouds else ()
+    return (*since, *family, *cloud, *condition.not_with)
 
 
 def holds(condition: Condition | None, requirements: Requirements) -> Truth:
@@ -25,7 +26,11 @@ def holds(condition: Condition | None, requirements: Requirements) -> Truth:
     """
     if condition is None:
         return Truth.YES
-    parts = {_since(condition, requirements), _family(condition, requirements)}
+    parts = {
+        _since(condition, requirements),
+        _among(condition.families, requirements.ip_family),
+        _among(condition.clouds, requirements.cloud),
+    }
     if any(getattr(requirements, field) is True for field in condition.not_with):
         parts.add(Truth.UNKNOWN)
     return next((each for each in (Truth.NO, Truth.UNKNOWN) if each in parts), Truth.YES)
@@ -40,12 +45,12 @@ def _since(condition: Condition, requirements: Requirements) -> Truth:
     return Truth.YES if reached else Truth.NO
 
 
-def _family(condition: Condition, requirements: Requirements) -> Truth:
-    if not condition.families:
+def _among(choices: tuple[str, ...], answer: str | None) -> Truth:
+    if not choices:
         return Truth.YES
-    if requirements.ip_family is None:
+    if answer is None:
         return Truth.UNKNOWN
-    return Truth.YES if requirements.ip_family in condition.families else Truth.NO
+    return Truth.YES if answer in choices else Truth.NO
 
 
 def words(fact: Fact) -> str:

@@ -26,9 +26,10 @@ class Constraint:
     Attributes:
         id: the same in every run; what decisions, tests and pages call it.
         does: what is asked for, as it follows "the provider can".
-        fields: the requirements that it reads, all of them.
+        fields: the requirements that ask for it, all of them.
         asked: do these requirements ask for it?
         judge: does this provider meet it?
+        beside: requirements that it reads, too, and that ask for nothing.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Constraint:
     fields: tuple[str, ...]
     asked: Callable[[Requirements], bool]
     judge: Judge
+    beside: tuple[str, ...] = ()
 
     def judged(self, requirements: Requirements, provider: Provider) -> Finding:
         """Return what it says about a provider, where it is asked for."""
@@ -284,6 +286,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
         ("nodes", "nodes_in_two_years"),
         lambda r: r.most_nodes is not None,
         nodes.room,
+        beside=("cloud",),
     ),
     Constraint(
         "routes",

@@ -73,7 +73,7 @@ CRITERIA: tuple[Criterion, ...] = (
     Criterion(
         "headroom",
         "room to grow",
-        "as many nodes as are needed and no more",
+        f"no more than 1/{scores.ROOM} of the nodes that are needed",
         f"{scores.ROOM} times as many",
         scores.headroom,
         lambda r: r.most_nodes is not None,

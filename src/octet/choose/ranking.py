@@ -129,7 +129,7 @@ class Course:
 
     def _found(self, requirements: Requirements, constraint: Constraint) -> tuple[Finding, ...]:
         beside = sorted(self._beside.get(constraint.id, ()))
-        key = (constraint.id, *_answers(requirements, (*constraint.fields, *beside)))
+        key = (constraint.id, *_answers(requirements, (*constraint.fields, *constraint.beside, *beside)))
         if key not in self._findings:
             self._findings[key] = tuple(constraint.judged(requirements, each) for each in self._providers)
         return self._findings[key]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from octet.choose import steps
 from octet.choose.decision import Evidence
 from octet.choose.evidence import of_fact, of_step, say
-from octet.choose.facts.values import Fact, Provider, Step, Support, Truth
+from octet.choose.facts.values import Bound, Fact, Provider, Step, Support, Truth
 from octet.choose.figures import Figures
 from octet.choose.requirements import Requirements
 from octet.measure.metrics import Metric
@@ -46,7 +46,7 @@ FRESH, STALE = 90, 730
 """Days since the latest release at which upkeep is best and worst: a quarter, two years."""
 
 ROOM = 4
-"""A largest sensible cluster of so many times the nodes asked for leaves nothing to wish for."""
+"""A largest cluster of so many times the nodes asked for leaves nothing to wish for; of a quarter, all."""
 
 SUPPORTED: Mapping[Support, float] = {
     Support.DEFAULT: 1.0,
@@ -150,13 +150,20 @@ def installer_fit(requirements: Requirements, _figures: Figures, provider: Provi
 
 
 def headroom(requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
-    """Score how often the cluster may double before it is larger than is sensible (logarithmic)."""
+    """Score how often the cluster may double before it is larger than is shown (logarithmic).
+
+    An end is exact. A default can be raised and the largest that was seen is no end, so the value lies
+    between theirs and the best; where no size is known it lies anywhere, which is never better.
+    """
     largest, wanted = _known(provider, "largest-cluster"), requirements.most_nodes or 1
     evidence = _shown(provider, "largest-cluster")
     if largest is None or not isinstance(largest.value, int) or largest.value < 1:
         return unknown("how large a cluster is sensible is not known", *evidence)
-    says = f"good for {largest.value:,} nodes where {wanted:,} are needed"
-    return _exact(math.log2(largest.value / wanted) / math.log2(ROOM), says, *evidence)
+    worth = min(1.0, max(0.0, math.log(largest.value / wanted, ROOM) / 2 + 0.5))
+    kind = {Bound.DEFAULT: "{:,} nodes by default, more if raised", Bound.SEEN: "seen with {:,} nodes"}
+    told = kind.get(largest.bound or Bound.END, "good for {:,} nodes").format(largest.value)
+    high = 1.0 if largest.bound in kind else worth
+    return Scored(worth, high, f"{told} where {wanted:,} are needed", evidence)
 
 
 def reserve(requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:

@@ -38,6 +38,7 @@ _FIELD = re.compile(r"(?:missing required field|unknown field) `(?P<field>[^`]+)
 class _When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     since: str = ""
     families: tuple[str, ...] = ()
+    clouds: tuple[str, ...] = ()
     not_with: tuple[str, ...] = ()
     or_kernel: str = ""
 
@@ -174,13 +175,14 @@ def _when(key: Key, entry: _Entry, source: str, field: str) -> Condition | None:
         raise BadConfigurationError(source, f"{field}.or-kernel", when.or_kernel, "cannot be", hint=hint)
     for part, given, known in (
         ("families", when.families, catalogue.FAMILIES),
+        ("clouds", when.clouds, catalogue.CLOUDS),
         ("not-with", when.not_with, catalogue.NEEDS),
     ):
         wrong = next((each for each in given if each not in known), None)
         if wrong is not None:
             hint = f"one of {', '.join(known)}"
             raise BadConfigurationError(source, f"{field}.{part}", wrong, "is unknown", hint=hint)
-    return Condition(when.since, when.families, when.not_with, when.or_kernel)
+    return Condition(when.since, when.families, when.clouds, when.not_with, when.or_kernel)
 
 
 def _bound(key: Key, entry: _Entry, source: str, field: str) -> Bound | None:

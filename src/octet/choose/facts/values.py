@@ -53,12 +53,14 @@ class Condition:
     Attributes:
         since: the installer's version from which on it holds, of facts about what an installer allows.
         families: of pods' addresses with which it holds.
+        clouds: where it holds.
         not_with: needs (fields of the requirements) beside which nobody has shown it.
         or_kernel: of an oldest kernel, an older line that some distribution has made fit.
     """
 
     since: str = ""
     families: tuple[str, ...] = ()
+    clouds: tuple[str, ...] = ()
     not_with: tuple[str, ...] = ()
     or_kernel: str = ""
 
