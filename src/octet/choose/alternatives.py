@@ -97,13 +97,15 @@ def effect_of(trial: Trial, standing: Standing) -> Effect | None:
     """Return what an answer would change; None if nothing."""
     excludes = trial.standing.out - standing.out
     doubts = trial.standing.doubted - standing.doubted
-    if not excludes and not doubts and trial.standing.first == standing.first:
+    frees = (standing.out | standing.doubted) - trial.standing.out - trial.standing.doubted
+    if not excludes and not doubts and not frees and trial.standing.first == standing.first:
         return None
     return Effect(
         answer=trial.answer,
         excludes=tuple(sorted(excludes)),
         doubts=tuple(sorted(doubts)),
         first=trial.standing.first,
+        frees=tuple(sorted(frees)),
     )
 
 
@@ -126,6 +128,8 @@ def _said(group: list[Effect], standing: Standing, title: Callable[[str], str]) 
         parts.append(f"rules out {', '.join(map(title, effect.excludes))}")
     if effect.doubts:
         parts.append(f"puts a doubt on {', '.join(map(title, effect.doubts))}")
+    if effect.frees:
+        parts.append(f"takes every doubt from {', '.join(map(title, effect.frees))}")
     if effect.first != standing.first:
         parts.append(f"makes {title(effect.first)} first" if effect.first else "leaves nobody")
     answers = [each.answer for each in group]

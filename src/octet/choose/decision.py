@@ -174,6 +174,7 @@ class Effect(Value, frozen=True, kw_only=True):
     Attributes:
         excludes: providers that it would rule out besides those that are out already.
         doubts: providers that it would put a warning on.
+        frees: providers that it would let back in, or of which it would take the last warning.
         first: who would come first; empty where nobody is left.
     """
 
@@ -181,6 +182,7 @@ class Effect(Value, frozen=True, kw_only=True):
     excludes: tuple[str, ...]
     doubts: tuple[str, ...]
     first: str
+    frees: tuple[str, ...] = ()
 
 
 class Open(Value, frozen=True, kw_only=True):
@@ -201,11 +203,16 @@ class Missing(Value, frozen=True, kw_only=True):
 
 
 class Relaxation(Value, frozen=True, kw_only=True):
-    """Constraints that, given up together, bring providers back; no smaller part of them does for these."""
+    """Constraints that, given up together, bring providers back; no smaller part of them does for these.
+
+    Attributes:
+        doubts: by provider, the constraints that would still have to be verified.
+    """
 
     constraints: tuple[str, ...]
     providers: tuple[str, ...]
     text: str
+    doubts: dict[str, tuple[str, ...]] = {}
 
 
 class WhyNot(Value, frozen=True, kw_only=True):

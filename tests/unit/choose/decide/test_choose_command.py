@@ -106,7 +106,7 @@ def test_every_field_has_its_flag() -> None:
 def test_a_person_is_asked_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal questions come in elimination order, each with its why; those without effect don't."""
     monkeypatch.setattr(asking, "on_a_terminal", lambda: True)
-    result = run(typed="kops\n1.36\n" + "?\n" * 30)
+    result = run(typed="kops\n1.36\nno\n" + "?\n" * 30)
     assert result.exit_code == 0, result.output
     assert "What sets your cluster up?" in result.stderr
     assert "why: an installer brings some providers" in result.stderr

@@ -88,6 +88,14 @@ def test_nobody_left_is_no_answer(make: Make) -> None:
     assert found.relaxations[0].providers == ("b",)
 
 
+def test_what_is_given_up_carries_its_doubts(make: Make) -> None:
+    """Who could come back but isn't known to meet the other needs is not said to be usable."""
+    found = decided(make("a", windows=None), make("b", windows=True), windows=True, encryption=True)
+    (way,) = found.relaxations
+    assert way.text == "encryption: then B can be used; A only if verified first: windows"
+    assert way.doubts == {"a": ("windows",)}
+
+
 def test_the_reasons_compare(make: Make) -> None:
     """A reason for names who cannot do it, with the facts of both, and keeps its id from run to run."""
     found = decided(make("a", windows=True, bgp=True), make("b", bgp=True), make("c"), windows=True)
@@ -129,6 +137,18 @@ def test_a_question_that_lets_somebody_in_is_asked(make: Make, taken: Callable[.
     assert matters("bring_your_own", asked, facts)
     assert not matters("bring_your_own", Requirements(installer="kubeadm"), facts)
     assert told(Requirements(), Requirements(windows=True), facts) == "out: A; 1 left"
+
+
+def test_a_yes_says_whom_it_frees(make: Make, taken: Callable[..., Step]) -> None:
+    """Who may be brought by hand is a doubt until that is answered, and a yes says whom it frees."""
+    facts = Facts((make("a", steps=(taken("1.5", Support.STABLE),)), make("b")))
+    found = decide(Requirements(installer="kops", installer_version="1.36"), facts)
+    (own,) = (each for each in found.open if each.field == "bring_your_own")
+    assert [(each.answer, each.frees, each.excludes) for each in own.effects] == [
+        (True, ("b",), ()),
+        (False, (), ("b",)),
+    ]
+    assert "yes takes every doubt from B" in own.text
 
 
 def test_flips_of_answers_are_of_one_answer(make: Make) -> None:
