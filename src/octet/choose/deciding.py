@@ -21,7 +21,7 @@ from octet.choose.facts import Facts
 from octet.choose.figures import Figures
 from octet.choose.ranking import Course, Option, Standing, bounds, value
 from octet.choose.requirements import NOTHING_TO_LEAVE, Requirements
-from octet.choose.sensitivity import ACCEPTED, INSIDE, Acceptability, acceptability
+from octet.choose.sensitivity import ACCEPTED, INSIDE, Acceptability, acceptability, percent, rests_on
 from octet.errors import BadConfigurationError
 from octet.measure.results import Results
 
@@ -99,13 +99,16 @@ class _Answer:
         options = tuple(standing.options.values())
         tried = alternatives.trials(self.requirements, self.facts, self.course.stand)
         providers = [standing.options[name].provider for name in leaders]
+        rested = self.rested() if len(leaders) == 1 else ()
+        rests = _rests(rested, self.title)
         return Decision(
             requirements=self.requirements,
             weights=dict(standing.weights),
             outcome="nothing" if not leaders else "pick" if len(leaders) == 1 else "tie",
             leaders=leaders,
             headline=self.headline(leaders),
-            rule=_rule(standing, self.odds, self.title),
+            rule=_rule(standing, self.odds, self.title) + (f"; {rests}" if rests else ""),
+            rests_on=tuple(name for name, _ in rested),
             reasons_for=reasons.reasons_for(standing),
             reasons_against=reasons.reasons_against(standing, self.requirements),
             excluded=tuple(_excluded(option) for option in options if option.out),
@@ -129,6 +132,11 @@ class _Answer:
             oldest=_oldest(options, tuple(standing.weights)),
             measured=self.figures.measured,
         )
+
+    def rested(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the criteria that the pick alone rests on."""
+        dominated = (self.standing.options[name] for name in self.standing.dominated)
+        return rests_on([*self.standing.race, *dominated], self.standing.weights)
 
     def headline(self, leaders: Sequence[str]) -> str:
         """Return the answer in a sentence."""
@@ -192,7 +200,7 @@ def _rule(standing: Standing, odds: Acceptability, title: Callable[[str], str]) 
         return "hard constraints rule out every provider; no ranking makes up for one"
     if not odds.rivals and standing.dominated:
         beaten = ", ".join(title(name) for name in sorted(standing.dominated))
-        return f"it equals or beats who else could be used in everything that counts here: {beaten}"
+        return f"nobody else who could be used is better in anything that counts here: {beaten}"
     if not odds.rivals:
         return "nobody else can be used as far as is known"
     if not standing.weights:
@@ -200,10 +208,19 @@ def _rule(standing: Standing, odds: Acceptability, title: Callable[[str], str]) 
     first = title(standing.first)
     nearest = min(odds.rivals, key=lambda rival: (not rival.ties, rival.accepted))
     return (
-        f"{first} is ahead of {title(nearest.name)} in {nearest.inside:.1%} of draws of facts "
-        f"inside their intervals (a tie below {INSIDE:.0%}), and in {nearest.accepted:.1%} with weights "
-        f"drawn too (a tie below {ACCEPTED:.1%})"
+        f"{first} is ahead of {title(nearest.name)} in {percent(nearest.inside)} of draws of facts "
+        f"inside their intervals (a tie below {percent(INSIDE)}), and in {percent(nearest.accepted)} with "
+        f"weights drawn too (a tie below {percent(ACCEPTED)})"
     )
+
+
+def _rests(rested: Sequence[tuple[str, tuple[str, ...]]], title: Callable[[str], str]) -> str:
+    """Say on which single criteria a pick rests."""
+    said = [
+        f"without {_TITLES[name]} {' and '.join(map(title, level))} would be as good or better"
+        for name, level in rested
+    ]
+    return f"it rests on one criterion: {'; '.join(said)}" if said else ""
 
 
 def _oldest(options: Sequence[Option], counting: Sequence[str]) -> Evidence | None:

@@ -262,6 +262,7 @@ class Decision(Value, frozen=True, kw_only=True):
         leaders: the pick, or all that tie, the best first; empty for nothing.
         headline: the answer in a sentence.
         rule: why it is a pick or a tie, with the figures.
+        rests_on: criteria of which a pick needs each: without it somebody else is as good or better.
         reasons_for, reasons_against: at most three each, about the first of ``leaders``.
         excluded, kept: every provider is in one of them, in the order of their names.
         ranking: the best first; those with warnings behind all others.
@@ -292,6 +293,7 @@ class Decision(Value, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     oldest: Evidence | None
     measured: Measured | None
+    rests_on: tuple[str, ...] = ()
 
 
 def to_json(decision: Decision) -> bytes:

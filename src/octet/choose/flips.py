@@ -16,7 +16,7 @@ from octet.choose.sensitivity import tippings
 
 Weights = Mapping[str, float] | None
 
-NOT_ONE_FACT = frozenset({"reserve"})
+NOT_ONE_FACT = frozenset({"reserve", "policy-breadth", "bgp-depth"})
 """Criteria whose value is made of many facts, so that no single one moves it from end to end."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from octet.choose import conditions
 from octet.choose.constraints import CONSTRAINTS, Constraint
-from octet.choose.criteria import CRITERIA, Criterion, rank_order_centroid
+from octet.choose.criteria import CRITERIA, MEASURED, Criterion, rank_order_centroid
 from octet.choose.decision import Finding
 from octet.choose.facts import Facts
 from octet.choose.facts.values import Provider
@@ -174,10 +174,15 @@ def order(options: Sequence[Option], weights: Mapping[str, float] | None) -> Sta
 def _counting(contenders: Sequence[Option], weights: Mapping[str, float] | None) -> dict[str, float]:
     """Return the shares of criteria that can tell contenders apart: what is known of nobody cannot.
 
+    What was measured of some and not of all cannot, either: a figure of one would only make others unsure.
     Without weights their order is all that is said of them.
     """
     names = contenders[0].scores if contenders else ()
-    known = [name for name in names if any(option.scores[name].known for option in contenders)]
+    known = [
+        name
+        for name in names
+        if (all if name in MEASURED else any)(option.scores[name].known for option in contenders)
+    ]
     if weights is None:
         return rank_order_centroid(known)
     total = math.fsum(weights[name] for name in known)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from octet import models
 from octet.choose import steps
+from octet.choose.criteria import MEASURED
 from octet.choose.decision import Missing, Run
 from octet.choose.facts.catalogue import INSTALLERS
 from octet.choose.facts.values import Provider, Truth
 from octet.choose.figures import Figures
 from octet.choose.ranking import Standing
 from octet.choose.requirements import NOTHING_TO_LEAVE, Requirements
-from octet.measure import metrics
 
 COMPARE = "octet compare"
 
@@ -110,12 +110,20 @@ def _measurements(standing: Standing, figures: Figures) -> Missing | None:
     if figures.measured is None:
         text = "nothing was measured on this machine: the order stands on facts alone"
         return Missing(id="measurements", text=text, command=COMPARE)
-    race = [option.provider for option in standing.race]
-    silent = [provider for provider in race if figures.get(provider.model, metrics.CPU) is None]
+    names = (*(option.name for option in standing.race), *sorted(standing.dominated))
+    race = [standing.options[name] for name in names]
+    known = {
+        name
+        for option in standing.options.values()
+        for name, scored in option.scores.items()
+        if name in MEASURED and scored.known
+    }
+    left_out = [name for name in sorted(known) if any(not option.scores[name].known for option in race)]
+    silent = [option.provider for option in race if any(not option.scores[name].known for name in left_out)]
     if not silent:
         return None
     can = [provider for provider in silent if our_model(provider)]
-    parts = [f"not measured: {_titles(silent)}"]
+    parts = [f"not measured for {_titles(silent)}: {', '.join(left_out)} left out of the ranking"]
     if len(can) < len(silent):
         parts.append(f"Octet has no model of {_titles(each for each in silent if each not in can)}")
     command = f"{COMPARE} --candidates {','.join(map(our_model, can))}" if can else ""

@@ -6,8 +6,8 @@ added up. Nothing here counts stars, forks or any other popularity.
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from octet.choose import steps
 from octet.choose.decision import Evidence
@@ -84,6 +84,13 @@ OPEN_ABILITIES: tuple[tuple[str, str], ...] = (
     ("kube_proxy_replacement", "replaces-kube-proxy"),
 )
 """Abilities that an operator may turn out to need, after the question that was answered "don't know"."""
+
+POLICIES = OPEN_ABILITIES[:4]
+"""Those of them that are policies."""
+
+BGP = ("routers", "import", "filters", "communities", "reflectors", "passwords")
+"""What BGP speakers do: peer with one's own routers, install what they say, filter it, mark routes, reflect
+them, sign sessions."""
 
 _HAVE: Mapping[Truth, tuple[float, float]] = {
     Truth.YES: (1.0, 1.0),
@@ -166,9 +173,44 @@ def headroom(requirements: Requirements, _figures: Figures, provider: Provider) 
     return Scored(worth, high, f"{told} where {wanted:,} are needed", evidence)
 
 
+def wants_policy(requirements: Requirements) -> bool:
+    """Tell whether NetworkPolicy is asked for at all."""
+    return requirements.policy_ingress is True or requirements.policy_egress is True
+
+
+def beyond(requirements: Requirements) -> list[str]:
+    """Return the facts about policies that nobody asks for."""
+    return [key for field, key in POLICIES if getattr(requirements, field) is not True]
+
+
+def in_reserve(requirements: Requirements) -> list[str]:
+    """Return the abilities that are open; where policy is asked for, its breadth counts by itself."""
+    left = [pair for pair in OPEN_ABILITIES if not (wants_policy(requirements) and pair in POLICIES)]
+    return [key for field, key in left if getattr(requirements, field) is None]
+
+
+def bgp_depth(_requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
+    """Score the share of what BGP speakers do."""
+    fact, evidence = _known(provider, "bgp-abilities"), _shown(provider, "bgp-abilities", "bgp")
+    if fact is None or not isinstance(fact.value, tuple):
+        anything = (_HAVE[Truth.UNKNOWN],) * len(BGP)
+        return replace(unknown("what its BGP can do is not known", *evidence), parts=anything)
+    parts = tuple(_HAVE[Truth.YES if each in fact.value else Truth.NO] for each in BGP)
+    share = len(set(fact.value)) / len(BGP)
+    return Scored(share, share, f"{', '.join(fact.value)}", evidence, parts=parts)
+
+
+def policy_breadth(requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
+    """Score the share of kinds of policies that are there, of those that nobody asks for."""
+    return _share(provider, beyond(requirements), "kinds of policies that you don't ask for")
+
+
 def reserve(requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
     """Score the share of abilities that are there, of those that nobody knows yet whether they are needed."""
-    keys = [key for field, key in OPEN_ABILITIES if getattr(requirements, field) is None]
+    return _share(provider, in_reserve(requirements), "abilities that you may come to need")
+
+
+def _share(provider: Provider, keys: Sequence[str], what: str) -> Scored:
     facts = [provider.facts.get(key) for key in keys]
     parts = tuple(_HAVE[Truth.UNKNOWN if fact is None else fact.truth] for fact in facts)
     if not parts:
@@ -177,7 +219,7 @@ def reserve(requirements: Requirements, _figures: Figures, provider: Provider) -
     lacks = [key for key, part in zip(keys, parts, strict=True) if part == _HAVE[Truth.NO]]
     without = f", without {', '.join(lacks)}" if lacks else ""
     unsure = f", {can - have:.0f} unknown" if can > have else ""
-    says = f"{have:.0f} of {len(keys)} abilities that you may come to need{without}{unsure}"
+    says = f"{have:.0f} of {len(keys)} {what}{without}{unsure}"
     known = can - have < len(parts)
     evidence = _shown(provider, *dict.fromkeys([*lacks, *keys]))
     return Scored(have / len(parts), can / len(parts), says, evidence, known, parts)

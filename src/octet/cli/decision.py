@@ -11,6 +11,7 @@ import typer
 
 from octet.choose import telling
 from octet.choose.decision import Decision, Finding, Run
+from octet.choose.sensitivity import percent
 from octet.cli import output
 
 WIDTH = 110
@@ -53,7 +54,7 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
         (
             place.title,
             f"{place.value:.2f} [{place.low:.2f}, {place.high:.2f}]",
-            "verify first" if place.first_share is None else f"{place.first_share:.0%}",
+            "verify first" if place.first_share is None else percent(place.first_share),
             f"octet {place.model}" if place.model else None,
         )
         for place in decision.ranking

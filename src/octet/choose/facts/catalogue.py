@@ -150,6 +150,14 @@ KEYS: tuple[Key, ...] = (
         "default-transport", "Which one does its own manifest take?", Kind.CHOICE, "path", choices=TRANSPORTS
     ),
     _yes_no("bgp", "Does it speak BGP with one's own routers?", "path"),
+    Key(
+        "bgp-abilities",
+        "What can its BGP do?",
+        Kind.LIST,
+        "path",
+        choices=("routers", "import", "filters", "communities", "reflectors", "passwords"),
+        required=False,
+    ),
     _yes_no("needs-layer-2", "Must all nodes be on one layer-2 segment?", "path"),
     _yes_no("needs-cloud-routes", "Does it need a cloud's route tables or interfaces?", "path"),
     _yes_no("udp-only", "Does it work where only UDP passes between nodes?", "path"),
