@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from octet.choose import steps
+from octet.choose import contradictions
 from octet.choose.decision import Answer, Effect, Flip, Open
 from octet.choose.facts import Facts
-from octet.choose.questions import QUESTIONS, say
+from octet.choose.facts.catalogue import version
+from octet.choose.questions import BY_FIELD, QUESTIONS, say
 from octet.choose.questions import answers as worth_trying
 from octet.choose.ranking import Standing
 from octet.choose.requirements import Requirements
@@ -42,18 +43,31 @@ def trials_of(field: str, requirements: Requirements, facts: Facts, stand: Stand
     others = [each for each in worth_trying(field, requirements, facts) if each != now]
     for answer in others if now is None else [None, *others]:
         changed = msgspec.structs.replace(requirements, **{field: answer})
-        if not steps.contradiction(changed):
+        if contradictions.found(changed) is None:
             yield Trial(field, now, answer, stand(changed))
 
 
 def flips(standing: Standing, tried: tuple[Trial, ...], title: Callable[[str], str]) -> tuple[Flip, ...]:
-    """Return the changes after which another provider comes first; answers with the same outcome together."""
+    """Return the changes after which another provider comes first, answers with the same outcome together.
+
+    An older version of what is there is none of them.
+    """
     found: dict[tuple[str, str], list[Trial]] = {}
     for trial in tried:
-        if trial.standing.first != standing.first:
+        if trial.standing.first != standing.first and not _backwards(trial):
             found.setdefault((trial.field, trial.standing.first), []).append(trial)
-    flipped = [_flip(field, first, group, title) for (field, first), group in found.items()]
-    return tuple(sorted(flipped, key=lambda flip: flip.now == say(None)))
+    return tuple(_flip(field, first, group, title) for (field, first), group in found.items())
+
+
+def _backwards(trial: Trial) -> bool:
+    """Tell whether an answer goes back to an older version, which nobody does to have another network."""
+    if trial.field not in {"installer_version", "kubernetes"}:
+        return False
+    return (
+        trial.now is not None
+        and trial.answer is not None
+        and version(str(trial.answer)) < version(str(trial.now))
+    )
 
 
 def _flip(field: str, first: str, group: list[Trial], title: Callable[[str], str]) -> Flip:
@@ -67,7 +81,7 @@ def _flip(field: str, first: str, group: list[Trial], title: Callable[[str], str
         now=now,
         then=then,
         first=first,
-        text=f"were {field} = {then} (now: {now}), {outcome}",
+        text=f'were the answer to "{BY_FIELD[field].text}" {then} (now: {now}), {outcome}',
     )
 
 

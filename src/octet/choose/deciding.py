@@ -6,7 +6,7 @@ answer on every machine, whatever the order of the facts.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from octet.choose import alternatives, criteria, flips, reasons, relaxing, running, steps
+from octet.choose import alternatives, contradictions, criteria, flips, reasons, relaxing, running
 from octet.choose import figures as measured_figures
 from octet.choose.decision import (
     Decision,
@@ -63,10 +63,10 @@ def check(requirements: Requirements, facts: Facts, source: str = "requirements"
         hint = f"one of {', '.join(names)}"
         problem = "is no provider of the facts"
         raise BadConfigurationError(source, "leaving", requirements.leaving, problem, hint=hint)
-    contradiction = steps.contradiction(requirements)
-    if contradiction:
-        field = "installer_version"
-        raise BadConfigurationError(source, field, requirements.installer_version, contradiction)
+    contradiction = contradictions.found(requirements)
+    if contradiction is not None:
+        field, value = contradiction.field, getattr(requirements, contradiction.field)
+        raise BadConfigurationError(source, field, value, contradiction.problem, hint=contradiction.hint)
 
 
 class _Answer:
@@ -119,10 +119,12 @@ class _Answer:
                 for name, by in sorted(standing.dominated.items())
             ),
             why_not=reasons.why_not(standing, leaders, self.title),
-            flips=(
-                *alternatives.flips(standing, tried, self.title),
-                *flips.of_weights(standing),
-                *flips.of_facts(standing, self.course.weights),
+            flips=flips.plausible(
+                (
+                    *alternatives.flips(standing, tried, self.title),
+                    *flips.of_weights(standing),
+                    *flips.of_facts(standing, self.course.weights),
+                )
             ),
             open=alternatives.open_questions(standing, tried, self.title),
             missing=running.missing(standing, self.figures),

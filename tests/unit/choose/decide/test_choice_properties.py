@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from octet.choose import decide, sensitivity
 from octet.choose.constraints import findings
+from octet.choose.contradictions import found as contradiction
 from octet.choose.criteria import IDS, checked
 from octet.choose.decision import from_json, to_json
 from octet.choose.facts import Certainty, Count, Fact, Facts, Provider, Step, Support
@@ -20,7 +21,6 @@ from octet.choose.questions import answers
 from octet.choose.ranking import Course, dominates, stand, value
 from octet.choose.requirements import FIELDS, NOTHING_TO_LEAVE, Requirements
 from octet.choose.sensitivity import tippings
-from octet.choose.steps import contradiction
 
 pytestmark = pytest.mark.slow
 
