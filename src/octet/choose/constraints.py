@@ -110,10 +110,10 @@ def _by_kops(
 
     def judge(requirements: Requirements, provider: Provider) -> Judgement:
         if not steps.of(provider, "kops"):
-            return Judgement(Truth.YES, (), f"{provider.title} is never installed by kOps itself")
+            return Judgement(Truth.YES, (), f"{provider.title} is never installed by kops itself")
         judged = of_key(requirements, provider, key)
         if judged.truth is Truth.NO and requirements.bring_your_own is None:
-            says = f"{provider.title} cannot {does}; with a manifest of your own kOps has no say"
+            says = f"{provider.title} cannot {does}; with a manifest of your own kops has no say"
             return replace(judged.doubted(), says=says)
         return judged
 

@@ -126,7 +126,7 @@ CRITERIA: tuple[Criterion, ...] = (
         "paid support",
         "nobody sells any",
         "somebody does",
-        scores.yes("commercial-support"),
+        scores.yes("commercial-support", ("nobody sells support", "somebody sells support")),
         lambda r: r.paid_support is None,
     ),
     Criterion(
@@ -141,7 +141,7 @@ CRITERIA: tuple[Criterion, ...] = (
         "nothing else to run",
         "a database besides Kubernetes",
         "none",
-        scores.yes("needs-database", wanted=False),
+        scores.yes("needs-database", ("needs no database", "needs a database of its own"), wanted=False),
         lambda r: r.outside_database is None,
     ),
 )

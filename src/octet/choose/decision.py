@@ -267,6 +267,7 @@ class Decision(Value, frozen=True, kw_only=True):
         excluded, kept: every provider is in one of them, in the order of their names.
         ranking: the best first; those with warnings behind all others.
         why_not: every provider but ``leaders``.
+        flips: the most plausible first.
         oldest: the oldest fact that was used.
         notes: what must be known beside: conditions, other machines.
     """

@@ -35,14 +35,25 @@ def _known(installer: str) -> Installer | None:
     return next((each for each in INSTALLERS if each.name == installer), None)
 
 
+def _title(installer: str) -> str:
+    known = _known(installer)
+    return known.title if known else installer
+
+
 def _built_in(provider: Provider, found: Sequence[Step | None], first: Step) -> Judgement:
-    """Judge by the steps that may be in force; before the first step that one is shown."""
+    """Judge by the steps that may be in force; before the first step that one is named."""
+    if not any(found):
+        says = f"{_title(first.installer)} has {provider.title} from {first.version} on, not before"
+        return Judgement(Truth.NO, (of_step(provider, first),), says)
     truth = steps.together([steps.allows(step) for step in found])
-    shown = [step for step in found if step is not None] or [first]
+    shown = [step for step in found if step is not None]
     evidence = tuple(of_step(provider, step) for step in shown)
+    before = ["not there yet"] if None in found else []
     doubt = "your versions decide: " if truth is Truth.UNKNOWN and len(found) > 1 else ""
     return Judgement(
-        truth, evidence, f"{doubt}{provider.title} is {' or '.join(each.says for each in evidence)}"
+        truth,
+        evidence,
+        f"{doubt}{provider.title} is {' or '.join([*before, *(each.says for each in evidence)])}",
     )
 
 

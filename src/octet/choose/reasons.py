@@ -11,7 +11,7 @@ from octet.choose import scores
 from octet.choose.constraints import BY_ID
 from octet.choose.criteria import CRITERIA
 from octet.choose.decision import Evidence, Finding, Reason, WhyNot
-from octet.choose.evidence import of_fact
+from octet.choose.evidence import of_fact, say
 from octet.choose.facts.catalogue import BY_NAME
 from octet.choose.facts.values import Fact, Truth
 from octet.choose.ranking import Option, Standing, value
@@ -185,7 +185,7 @@ def _limits(option: Option, requirements: Requirements, *, near: bool) -> Iterat
         if reached == near:
             evidence = of_fact(option.provider, limit)
             doubt = " (unverified)" if limit.truth is Truth.UNKNOWN else ""
-            text = f"{key.question}: {evidence.says}{doubt}{_note(limit)}"
+            text = f"{key.question}: {say(limit.value)}{doubt}{_note(limit)}"
             yield Reason(id=f"against:{limit.key}:{evidence.says}", text=text, evidence=(evidence,))
 
 
@@ -240,7 +240,11 @@ def _behind(option: Option, standing: Standing) -> str:
         for name, weight in weights.items()
     }
     most = max(gaps, key=lambda name: gaps[name], default="")
-    return f"{text}; behind most in {most}: {option.scores[most].says}" if most and gaps[most] > 0 else text
+    return (
+        f"{text}; behind most in {_TITLES[most]}: {option.scores[most].says}"
+        if most and gaps[most] > 0
+        else text
+    )
 
 
 def used(options: Sequence[Option], counting: Sequence[str]) -> Iterator[Evidence]:

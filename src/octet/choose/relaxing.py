@@ -25,11 +25,11 @@ def relaxations(options: Sequence[Option]) -> tuple[Relaxation, ...]:
 def _relaxation(held: frozenset[str], options: Sequence[Option]) -> Relaxation:
     back = [option for option in options if {finding.constraint for finding in option.out} == held]
     findings = back[0].out if back else ()
-    fields = sorted({field for finding in findings for field in finding.fields})
+    titles = [f'"{finding.title}"' for finding in findings]
     return Relaxation(
         constraints=tuple(finding.constraint for finding in findings),
         providers=tuple(option.name for option in back),
-        text=f"{' and '.join(fields)}: then {'; '.join(_usable(back, held))}",
+        text=f"{' and '.join(titles)}: then {'; '.join(_usable(back, held))}",
         doubts={option.name: doubts for option in back if (doubts := _doubts(option, held))},
     )
 

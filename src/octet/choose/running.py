@@ -141,6 +141,8 @@ def notes(requirements: Requirements, leaders: Sequence[Provider], figures: Figu
         found.append(f"The figures are of another machine: {figures.measured.other_machine}.")
     if requirements.leaving not in {None, NOTHING_TO_LEAVE}:
         found.append(SWITCHING)
+    if requirements.nodes and (requirements.nodes_in_two_years or requirements.nodes) < requirements.nodes:
+        found.append(f"You expect fewer nodes than there are: {requirements.nodes:,} are what was judged by.")
     if (requirements.most_nodes or 0) > KUBERNETES_NODES:
         found.append(LARGE)
     together = [words for field, words in TOGETHER.items() if getattr(requirements, field) is True]

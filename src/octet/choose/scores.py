@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from octet.choose import steps
 from octet.choose.decision import Evidence
-from octet.choose.evidence import of_fact, of_step, say
+from octet.choose.evidence import of_fact, of_step
 from octet.choose.facts.values import Bound, Fact, Provider, Step, Support, Truth
 from octet.choose.figures import Figures
 from octet.choose.requirements import Requirements
@@ -61,6 +61,15 @@ SUPPORTED: Mapping[Support, float] = {
 BY_HAND = 0.2
 """What it is worth that the installer takes a manifest of the operator's own."""
 
+HOLDERS: Mapping[str, str] = {
+    "none": "in no foundation",
+    "cncf-sandbox": "a sandbox project of the CNCF",
+    "cncf-incubating": "an incubating project of the CNCF",
+    "kubernetes": "part of Kubernetes",
+    "cncf-graduated": "a graduated project of the CNCF",
+}
+"""The same in words."""
+
 STEWARDS: Mapping[str, float] = {
     "none": 0.0,
     "cncf-sandbox": 0.5,
@@ -84,6 +93,21 @@ OPEN_ABILITIES: tuple[tuple[str, str], ...] = (
     ("kube_proxy_replacement", "replaces-kube-proxy"),
 )
 """Abilities that an operator may turn out to need, after the question that was answered "don't know"."""
+
+WORDS: Mapping[str, str] = {
+    "policy-ingress": "policy for what reaches pods",
+    "policy-egress": "policy for what pods reach",
+    "policy-cluster-wide": "policies for the whole cluster",
+    "policy-by-name": "policies by DNS name",
+    "encryption": "encryption",
+    "ipv6-only": "IPv6 alone",
+    "dual-stack": "both families",
+    "bgp": "BGP",
+    "multicast": "multicast",
+    "windows": "Windows nodes",
+    "replaces-kube-proxy": "kube-proxy's work",
+}
+"""The same for a person."""
 
 POLICIES = OPEN_ABILITIES[:4]
 """Those of them that are policies."""
@@ -132,7 +156,7 @@ def upkeep(_requirements: Requirements, _figures: Figures, provider: Provider) -
     ):
         return unknown("no date of a latest release", *evidence)
     age = (released.as_of - released.value).days
-    says = f"latest release {released.value}, {age} days before that was looked up"
+    says = f"latest release on {released.value} (looked up on {released.as_of})"
     return _exact((STALE - age) / (STALE - FRESH), says, *evidence)
 
 
@@ -217,7 +241,7 @@ def _share(provider: Provider, keys: Sequence[str], what: str) -> Scored:
         return unknown("nothing is open")
     have, can = (math.fsum(each[end] for each in parts) for end in (0, 1))
     lacks = [key for key, part in zip(keys, parts, strict=True) if part == _HAVE[Truth.NO]]
-    without = f", without {', '.join(lacks)}" if lacks else ""
+    without = f", without {', '.join(WORDS[key] for key in lacks)}" if lacks else ""
     unsure = f", {can - have:.0f} unknown" if can > have else ""
     says = f"{have:.0f} of {len(keys)} {what}{without}{unsure}"
     known = can - have < len(parts)
@@ -230,17 +254,17 @@ def stewardship(_requirements: Requirements, _figures: Figures, provider: Provid
     fact, evidence = _known(provider, "foundation"), _shown(provider, "foundation", "governance")
     if fact is None:
         return unknown("who holds it is not known", *evidence)
-    return _exact(STEWARDS[str(fact.value)], f"foundation {say(fact.value)}", *evidence)
+    return _exact(STEWARDS[str(fact.value)], HOLDERS[str(fact.value)], *evidence)
 
 
-def yes(key: str, *, wanted: bool = True) -> Score:
-    """Return the score of a yes-or-no fact."""
+def yes(key: str, words: tuple[str, str], *, wanted: bool = True) -> Score:
+    """Return the score of a yes-or-no fact; ``words`` are those for no and for yes."""
 
     def score(_requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
         fact, evidence = _known(provider, key), _shown(provider, key)
         if fact is None:
-            return unknown(f"{key} not known", *evidence)
-        return _exact(float(fact.value is wanted), f"{key} {say(fact.value)}", *evidence)
+            return unknown(f"not known whether: {words[1]}", *evidence)
+        return _exact(float(fact.value is wanted), words[bool(fact.value)], *evidence)
 
     return score
 

@@ -5,7 +5,7 @@ What lives here: lines of text. What it must not know: terminals, how wide they 
 
 from collections.abc import Iterator
 
-from octet.choose.decision import Decision, Evidence, Flip, Reason
+from octet.choose.decision import Decision, Evidence, Reason
 
 FLIPS = 6
 """Changes that are shown; JSON has all of them."""
@@ -17,7 +17,7 @@ def short(decision: Decision) -> Iterator[str]:
     yield decision.rule
     yield from (f"  + {reason.text}" for reason in decision.reasons_for)
     yield from (f"  - {reason.text}" for reason in decision.reasons_against)
-    yield from (f"  ~ {flip.text}" for flip in telling(decision)[:1])
+    yield from (f"  ~ {flip.text}" for flip in decision.flips[:1])
     yield from relaxed(decision)
     yield from (f"  > {run.octet or run.original[0]}: {run.note}" for run in decision.run)
     yield from (f"  ! {each.text}" for each in decision.missing if each.id == "measurements")
@@ -36,15 +36,6 @@ def cited(evidence: Evidence) -> str:
     return f"{evidence.provider} {evidence.key}: {evidence.says} ({evidence.source}, {evidence.as_of}{doubt})"
 
 
-def telling(decision: Decision) -> tuple[Flip, ...]:
-    """Return all flips: first some of what was asked for, of weights and of facts, then the rest."""
-    known = [flip for flip in decision.flips if flip.kind == "requirement" and flip.now != "don't know"]
-    weights = [flip for flip in decision.flips if flip.kind == "weight"]
-    facts = [flip for flip in decision.flips if flip.kind == "fact" and flip.then != "it cannot"]
-    rest = [flip for flip in decision.flips if flip not in known + weights + facts]
-    return (*known[:3], *weights[:2], *facts[:2], *known[3:], *weights[2:], *facts[2:], *rest)
-
-
 def relaxed(decision: Decision) -> Iterator[str]:
     """Yield what to give up when nothing is left."""
     yield from (f"  give up {each.text}" for each in decision.relaxations)
@@ -52,7 +43,7 @@ def relaxed(decision: Decision) -> Iterator[str]:
 
 def changes(decision: Decision) -> Iterator[str]:
     """Yield the changes that say most, and how many more there are."""
-    flips = telling(decision)
+    flips = decision.flips
     yield from (f"  {flip.text}" for flip in flips[:FLIPS])
     if len(flips) > FLIPS:
         yield f"  and {len(flips) - FLIPS} more single changes: --json has them all"
@@ -72,4 +63,4 @@ def missing(decision: Decision) -> Iterator[str]:
     yield from (f"  {each.text}{f': {each.command}' if each.command else ''}" for each in decision.missing)
 
 
-__all__ = ["Evidence", "because", "changes", "cited", "left_open", "missing", "relaxed", "short", "telling"]
+__all__ = ["Evidence", "because", "changes", "cited", "left_open", "missing", "relaxed", "short"]

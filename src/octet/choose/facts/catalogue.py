@@ -77,7 +77,7 @@ GROUPS = {
 """Headings, in the order in which people read them."""
 
 INSTALLERS = (
-    Installer("kops", "kOps", True, "spec.networking.cni: {} and a manifest of your own under spec.addons"),
+    Installer("kops", "kops", True, "spec.networking.cni: {} and a manifest of your own under spec.addons"),
     Installer("kubeadm", "kubeadm", True, "kubeadm installs no network: apply the provider's manifest"),
     Installer("k3s", "k3s", True, "--flannel-backend=none --disable-network-policy, then its manifest"),
     Installer("rke2", "RKE2", True, "cni: none, then its manifest"),

@@ -8,6 +8,7 @@ from octet.choose import Decision, Requirements, decide, scores
 from octet.choose.conversation import matters, told
 from octet.choose.facts import Facts, Provider, Step, Support
 from octet.choose.figures import Figures
+from octet.choose.flips import GIVEN
 from octet.choose.profile import USUAL
 from octet.choose.sensitivity import percent
 from octet.measure.results import Results, read
@@ -96,7 +97,10 @@ def test_what_is_given_up_carries_its_doubts(make: Make) -> None:
     """Who could come back but isn't known to meet the other needs is not said to be usable."""
     found = decided(make("a", windows=None), make("b", windows=True), windows=True, encryption=True)
     (way,) = found.relaxations
-    assert way.text == "encryption: then B can be used; A only if verified first: windows"
+    assert (
+        way.text
+        == '"encrypt what passes between nodes": then B can be used; A only if verified first: windows'
+    )
     assert way.doubts == {"a": ("windows",)}
 
 
@@ -161,6 +165,35 @@ def test_flips_of_answers_are_of_one_answer(make: Make) -> None:
     flip = next(flip for flip in found.flips if flip.what == "windows")
     assert (flip.now, flip.then, flip.first) == ("yes", "don't know or no", "a")
     assert found.flips[0] == flip, "what was asked for comes before what is open"
+
+
+def test_what_would_change_it_begins_with_what_one_can_change(shipped: Facts) -> None:
+    """Needs come first, then nodes, what is open, weights and facts; installers and clouds last."""
+    asked = Requirements(
+        installer="kops",
+        installer_version="1.36",
+        kubernetes="1.34",
+        cloud="aws",
+        policy_ingress=True,
+        nodes=90,
+    )
+    found = decide(asked, shipped).flips
+    kinds = [
+        "given" if flip.what in GIVEN else "nodes" if flip.what.startswith("nodes") else flip.kind
+        for flip in found
+    ]
+    first = {kind: kinds.index(kind) for kind in ("given", "weight", "fact", "requirement") if kind in kinds}
+    assert first.pop("given") > max(first.values())
+    assert kinds == sorted(kinds, key=lambda kind: kind == "given")
+    older = [flip for flip in found if flip.what == "installer_version" and flip.then != "don't know"]
+    assert all(float(flip.then) >= 1.36 for flip in older)
+
+
+def test_changes_are_told_in_the_question_s_words(make: Make) -> None:
+    """A person reads the question, not the name of a field."""
+    found = decided(make("a", policy_egress=True, bgp=True), make("b", windows=True), windows=True)
+    assert found.flips[0].text.startswith('were the answer to "Are there Windows nodes?" don\'t know or no')
+    assert not any("_" in flip.text for flip in found.flips)
 
 
 def test_figures_rank_and_are_told_as_our_model_s(make: Make, record: Callable[..., Results]) -> None:
@@ -277,7 +310,7 @@ def test_what_an_installer_removed_is_brought_by_hand(shipped: Facts) -> None:
     only = Facts((shipped.get("weave"),))
     asked = Requirements(installer="kops", installer_version="1.36", bring_your_own=True)
     (run,) = decide(asked, only).run
-    assert run.original[0].startswith("kOps: spec.networking.cni: {}")
+    assert run.original[0].startswith("kops: spec.networking.cni: {}")
     assert not any("--networking weave" in line for line in run.original)
 
 
