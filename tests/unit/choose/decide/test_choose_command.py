@@ -124,6 +124,45 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(monkeypatch: pytest.Mo
     assert answered(result).requirements.installer == "kops"
 
 
+@pytest.mark.parametrize("typed", ["", "kops\n"])
+def test_leaving_the_questions_is_an_interruption(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-D (and Ctrl-C, which typer makes the same) ends with 130, as the README's table says."""
+    monkeypatch.setattr(asking, "on_a_terminal", lambda: True)
+    result = run(typed=typed)
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+    assert "For it" not in result.stdout
+
+
+def test_a_page_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A directory after --page is named as what was given, not by a draft beside it."""
+    monkeypatch.setattr("octet.cli.page.bundle", lambda: PLAIN)
+    code, said = refused(capsys, "--windows", "yes", "--page", str(tmp_path))
+    assert code == 2
+    assert f"'{tmp_path}': is a directory" in said
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (b"[requirements]\nleaving = '\xff'\n", r"byte 26 = b'\xff': is not UTF-8"),
+        (b"nodes = 5\n", "table = 'requirements': is missing"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_for_what_it_is(
+    held: bytes, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bytes that are no UTF-8 are named with their place, a missing table as missing, without a None."""
+    path = tmp_path / "r.toml"
+    path.write_bytes(held)
+    code, said = refused(capsys, "--requirements", str(path))
+    assert code == 2
+    assert told in said
+    assert "None" not in said
+
+
 def test_a_person_says_what_matters_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """Last comes the order of criteria, as improvements from worst to best; the answer weighs them so."""
     monkeypatch.setattr(asking, "on_a_terminal", lambda: True)
@@ -149,6 +188,8 @@ def test_a_person_says_what_matters_most(monkeypatch: pytest.MonkeyPatch) -> Non
         (("--installer", "kops", "--cloud", "laptop"), 2, "cloud = 'laptop'"),
         (("--cloud", "laptop", "--private-topology", "yes"), 2, "private_topology = True"),
         (("--installer-version", "1.36"), 2, "name the installer"),
+        (("--windows", "maybe"), 2, "windows = 'maybe': is neither yes nor no (yes, no, or ?"),
+        (("--nodes", "2000000"), 2, "from 1 to 1,000,000"),
     ],
 )
 def test_wrong_use_is_one_line(
@@ -223,7 +264,7 @@ def test_figures_of_this_machine_are_taken(tmp_path: Path, record: Record) -> No
         ('{"schema": 1}', "document"),
         ("{}", "schema"),
         ("no json", "document"),
-        ('{"schema": "new"}', "schema"),
+        ('{"schema": "new"}', "schema = 'new'"),
     ],
 )
 def test_results_of_another_schema_are_refused(
