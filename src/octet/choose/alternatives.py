@@ -3,7 +3,7 @@
 What lives here: trying them, and saying what came of it. What it must not know: facts or weights that change.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -16,6 +16,9 @@ from octet.choose.questions import BY_FIELD, QUESTIONS, say
 from octet.choose.questions import answers as worth_trying
 from octet.choose.ranking import Standing
 from octet.choose.requirements import Requirements
+
+SHOWN = 4
+"""Answers that are written out; more make nobody wiser."""
 
 Stand = Callable[[Requirements], Standing]
 
@@ -59,6 +62,14 @@ def flips(standing: Standing, tried: tuple[Trial, ...], title: Callable[[str], s
     return tuple(_flip(field, first, group, title) for (field, first), group in found.items())
 
 
+def either(answers: Sequence[Answer]) -> str:
+    """Return answers as a choice; of many, both ends and how many are between."""
+    said = [say(answer) for answer in answers]
+    if len(said) <= SHOWN:
+        return " or ".join(said)
+    return f"{said[0]}, {said[-1]} or {len(said) - 2} between"
+
+
 def _backwards(trial: Trial) -> bool:
     """Tell whether an answer goes back to an older version, which nobody does to have another network."""
     if trial.field not in {"installer_version", "kubernetes"}:
@@ -71,7 +82,7 @@ def _backwards(trial: Trial) -> bool:
 
 
 def _flip(field: str, first: str, group: list[Trial], title: Callable[[str], str]) -> Flip:
-    then = " or ".join(say(trial.answer) for trial in group)
+    then = either([trial.answer for trial in group])
     now = say(group[0].now)
     outcome = f"{title(first)} would come first" if first else "nobody would be left"
     return Flip(
@@ -148,5 +159,5 @@ def _said(group: list[Effect], standing: Standing, title: Callable[[str], str]) 
         parts.append(f"makes {title(effect.first)} first" if effect.first else "leaves nobody")
     answers = [each.answer for each in group]
     numbers = len(answers) > 1 and all(type(each) is int for each in answers)
-    said = f"{say(answers[0])} to {say(answers[-1])}" if numbers else " or ".join(map(say, answers))
+    said = f"{say(answers[0])} to {say(answers[-1])}" if numbers else either(answers)
     return f"{said} {', '.join(parts)}"

@@ -17,23 +17,32 @@ from octet.cli import output
 WIDTH = 110
 
 
-def show(decision: Decision, *, as_json: bool) -> None:
-    """Print a decision. Raises typer.Exit with 1 when nothing is left."""
+def show(decision: Decision, *, as_json: bool, everything: bool = False) -> None:
+    """Print a decision, the answer first; ``everything`` is what it stands on, too.
+
+    Raises typer.Exit with 1 when nothing is left.
+    """
     if as_json:
         output.print_json(msgspec.to_builtins(decision))
     else:
         _text("", [decision.headline, f"  {decision.rule}"])
-        _text("For it", telling.because(decision.reasons_for))
-        _text("Against it", telling.because(decision.reasons_against))
+        _text("For it", telling.because(decision.reasons_for, cited=everything))
+        _text("Against it", telling.because(decision.reasons_against, cited=everything))
         _text("To have somebody left", telling.relaxed(decision))
-        _tables(decision, as_json=as_json)
-        _text("What would change the answer", telling.changes(decision))
-        _text('Left open by "don\'t know"', telling.left_open(decision))
-        _text("Missing", telling.missing(decision))
+        if everything:
+            _tables(decision, as_json=as_json)
+        else:
+            _text("Ruled out", telling.out(decision))
+        _text("What would change the answer", telling.changes(decision, everything=everything))
+        if everything:
+            _text('Left open by "don\'t know"', telling.left_open(decision))
+            _text("Missing", telling.missing(decision))
         _text("How to run it now", (line for run in decision.run for line in _ways(run)))
         _text("Notes", (f"  {note}" for note in decision.notes))
         if decision.oldest is not None:
-            _text("Oldest fact used", [f"  {telling.cited(decision.oldest)}"])
+            _text("Oldest fact used", [f"  {telling.where(decision.oldest)}"])
+        if not everything:
+            _text("", ["", telling.more(decision)])
     if decision.outcome == "nothing":
         raise typer.Exit(output.FAILED)
 
@@ -62,7 +71,7 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
     if ranked:
         typer.echo()
         columns = ["provider", "value", "first in", "our model of it"]
-        output.table("Who is left", columns, ranked, as_json=as_json)
+        output.table("Who is left", columns, ranked, as_json=as_json, fold=WIDTH)
     out = [
         (each.title, finding.constraint, finding.because, _source(finding))
         for each in decision.excluded
@@ -70,11 +79,13 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
     ]
     if out:
         typer.echo()
-        output.table("Ruled out", ["provider", "by", "because", "source, date"], out, as_json=as_json)
+        output.table(
+            "Ruled out", ["provider", "by", "because", "source, date"], out, as_json=as_json, fold=WIDTH
+        )
     others = [(each.title, each.text) for each in decision.why_not if not each.text.startswith("ruled out")]
     if others:
         typer.echo()
-        output.table("Why not the others", ["provider", "because"], others, as_json=as_json)
+        output.table("Why not the others", ["provider", "because"], others, as_json=as_json, fold=WIDTH)
 
 
 def _source(finding: Finding) -> str:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from octet.choose.decision import Decision, from_json
 from octet.choose.page.html import Bundle
 from octet.choose.requirements import FIELDS, kind_of
-from octet.cli import asking, compare, main
+from octet.cli import asking, compare, decision, main
 from octet.cli import choose as command
 from octet.measure import machine, results
 from octet.measure.results import Results
@@ -56,6 +56,25 @@ def test_flags_answer_questions() -> None:
     ):
         assert title in result.stdout
     assert "kubenet cannot work where" in " ".join(result.stdout.split())
+
+
+def test_the_answer_comes_in_a_screenful() -> None:
+    """The first answer is short and narrow, names three changes, and says what --all has besides."""
+    asked = ("--installer", "kops", "--cloud", "aws", "--private-topology", "yes", "--nodes", "60")
+    brief, whole = (run(*asked, *more).stdout for more in ((), ("--all",)))
+    assert len(brief.splitlines()) < 50 < len(whole.splitlines())
+    assert brief.count("were the answer to") == 3
+    assert "--all shows" in brief
+    assert "Who is left" not in brief
+    for title in ("Who is left", 'Left open by "don\'t know"', "Missing", "aws-private-topology"):
+        assert title in whole
+    assert max(map(len, (*brief.splitlines(), *whole.splitlines()))) <= decision.WIDTH
+
+
+def test_people_read_questions_not_fields() -> None:
+    """Nothing that a person reads has the name of a field in it."""
+    told = run("--installer", "kops", "--nodes", "60", "--all").stdout
+    assert [field for field in FIELDS if "_" in field and field in told] == []
 
 
 def test_json_is_the_whole_decision() -> None:
