@@ -17,6 +17,8 @@ from octet.choose.questions import answers as worth_trying
 from octet.choose.ranking import Standing
 from octet.choose.requirements import Requirements
 
+_VERSIONS = frozenset({"installer_version", "kubernetes", "kernel"})
+
 SHOWN = 4
 """Answers that are written out; more make nobody wiser."""
 
@@ -71,14 +73,12 @@ def either(answers: Sequence[Answer]) -> str:
 
 
 def _backwards(trial: Trial) -> bool:
-    """Tell whether an answer goes back to an older version, which nobody does to have another network."""
-    if trial.field not in {"installer_version", "kubernetes"}:
+    """Tell whether an answer goes back to an older version, or forgets a number: no way to change a net."""
+    if trial.now is None or trial.field not in {*_VERSIONS, "nodes", "nodes_in_two_years"}:
         return False
-    return (
-        trial.now is not None
-        and trial.answer is not None
-        and version(str(trial.answer)) < version(str(trial.now))
-    )
+    if trial.answer is None:
+        return True
+    return trial.field in _VERSIONS and version(str(trial.answer)) < version(str(trial.now))
 
 
 def _flip(field: str, first: str, group: list[Trial], title: Callable[[str], str]) -> Flip:

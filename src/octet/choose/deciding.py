@@ -15,6 +15,7 @@ from octet.choose.decision import (
     Excluded,
     Kept,
     Place,
+    Reason,
     Score,
 )
 from octet.choose.facts import Facts
@@ -130,10 +131,17 @@ class _Answer:
             missing=running.missing(standing, self.figures),
             relaxations=() if leaders else relaxing.relaxations(options),
             run=tuple(running.run(provider, self.requirements) for provider in providers),
-            notes=running.notes(self.requirements, providers, self.figures),
+            notes=(
+                *(f"{reason.text}." for name in leaders[1:] for reason in self.conditions(name)),
+                *running.notes(self.requirements, providers, self.figures),
+            ),
             oldest=_oldest(options, tuple(standing.weights)),
             measured=self.figures.measured,
         )
+
+    def conditions(self, name: str) -> tuple[Reason, ...]:
+        """Return the conditions of one that ties with the first, whose own are reasons against it."""
+        return tuple(reasons.conditions(self.standing.options[name]))
 
     def rested(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return the criteria that the pick alone rests on."""

@@ -6,6 +6,8 @@ What lives here: that one judgement. What it must not know: what the provider ca
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from octet.choose import steps
 from octet.choose.evidence import of_fact, of_step
 from octet.choose.facts.catalogue import INSTALLERS, Installer
@@ -44,7 +46,10 @@ def _built_in(provider: Provider, found: Sequence[Step | None], first: Step) -> 
     """Judge by the steps that may be in force; before the first step that one is named."""
     if not any(found):
         says = f"{_title(first.installer)} has {provider.title} from {first.version} on, not before"
-        return Judgement(Truth.NO, (of_step(provider, first),), says)
+        not_yet = msgspec.structs.replace(
+            of_step(provider, first), says=f"not before {first.installer} {first.version}"
+        )
+        return Judgement(Truth.NO, (not_yet,), says)
     truth = steps.together([steps.allows(step) for step in found])
     shown = [step for step in found if step is not None]
     evidence = tuple(of_step(provider, step) for step in shown)

@@ -49,7 +49,7 @@ def _end(requirements: Requirements, provider: Provider, wanted: int) -> Judgeme
 
 _BEYOND = {
     Bound.DEFAULT: "{} comes with room for {:,} nodes, fewer than {:,}; that can be raised: {}",
-    Bound.SEEN: "the largest {} that is told of has {:,} nodes, fewer than {:,}; more nobody has shown: {}",
+    Bound.SEEN: "the largest {} that is told of has {:,} nodes, fewer than {:,}; more nobody has shown ({})",
 }
 
 
@@ -64,7 +64,7 @@ def _shown(provider: Provider, wanted: int) -> Judgement:
         says = f"{provider.title} is good for {fact.value:,}, as many as {wanted:,}"
         return Judgement(Truth.YES, evidence, says)
     beyond = _BEYOND[Bound.DEFAULT if fact.bound is Bound.DEFAULT else Bound.SEEN]
-    says = beyond.format(provider.title, fact.value, wanted, fact.note.rstrip(".")).removesuffix(": ")
+    says = beyond.format(provider.title, fact.value, wanted, fact.note.rstrip("."))
     return Judgement(Truth.UNKNOWN, evidence, says)
 
 

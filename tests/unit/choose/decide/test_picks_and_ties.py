@@ -189,6 +189,14 @@ def test_what_would_change_it_begins_with_what_one_can_change(shipped: Facts) ->
     assert all(float(flip.then) >= 1.36 for flip in older)
 
 
+def test_nobody_is_told_to_forget_or_go_back(shipped: Facts) -> None:
+    """An older kernel, an older version and an unknown number of nodes are no changes to propose."""
+    found = decide(Requirements(installer="kubeadm", kernel="4.18", nodes=6000), shipped)
+    for flip in found.flips:
+        assert not (flip.what == "kernel" and flip.then.startswith(("3", "4")))
+        assert not (flip.what == "nodes" and "don't know" in flip.then)
+
+
 def test_changes_are_told_in_the_question_s_words(make: Make) -> None:
     """A person reads the question, not the name of a field."""
     found = decided(make("a", policy_egress=True, bgp=True), make("b", windows=True), windows=True)
