@@ -110,8 +110,22 @@ def _decoded(text: bytes, kind: type[T], path: Path) -> T:
         problem, _, place = str(error).partition(" - at `$")
         field = place.strip("`.") or "document"
         raise BadConfigurationError(
-            str(path), field, path.name, problem, hint="what octet compare wrote"
+            str(path), field, _there(text, field), problem, hint="what octet compare wrote"
         ) from error
+
+
+def _there(text: bytes, field: str) -> object:
+    """Return what stands at a place of a JSON text; the text's beginning where it is none."""
+    try:
+        held = msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return text[:40].decode(errors="replace")
+    for part in field.replace("]", "").replace("[", ".").split(".") if field != "document" else ():
+        try:
+            held = held[int(part)] if isinstance(held, list) else held[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return held if isinstance(held, str | int | float | bool | None) else type(held).__name__
 
 
 @dataclass(frozen=True, slots=True)
