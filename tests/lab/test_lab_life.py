@@ -13,11 +13,11 @@ import pytest
 
 from octet.errors import OctetError
 from octet.lab import Lab, Octet, Registry, control, reference
+from ordinary_user import NOBODY, as_ordinary_user
 
 pytestmark = pytest.mark.lab
 
 OCTET = str(Path(sys.executable).with_name("octet"))
-NOBODY = 65534
 ROOT = Path(__file__).parents[2]
 START = "from octet.lab import Lab; import sys; Lab.up('flannel', nodes=3, name=sys.argv[1])"
 
@@ -183,17 +183,6 @@ def test_a_hung_supervisor_is_killed(monkeypatch: pytest.MonkeyPatch, registry: 
     os.kill(processes(lab)["supervisor"], signal.SIGSTOP)
     lab.down()
     assert registry.entries() == []
-
-
-def as_ordinary_user() -> list[str]:
-    """Who to be: the user nobody, where we may become it; otherwise we are an ordinary user already."""
-    everybody = Path("/proc/self/uid_map").read_text().split()[2] != "1"
-    if os.geteuid() != 0 or not everybody:
-        return []
-    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    if subprocess.run([*prefix, sys.executable, "-c", "import octet"], cwd="/", check=False).returncode:
-        pytest.skip("needs another user: none can read this checkout, clone it where they can")
-    return prefix
 
 
 def test_an_ordinary_user_has_labs_too() -> None:
