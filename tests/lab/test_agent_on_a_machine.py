@@ -17,18 +17,14 @@ from pathlib import Path
 import pytest
 
 import machine as machines
-from octet.agent.registration import publish
-from octet.cluster.view import Underlay
 from octet.cni import wire
 from octet.kernel import namespaces
-from octet.store.embedded import EmbeddedStore
 from pods import pods
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
 
 CROWD = 200
 JUNK = 10_000
-PEER_CIDR = "10.244.2.0/24"
 
 
 @pytest.fixture(scope="module")
@@ -45,38 +41,6 @@ def pod(machine: machines.Machine, tmp_path: Path) -> Iterator[str]:
         assert status == 0, answer
         yield path
         machine.plugin_call("DEL", "one", path)
-
-
-@pytest.fixture
-async def peer(machine: machines.Machine) -> None:
-    """A second node that the agent knows, as flannel's annotations would tell it."""
-    said = {
-        "flannel.alpha.coreos.com/kube-subnet-manager": "true",
-        "flannel.alpha.coreos.com/backend-type": "vxlan",
-        "flannel.alpha.coreos.com/backend-data": '{"VNI":1,"VtepMAC":"02:00:00:00:00:02"}',
-        "flannel.alpha.coreos.com/public-ip": "172.31.0.2",
-    }
-    async with EmbeddedStore(machine.root / "store.db") as store:
-        await publish(store, "node2", Underlay("x", 1500, None, None), said, register=True)
-        node = dict(await store.get("Node", "node2"))
-        await store.update("Node", {**node, "spec": {"podCIDR": PEER_CIDR, "podCIDRs": [PEER_CIDR]}})
-    machines.wait_for(lambda: PEER_CIDR in machine.call("ip", "route").stdout)
-
-
-PORT = "$(ls /proc/sys/net/ipv4/conf | grep ^veth)"
-KINDS = {
-    "vxlan with everything on it": "ip link del flannel.1",
-    "bridge": "ip link del cni0",
-    "port of the bridge": f"ip link set {PORT} nomaster",
-    "pod's pair": f"ip link del {PORT}",
-    "address": "ip addr del 10.244.1.1/24 dev cni0",
-    "route": f"ip route del {PEER_CIDR}",
-    "neighbour": "ip neigh del 10.244.2.0 dev flannel.1",
-    "fdb entry": "bridge fdb del 02:00:00:00:00:02 dev flannel.1",
-    "sysctl": "sysctl -qw net.ipv4.ip_forward=0",
-    "nftables table": "nft delete table inet octet",
-    "nftables rule": "nft flush table inet octet",
-}
 
 
 _CHANGING = re.compile(r"@\w+| linkdown| (UP|DOWN|UNKNOWN) |<[A-Z_,-]*>")
@@ -99,21 +63,6 @@ def everything(machine: machines.Machine) -> list[str]:
     words = [line.split(":", 1)[-1] if line[:1].isdigit() else line for line in text.splitlines()]
     kept = (_CHANGING.sub(" ", line.split(" state ")[0]) for line in words if "fe80::" not in line)
     return sorted(" ".join(line.split()) for line in kept)
-
-
-@pytest.mark.usefixtures("peer", "pod")
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_deleted_by_hand_comes_back(machine: machines.Machine, kind: str) -> None:
-    """Each kind of object that somebody deletes is as it was within a second, with all that was on it."""
-    before = everything(machine)
-    done = machine.call("sh", "-c", KINDS[kind])
-    assert done.returncode == 0, done.stderr
-    start = time.monotonic()
-    try:
-        machines.wait_for(lambda: everything(machine) == before, seconds=4)
-    except AssertionError:
-        assert everything(machine) == before
-    assert time.monotonic() - start < 1.5, "a second, and what looking costs"
 
 
 def metrics(machine: machines.Machine) -> set[str]:
