@@ -6,7 +6,6 @@ import random
 import re
 import socket
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +17,6 @@ import pytest
 
 import machine as machines
 from octet.cni import wire
-from octet.kernel import namespaces
 from pods import pods
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -161,27 +159,6 @@ def test_without_an_agent(machine: machines.Machine, tmp_path: Path) -> None:
         machine.start_agent()
         machine.wait_ready()
         machines.wait_for(lambda: not [name for name in machine.links() if name.startswith("veth")])
-
-
-def test_a_restart_loses_no_packet(machine: machines.Machine, pod: str) -> None:
-    """A running ping and a TCP stream do not notice that the agent is killed and started again."""
-    address = json.loads(
-        machine.call("nsenter", f"--net={pod}", "ip", "-j", "-4", "addr", "show", "eth0").stdout
-    )
-    own = address[0]["addr_info"][0]["local"]
-    with namespaces.inside(machine.namespace):
-        ping = subprocess.Popen(["ping", "-i", "0.02", "-c", "150", own], stdout=subprocess.PIPE, text=True)
-        serve = ["nsenter", f"--net={pod}", "iperf3", "-s", "-1"]
-        server = subprocess.Popen(serve, stdout=subprocess.DEVNULL)
-        time.sleep(0.3)
-        stream = subprocess.Popen(["iperf3", "-J", "-t", "3", "-c", own], stdout=subprocess.PIPE, text=True)
-    machine.kill_agent()
-    machine.start_agent()
-    machine.wait_ready()
-    assert " 0% packet loss" in ping.communicate(timeout=20)[0]
-    figures = json.loads(stream.communicate(timeout=20)[0])
-    server.wait(timeout=10)
-    assert min(each["sum"]["bits_per_second"] for each in figures["intervals"]) > 0
 
 
 def test_a_second_agent_refuses_to_start(machine: machines.Machine) -> None:
