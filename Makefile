@@ -1,19 +1,24 @@
 # Octet on one machine. `make test` and `make compare` set everything up on a fresh Debian 12 as root, once.
-.PHONY: help setup compare test unit slow kernel lab clients docs lint bench clean
+.PHONY: help setup compare test unit slow kernel lab clients docs page guide lint bench clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 PLUGIN := $(wildcard src/octet/cni/plugin/*.c src/octet/cni/plugin/Makefile)
+WEB := $(wildcard web/*.json web/*.mjs web/src/*)
+PAGE := src/octet/choose/page/bundle/page.js
 SKIPS := report/skips.txt
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: .setup-done  ## packages, virtual environment, plugin (only what has changed)
-.setup-done: pyproject.toml scripts/setup scripts/debian-packages $(PLUGIN)
+setup: .setup-done $(PAGE)  ## packages, virtual environment, plugin, page (only what has changed)
+.setup-done: pyproject.toml scripts/setup scripts/debian-packages web/package-lock.json $(PLUGIN)
 	@scripts/setup
 	@touch $@
+
+$(PAGE): $(WEB) | .setup-done
+	@npm run --prefix web --silent build
 
 compare: setup  ## measure every candidate side by side: report/ (ARGS="--rounds 20" for narrower intervals)
 	$(BIN)/octet compare --out report $(or $(ARGS),--quick)
@@ -21,7 +26,7 @@ compare: setup  ## measure every candidate side by side: report/ (ARGS="--rounds
 test: export OCTET_SKIPS = $(CURDIR)/$(SKIPS)
 test: setup lint  ## everything that CI checks
 	@mkdir -p report && : > $(SKIPS)
-	$(MAKE) --no-print-directory unit slow kernel lab clients docs
+	$(MAKE) --no-print-directory unit slow kernel lab clients docs page
 	@scripts/count-skips $(SKIPS)
 
 unit: setup  ## decisions: no root, under ten seconds
@@ -42,15 +47,23 @@ clients: setup  ## programs that we did not write call our plugin
 docs: setup  ## what README and docs/ show is run
 	$(PYTEST) tests/docs
 
+guide: setup  ## docs/choosing-a-cni-provider.md anew (ARGS="--store report/results.json": with these figures)
+	$(BIN)/python -m octet.choose.guide $(ARGS)
+
+page: setup  ## the page in a real browser, and the pure parts of its script
+	npm test --prefix web --silent
+	$(PYTEST) tests/page
+
 lint: setup  ## style, strict types, the floors of ARCHITECTURE.md
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+	npm run --prefix web --silent lint
 
 bench: setup  ## attach and detach against the reference plugins: docs/benchmarks.md
 	$(BIN)/python -m octet.measure.bench --write docs/benchmarks.md
 
 clean:  ## forget the set-up and what was built
-	rm -rf .venv .setup-done report build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .setup-done report build web/node_modules web/build src/octet/choose/page/bundle .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	-$(MAKE) --silent -C src/octet/cni/plugin clean

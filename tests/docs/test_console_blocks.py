@@ -68,6 +68,7 @@ def test_a_page_does_what_it_shows(path: Path, tmp_path: Path) -> None:
         "COLUMNS": "200",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     for step in steps(path):
         done = subprocess.run(
             ["bash", "-c", step.command],

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from octet.agent import config
+from octet.choose import requirements
+from octet.choose.facts import DIRECTORY, reading
 from octet.cni import request
 
 ROOT = Path(__file__).parents[2]
@@ -19,12 +21,40 @@ def blocks(kind: str) -> list[tuple[str, str]]:
     return [(name, block) for name, text in TEXTS.items() for block in fence.findall(text)]
 
 
-@pytest.mark.parametrize(("page", "text"), blocks("toml"))
+def tomls(*tables: str) -> list[tuple[str, str]]:
+    """Return the TOML blocks that have one of these tables; without any, those that have none of OTHERS."""
+    wanted = set(tables)
+    found = [(page, text, set(tomllib.loads(text))) for page, text in blocks("toml")]
+    return [(page, text) for page, text, has in found if (has & wanted if wanted else not has & OTHERS)]
+
+
+OTHERS = {"facts", "requirements"}
+"""Tables that say that a TOML block is no agent's configuration."""
+
+
+@pytest.mark.parametrize(("page", "text"), tomls())
 def test_agent_configurations_are_accepted(page: str, text: str) -> None:
-    """Each TOML block is a whole agent configuration: every key known, every value in range."""
+    """Each other TOML block is a whole agent configuration: every key known, every value in range."""
     found = config.parse(tomllib.loads(text), page)
     assert found.node
     assert found.pod_cidrs
+
+
+@pytest.mark.parametrize(("page", "text"), tomls("facts"))
+def test_facts_are_accepted(page: str, text: str) -> None:
+    """A block of facts may stand in a provider's file as it is shown."""
+    path = DIRECTORY / "flannel.toml"
+    whole = tomllib.loads(path.read_text(encoding="utf-8"))
+    whole["facts"].update(tomllib.loads(text)["facts"])
+    assert reading.provider(whole, page).name == "flannel"
+
+
+@pytest.mark.parametrize(("page", "text"), tomls("requirements"))
+def test_requirements_are_accepted(page: str, text: str, tmp_path: Path) -> None:
+    """A block of requirements is a file that `octet choose --requirements` reads."""
+    path = tmp_path / f"{page}.toml"
+    path.write_text(text)
+    assert requirements.read(path).requirements != requirements.Requirements()
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("json"))
@@ -45,5 +75,6 @@ def test_conflists_are_accepted(page: str, text: str) -> None:
 
 def test_there_is_something_to_check() -> None:
     """The pages show at least one agent configuration and one conflist."""
-    assert blocks("toml")
+    assert tomls()
+    assert tomls("facts")
     assert blocks("json")

@@ -90,18 +90,34 @@ def test_sigterm_leaves_pods_alone(machine: machines.Machine, tmp_path: Path) ->
         assert machine.plugin_call("DEL", "p", path)[0] == 0
 
 
-def test_a_foreign_link_in_our_place_is_told(machine: machines.Machine) -> None:
-    """A link of somebody else's where ours belongs: health is red and STATUS 51 while it stays."""
+def bridge_as_it_is(machine: machines.Machine) -> tuple[object, ...]:
+    """Everything of the bridge that somebody might alter: itself, its addresses, its ports, its settings."""
+    link = json.loads(machine.call("ip", "-j", "-4", "address", "show", "cni0").stdout)
+    ports = machine.call("ip", "-br", "link", "show", "master", "cni0").stdout
+    places = [f"net/{each}" for each in ("ipv4/conf/cni0/route_localnet", "ipv6/conf/cni0/accept_ra")]
+    settings = [machine.call("cat", f"/proc/sys/{place}").stdout for place in places]
+    return link, ports, settings
+
+
+def test_a_foreign_link_in_our_place_is_left_alone(machine: machines.Machine, tmp_path: Path) -> None:
+    """Somebody else's bridge where ours belongs: told, not ready, no pod joins it, and it stays as it is."""
     machine.kill_agent(signal.SIGTERM)
     machine.call("ip", "link", "del", "cni0")
-    machine.call("ip", "link", "add", "cni0", "type", "bridge")
+    machine.call("ip", "link", "add", "cni0", "address", "02:00:00:00:00:99", "type", "bridge")
+    machine.call("ip", "address", "add", "192.168.9.1/24", "dev", "cni0")
+    machine.call("ip", "link", "set", "cni0", "up")
+    before = bridge_as_it_is(machine)
     machine.start_agent()
     machines.wait_for(lambda: "not ours" in ask(machine, "/healthz")[1])
     status, refused = machine.plugin_call("STATUS", "", "")
     assert (status, refused["code"]) == (1, 51)
     assert "cni0" in refused["msg"]
+    assert ask(machine, "/readyz")[0] == 503
+    with pods(tmp_path, 1) as (path,):
+        assert machine.plugin_call("ADD", "p", path)[1]["code"] == 11
+    assert bridge_as_it_is(machine) == before
     machine.call("ip", "link", "del", "cni0")
-    machines.wait_for(lambda: ask(machine, "/healthz")[0] == 200, 10)
+    machines.wait_for(lambda: ask(machine, "/readyz")[0] == 200, 10)
     assert machine.plugin_call("STATUS", "", "") == (0, {})
 
 
@@ -116,6 +132,25 @@ def test_a_pod_that_died_without_a_del(machine: machines.Machine, tmp_path: Path
         assert machine.plugin_call("DEL", "alive", path)[0] == 0
     assert machine.plugin_call("DEL", "dead", "")[0] == 0
     machines.wait_for(lambda: ask(machine, "/healthz")[0] == 200, 10)
+
+
+def test_a_lost_journal_cuts_nobody_off(machine: machines.Machine, tmp_path: Path) -> None:
+    """An agent whose journal is gone while pods run does not start, names them, and their packets go on."""
+    journal, kept = machine.run / "journal.db", machine.run / "kept.db"
+    with pods(tmp_path, 1) as (path,):
+        _, answer = machine.plugin_call("ADD", "p", path)
+        machine.kill_agent(signal.SIGTERM)
+        journal.rename(kept)
+        machine.start_agent()
+        assert machine.agent is not None
+        assert machine.agent.wait(timeout=20) == 2
+        assert "pod octet/p/eth0" in (machine.root / "agent.log").read_text().splitlines()[-1]
+        own = str(answer["ips"][0]["address"]).split("/")[0]
+        assert " 0% packet loss" in machine.call("ping", "-c", "2", "-i", "0.2", own).stdout
+        kept.replace(journal)
+        machine.start_agent()
+        machine.wait_ready()
+        assert machine.plugin_call("DEL", "p", path)[0] == 0
 
 
 def test_an_agent_waits_for_its_underlay(machine: machines.Machine) -> None:

@@ -1,5 +1,6 @@
 """A pod's pair: made from the pod's side in one go, silent once retired, deleted in groups."""
 
+import errno
 import json
 import os
 import socket
@@ -29,6 +30,9 @@ from octet.blueprint import (
 )
 from octet.kernel import namespaces
 from octet.kernel.host import HostKernel
+from octet.kernel.netlink import links
+from octet.kernel.netlink.interfaces import Interfaces
+from octet.kernel.netlink.wire import Message
 from octet.kernel.reconcile import prune
 
 pytestmark = pytest.mark.kernel
@@ -221,6 +225,43 @@ def test_retired_links_are_nobodys_until_reaped(node: HostKernel, node_ns: int, 
     assert (node.reap(), node.reap()) == (1, 0)
     assert "pod0" not in run(node_ns, "ip link")
     assert "eth0" not in run(pod_ns, "ip link")
+
+
+def test_a_mac_that_somebody_changes_is_set_again(
+    node: HostKernel, node_ns: int, pod_ns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that gives the new link another MAC before we answer does not have its way."""
+    before_asking = links.honour_carrier
+    monkeypatch.setattr(links, "honour_carrier", lambda *of: [meddling(of[0], of[2]), *before_asking(*of)])
+    attach(node, pod_ns, "routed")
+    assert GATEWAY in run(node_ns, "ip link show pod0")
+
+
+def test_a_mac_that_does_not_stay_is_told(
+    node: HostKernel, pod_ns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is changed again and again the link counts as refused, and the reason names a suspect."""
+    before_asking = links.honour_carrier
+
+    def again(link: Link, known: Interfaces) -> list[Message]:
+        change, question = SET_MAC(link, known)
+        return [change, meddling(link, known), question]
+
+    monkeypatch.setattr(links, "honour_carrier", lambda *of: [meddling(of[0], of[2]), *before_asking(*of)])
+    monkeypatch.setattr(links, "set_mac", again)
+    with node.enter(pod_ns) as pod:
+        assert pod.apply(Change(add=tuple(ROUTED_POD))).ok
+    outcome = node.apply(Change(add=tuple(ROUTED_ON_NODE)))
+    assert [(each.item.key, each.errno) for each in outcome.failed] == [(("link", "pod0"), errno.EAGAIN)]
+    assert "MACAddressPolicy" in outcome.failed[0].reason
+
+
+SET_MAC = links.set_mac
+
+
+def meddling(link: Link, known: Interfaces) -> Message:
+    """Return what another program would send to give a link a MAC of its own choice."""
+    return SET_MAC(replace(link, mac="02:00:00:00:00:77"), known)[0]
 
 
 def test_a_name_can_be_used_again_before_reaping(node: HostKernel, pod_ns: int) -> None:

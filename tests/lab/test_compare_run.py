@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from octet.choose.decision import from_json
 from octet.lab import reference
 from octet.measure import metrics
 from octet.measure.candidates import Candidate, chosen
@@ -74,9 +75,21 @@ def test_a_tunnel_is_seen_in_the_mtu(run: tuple[subprocess.CompletedProcess[str]
 
 
 def test_the_report_is_a_page(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
-    """report.html has a chart for each metric that could be compared."""
+    """report.html is one page that holds what was measured and what was decided, and needs no network."""
     text = (run[1] / "report.html").read_text()
-    assert text.count("<svg") == len(metrics.METRICS)
+    assert text.startswith("<!doctype html>")
+    assert [metric.key for metric in metrics.METRICS if f'"{metric.key}"' not in text] == []
+    assert from_json((run[1] / "decision.json").read_bytes()).leaders[0] in text
+    assert 'src="http' not in text
+
+
+def test_it_ends_with_a_recommendation(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """Whom to take in a usual case is said on stderr beside JSON; the decision is beside the results."""
+    done, out = run
+    found = from_json((out / "decision.json").read_bytes())
+    assert found.headline in done.stderr
+    assert found.measured is not None
+    assert "flannel" in found.measured.candidates
 
 
 def test_nothing_is_left(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:

@@ -19,7 +19,14 @@ HEADERS = {4: 28, 6: 48}  # IPv4 20 or IPv6 40, and ICMP 8: what ping -s does no
 WIRE = 1500  # of the lab's cables
 PLAIN = {4: 0, 6: 0}
 VXLAN = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}  # RFC 7348: outer IP, UDP, VXLAN, the pod's Ethernet header
-OVERHEAD = {"flannel": VXLAN, "flannel:direct": VXLAN, "flannel:host-gw": PLAIN, "kopeio-vxlan": VXLAN}
+OVERHEAD = {
+    "flannel": VXLAN,
+    "flannel:direct": VXLAN,
+    "flannel:host-gw": PLAIN,
+    "flannel:policy": VXLAN,
+    "kopeio-vxlan": VXLAN,
+    "canal": VXLAN,
+}
 """Bytes that a model adds to a pod's packet; direct routing counts what peers beyond a router need."""
 ECHO = """
 import socket, sys

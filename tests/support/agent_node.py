@@ -19,6 +19,7 @@ from octet.agent.endpoints import Endpoints
 from octet.agent.journal import Journal
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
+from octet.agent.policing import Policing
 from octet.agent.repair import Repair
 from octet.agent.requests import Requests
 from octet.blueprint import Address, Bridge, Link
@@ -118,9 +119,18 @@ class AgentNode:
         self.metrics, self.desired = Metrics(), Desired()
         sandboxes = PretendedSandboxes(self.world, self.number)
         self.applier = Applier(kernel, self.metrics)
-        self.endpoints = Endpoints(kernel, self.applier, journal, self.desired, sandboxes)
+        self.policing = Policing(self.desired, self.running.gate)
+        self.endpoints = Endpoints(kernel, self.applier, journal, self.desired, sandboxes, self.policing)
         self.care = Care(kernel, self.endpoints, sandboxes)
-        self.network = Network(self.view, self.running, self.applier, self.endpoints, self.care, self.desired)
+        self.network = Network(
+            self.view,
+            self.running,
+            self.applier,
+            self.endpoints,
+            self.care,
+            self.desired,
+            self.policing,
+        )
         self.repair = Repair(
             self.network,
             self.endpoints,

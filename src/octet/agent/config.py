@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import msgspec
 from octet import models
 from octet.cluster.reading import Network
 from octet.errors import BadConfigurationError
+from octet.ipam.limits import Limits
 from octet.models.model import Running
 
 RUN = "/run/octet"
@@ -57,6 +58,11 @@ class _Underlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interface: str = ""
 
 
+class _Ipam(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ranges: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
+
+
 class _Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 0
 
@@ -69,6 +75,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paths: _Paths = _Paths()
     underlay: _Underlay = _Underlay()
     health: _Health = _Health()
+    ipam: _Ipam = _Ipam()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ class Config:
         run: directory of sockets, journal and lock.
         interface: the underlay's; empty is the one with the node's address or the default route.
         health_port: also answer health requests on this loopback TCP port; 0 is no.
+        limits: which of the node's addresses pods get.
     """
 
     node: str
@@ -93,6 +101,7 @@ class Config:
     run: Path
     interface: str = ""
     health_port: int = 0
+    limits: Limits = field(default_factory=Limits)
 
 
 _MISSING = re.compile(r"Object missing required field `(.+)`")
@@ -160,17 +169,22 @@ def parse(document: Mapping[str, object], source: str) -> Config:
     if not NODE_NAME.fullmatch(file.node.name):
         problem = "must be a lower-case DNS name of at most 253 bytes"
         raise BadConfigurationError(source, "node.name", file.node.name, problem, hint="the Node's name")
+    running = _running(file.model, source)
+    if running.interface not in ("", file.underlay.interface or running.interface):
+        problem = f"the model's options say {running.interface}"
+        raise BadConfigurationError(source, "underlay.interface", file.underlay.interface, problem)
     config = Config(
         node=file.node.name,
         register=file.node.register,
         pod_cidrs=_networks(file.cluster.pod_cidrs, source, "cluster.pod_cidrs"),
         service_cidrs=_networks(file.cluster.service_cidrs, source, "cluster.service_cidrs"),
         model=file.model.name,
-        running=_running(file.model, source),
+        running=running,
         store=_path(file.store.path, source, "store.path"),
         run=_path(file.paths.run, source, "paths.run", RUN_LIMIT),
-        interface=file.underlay.interface,
+        interface=file.underlay.interface or running.interface,
         health_port=_port(file.health.port, source),
+        limits=Limits.read(file.ipam.ranges, file.ipam.reserved, source),
     )
     _refuse_contradictions(config, source)
     return config

@@ -15,16 +15,18 @@ from octet.agent.applying import Applier
 from octet.agent.claims import Claims
 from octet.agent.desired import Desired
 from octet.agent.journal import Journal
+from octet.agent.policing import Policing
 from octet.agent.records import Entry, State
 from octet.agent.sandboxes import Identity, Sandboxes
 from octet.attach import EndpointPlan
-from octet.attach.names import pod_mac, purpose
+from octet.attach.names import is_of_a_pod, pod_mac, purpose
 from octet.blueprint import Blueprint, Change, Link, Veth
 from octet.cluster.endpoint import Attachment, Endpoint, NodeNetwork
 from octet.cni.request import Request
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.spec.result import Result
 from octet.errors import NotReadyError, OctetError, RefusedByKernelError
+from octet.ipam.limits import Limits
 from octet.ipam.node_cidr import Allocation, Pool
 from octet.ipam.node_cidr import State as PoolState
 from octet.kernel.port import Kernel, Outcome
@@ -45,6 +47,7 @@ class Endpoints:
     """Every endpoint of this node. Not thread-safe: the event loop calls it.
 
     Attributes:
+        limits: which of the node's addresses pods get.
         site: None until this node knows its share of the pod network.
         open: does the kernel hold what pods need? ADD answers "later" until then.
         on_retired: told that one more link waits for ``reap``.
@@ -52,8 +55,15 @@ class Endpoints:
     """
 
     def __init__(
-        self, kernel: Kernel, applier: Applier, journal: Journal, desired: Desired, sandboxes: Sandboxes
+        self,
+        kernel: Kernel,
+        applier: Applier,
+        journal: Journal,
+        desired: Desired,
+        sandboxes: Sandboxes,
+        policing: Policing,
     ) -> None:
+        self.limits = Limits()
         self.site: Site | None = None
         self.open = False
         self.on_retired: Callable[[], None] = lambda: None
@@ -63,10 +73,12 @@ class Endpoints:
         self._journal = journal
         self._desired = desired
         self._sandboxes = sandboxes
+        self._policing = policing
         self._pool: Pool | None = None
         self._retired: list[Entry] = []
         self._leaving: Counter[tuple[Identity, str]] = Counter()
         self._claims = Claims()
+        self._unmarked: set[Attachment] = set()
         self._entries: dict[Attachment, Entry] = {}
         for entry in journal.entries():
             self._keep(entry)
@@ -81,6 +93,21 @@ class Endpoints:
     def pool(self) -> Pool | None:
         """The node's addresses; None until the node's CIDR is known."""
         return self._pool
+
+    @property
+    def trouble(self) -> list[str]:
+        """Why endpoints cannot be remembered, a sentence; none is all well."""
+        return [self._journal.problem] if self._journal.problem else []
+
+    def strangers(self) -> list[str]:
+        """Return our links of pods on this node that the journal knows nothing of: ``NAME (PURPOSE)``.
+
+        Every pair is journalled before it is made, so there are some only where the journal was lost. To
+        remove what is not known would then cut off every running pod.
+        """
+        links = self._kernel.read(Blueprint()).of(Link)
+        pairs = (link for link in links if isinstance(link.detail, Veth) and is_of_a_pod(link.purpose))
+        return [f"{link.name} ({link.purpose})" for link in pairs if not self._claims.has_link(link.name)]
 
     def get(self, key: Attachment | None) -> Entry | None:
         """Return an endpoint that is attached wholly, or None."""
@@ -112,11 +139,14 @@ class Endpoints:
 
         Returns:
             Why pods could not be planned, a sentence each.
+
+        Raises:
+            BadConfigurationError: the limits lie outside of the node's CIDR; nothing has changed.
         """
-        before, self.site = self.site, site
-        networks = [cidr for cidr in (site.network.v4, site.network.v6) if cidr is not None]
+        before = self.site
         if before is None or (before.network.v4, before.network.v6) != (site.network.v4, site.network.v6):
-            self._pool = Pool(networks, gateway=bool(site.running.attach.shared_link), state=self._state())
+            self._pool = self._build(site)
+        self.site = site
         problems = []
         for entry in self:
             try:
@@ -124,6 +154,16 @@ class Endpoints:
             except ValueError as error:
                 problems.append(f"{entry.attachment}: {error}")
         return problems
+
+    def _build(self, site: Site) -> Pool:
+        """Return the pool of a share of the pod network, with what is remembered."""
+        return Pool(
+            [cidr for cidr in (site.network.v4, site.network.v6) if cidr is not None],
+            ranges=self.limits.ranges,
+            reserved=self.limits.reserved,
+            gateway=bool(site.running.attach.shared_link),
+            state=self._state(),
+        )
 
     def _state(self) -> PoolState:
         return PoolState(
@@ -157,7 +197,7 @@ class Endpoints:
             raise
         self._keep(entry)
         try:
-            self._make(plan, key, namespace)
+            self._make(plan, endpoint, namespace)
             self._journal.mark(key, State.READY)
         except BaseException:
             self._drop(entry)
@@ -175,7 +215,11 @@ class Endpoints:
         entry = self._entries.get(key)
         if entry is None:
             return False
-        self._journal.mark(key, State.DELETING)
+        try:
+            self._journal.mark(key, State.DELETING)
+        except OSError as error:  # a full disk must not keep a pod from ending: ``settle`` marks it later
+            log.warning("cannot note a DEL yet", extra={"endpoint": str(key), "error": str(error)})
+            self._unmarked.add(key)
         self._entries[key] = entry.now(State.DELETING)
         self._drop(self._entries[key])
         return True
@@ -195,6 +239,10 @@ class Endpoints:
     def settle(self, reaped: Iterable[Entry]) -> None:
         """Free the addresses of endpoints whose links are gone, and forget them."""
         gone = tuple(reaped)
+        for key in self._unmarked & {entry.attachment for entry in gone}:
+            if key not in self._entries:
+                self._journal.mark(key, State.DELETING)
+            self._unmarked.discard(key)
         self._journal.forget(gone)
         identities = {id(entry) for entry in gone}
         self._retired = [entry for entry in self._retired if id(entry) not in identities]
@@ -250,11 +298,13 @@ class Endpoints:
             raise CniError(Code.IN_USE, f"{name}, the name of the node's end of {key}, is another's")
         return name
 
-    def _make(self, plan: EndpointPlan, key: Attachment, namespace: int) -> None:
+    def _make(self, plan: EndpointPlan, endpoint: Endpoint, namespace: int) -> None:
+        """Make what its policies say, then the pair: before the first packet there is nobody to send it."""
         try:
-            change = self._desired.replace(key, plan.node)
+            change = self._desired.replace(endpoint.attachment, plan.node)
         except ValueError as error:
             raise CniError(Code.IN_USE, str(error)) from error
+        _insist(self._kernel.apply(self._policing.attach(endpoint)))
         with self._kernel.enter(namespace) as pod:
             _insist(pod.apply(Change(add=tuple(plan.pod))))
         _insist(self._kernel.apply(change))
@@ -271,6 +321,7 @@ class Endpoints:
         stuck = next((each for each in outcome.failed if each.item.key == ("link", link)), None)
         if stuck is not None:
             raise RefusedByKernelError(stuck.item, stuck.errno, hint="the pod may still be connected")
+        self._applier.apply(self._policing.detach(key))
         if outcome.failed:
             self.on_trouble()
         del self._entries[key]

@@ -34,8 +34,13 @@ log = logging.getLogger(__name__)
 class HealthServer:
     """Answers GET requests by path."""
 
-    def __init__(self, answers: Mapping[str, Callable[[], Answer]]) -> None:
-        self._answers = answers
+    def __init__(
+        self,
+        answers: Mapping[str, Callable[[], Answer]],
+        asked: Mapping[str, Callable[[str], Answer]] | None = None,
+    ) -> None:
+        """Take the answers by path; those of ``asked`` are given the query as it was sent."""
+        self._answers = {path: _unasked(answer) for path, answer in answers.items()} | dict(asked or {})
         self._servers: list[asyncio.Server] = []
 
     async def listen(self, path: Path, port: int = 0) -> None:
@@ -82,14 +87,19 @@ class HealthServer:
 
     def _answer(self, head: bytes) -> Answer:
         method, _, rest = head.partition(b" ")
-        path = rest.split(b" ", 1)[0].split(b"?", 1)[0].decode(errors="replace")
+        path, _, query = rest.split(b" ", 1)[0].decode(errors="replace").partition("?")
         if method != b"GET":
             return 405, "text/plain", b"GET only\n"
         found = self._answers.get(path)
         if found is None:
             return 404, "text/plain", " ".join(self._answers).encode() + b"\n"
         try:
-            return found()
+            return found(query)
         except Exception:  # The boundary: whoever asks gets an answer, and the log says what was wrong.
             log.exception("no answer", extra={"path": path})
             return 500, "text/plain", b"the agent's log says why\n"
+
+
+def _unasked(answer: Callable[[], Answer]) -> Callable[[str], Answer]:
+    """Return an answer that a query makes no difference to."""
+    return lambda _query: answer()

@@ -9,7 +9,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -30,26 +30,38 @@ CREATE TABLE endpoint (
 CREATE TABLE freed (number INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT UNIQUE NOT NULL);
 """
 
+CURE = "put back a good copy; without one, octet agent uninstall, and start this node's pods anew"
+"""What to do about a journal that is lost: the agent does not guess which pod has which address."""
+
 _WRITE = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)"
 _MARK = "UPDATE endpoint SET state = ? WHERE network = ? AND container = ? AND interface = ?"
 
 
 class Journal:
-    """Entries and the order in which addresses were freed. One writer: the agent holds a lock."""
+    """Entries and the order in which addresses were freed. One writer: the agent holds a lock.
+
+    Attributes:
+        problem: why nothing can be written (a full disk); empty while all is well.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or make the file, mode 0600.
 
         Raises:
             BadConfigurationError: the file is not ours to read (another schema, damaged).
+            OSError: it can't be made (a full disk).
         """
+        self.problem = ""
         self._path = path
         self._base = self._open()
         if not self._of_this_boot():
             self._base.close()
             path.unlink()
             self._base = self._open()
-            self._make()
+            try:
+                self._make()
+            except sqlite3.OperationalError as error:
+                raise OSError(errno.ENOSPC, f"{path}: {error}: free some space, then start again") from error
         self._freed = {str(address) for address in self.freed()}
 
     def _open(self) -> sqlite3.Connection:
@@ -59,9 +71,7 @@ class Journal:
             base.execute("PRAGMA journal_mode=WAL")
             base.execute("PRAGMA synchronous=OFF")
         except sqlite3.DatabaseError as error:
-            raise BadConfigurationError(
-                str(self._path), "file", "journal", str(error), hint="remove it: pods are then adopted anew"
-            ) from error
+            raise BadConfigurationError(str(self._path), "file", "journal", str(error), hint=CURE) from error
         return base
 
     def _of_this_boot(self) -> bool:
@@ -131,6 +141,7 @@ class Journal:
             self._base.execute(statement, values)
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
+        self.problem = ""
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -141,9 +152,17 @@ class Journal:
                 yield
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
+        self.problem = ""
 
     def _unwritable(self, error: sqlite3.Error) -> OSError:
+        self.problem = f"the journal {self._path} cannot be written: {error}"
         return OSError(errno.EIO, f"{self._path}: {error}")
+
+    def try_again(self) -> None:
+        """See whether a journal that could not be written can be now."""
+        if self.problem:
+            with suppress(OSError):
+                self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", ("tried", self.problem))
 
     def close(self) -> None:
         """Let go of the file; idempotent."""

@@ -9,22 +9,29 @@ import gc
 import logging
 import os
 import signal
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from octet.agent.acquaintance import Acquaintance
 from octet.agent.applying import Applier
 from octet.agent.care import Care
 from octet.agent.config import Config
+from octet.agent.cutting import Cutting
+from octet.agent.denials import Denials
 from octet.agent.desired import Desired
 from octet.agent.drift import Hearing
 from octet.agent.endpoints import Endpoints, Site
+from octet.agent.flows import Flows
 from octet.agent.health import HealthServer
-from octet.agent.journal import Journal
+from octet.agent.journal import CURE, Journal
+from octet.agent.learning import Learning
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
+from octet.agent.policing import Policing
 from octet.agent.reaper import Reaper
 from octet.agent.repair import Repair
 from octet.agent.report import Report
@@ -35,7 +42,7 @@ from octet.cluster.changes import Underlay
 from octet.cluster.view import View
 from octet.cni.pending import directory_of
 from octet.cni.server import serve
-from octet.errors import NotReadyError, OctetError
+from octet.errors import BadConfigurationError, NotReadyError, OctetError
 from octet.kernel.host import HostKernel
 from octet.kernel.monitor import Monitor
 from octet.store.embedded import EmbeddedStore
@@ -75,23 +82,31 @@ class Agent:
         reader = resources.enter_context(HostKernel(memory=memory))
         monitor = resources.enter_context(Monitor())
         worker = resources.enter_context(ThreadPoolExecutor(1, "kernel-reader"))
-        journal = Journal(config.run / "journal.db")
+        self._journal = journal = Journal(config.run / "journal.db")
         resources.callback(journal.close)
         metrics, desired, sandboxes = Metrics(), Desired(), HostSandboxes()
         applier = Applier(kernel, metrics)
-        self._endpoints = endpoints = Endpoints(kernel, applier, journal, desired, sandboxes)
+        self._policing = policing = Policing(desired, config.running.gate)
+        self._endpoints = endpoints = Endpoints(kernel, applier, journal, desired, sandboxes, policing)
+        endpoints.limits = config.limits
         care = Care(kernel, endpoints, sandboxes)
         view = View(config.node, underlay, pod_cidrs=config.pod_cidrs, service_cidrs=config.service_cidrs)
-        self._network = Network(view, config.running, applier, endpoints, care, desired)
+        self._network = Network(view, config.running, applier, endpoints, care, desired, policing)
         self._store = EmbeddedStore(config.store)
         self._watch = Watch(self._store, self._network, config.running, register=config.register)
         self._repair = Repair(self._network, endpoints, care, desired, applier, reader, worker, metrics)
+        self._acquaintance = Acquaintance(self._network)
+        self._cutting = Cutting(policing, worker)
+        self._learning = Learning(self._network) if config.running.policy else None
         self._hearing = Hearing(monitor, desired)
         self._reaper = Reaper(endpoints, reader, worker)
         waiting = directory_of(config.run / "cni.sock")
         self._requests = Requests(endpoints, care, self._trouble, metrics, waiting)
-        self._report = Report(config, self._network, endpoints, desired, self._watch, metrics)
+        flows = Flows(time.time)
+        self._denials = Denials(flows, metrics.denied, policing.told, lambda: self._network.view, worker)
+        self._report = Report(config, self._network, endpoints, desired, self._watch, metrics, flows)
         self._underlay_news = asyncio.Event()
+        self._police_waits = False
         self._wire()
 
     def _wire(self) -> None:
@@ -100,6 +115,21 @@ class Agent:
         self._hearing.on_drift = self._repair.suspect
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
+        self._policing.on_news = self._police_soon
+        if self._config.running.policy:
+            self._requests.acquainted = self._acquaintance.made
+        self._network.on_policed = self._cutting.notice
+
+    def _police_soon(self) -> None:
+        """Have policy made so once what else is known now has been taken in: many events are one change."""
+        self._acquaintance.notice()
+        if not self._police_waits:
+            self._police_waits = True
+            asyncio.get_running_loop().call_soon(self._police)
+
+    def _police(self) -> None:
+        self._police_waits = False
+        self._network.police()
 
     def _leave_files(self, site: Site) -> None:
         """Write what other programs read of this node (subnet.env), each file whole or not at all."""
@@ -112,12 +142,21 @@ class Agent:
                 log.warning("cannot leave a file", extra={"file": name, "error": str(error)})
 
     def _trouble(self) -> str:
-        return "; ".join(self._network.trouble[:3])
+        return "; ".join([*self._network.trouble, *self._endpoints.trouble][:3])
+
+    def _insist_on_the_journal(self) -> None:
+        """Refuse to work on a node whose pods are not in the journal. Raises BadConfigurationError."""
+        if strangers := self._endpoints.strangers():
+            problem = f"lacks pods that are attached to this node: {', '.join(strangers[:3])}"
+            raise BadConfigurationError(
+                str(self._config.run / "journal.db"), "endpoints", len(self._endpoints), problem, hint=CURE
+            )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until told to stop; pods and network stay as they are."""
+        self._insist_on_the_journal()
         loop = asyncio.get_running_loop()
-        health = HealthServer(self._report.answers())
+        health = HealthServer(self._report.answers(), self._report.asked())
         await health.listen(self._config.run / "health.sock", self._config.health_port)
         for key in self._endpoints.recover():
             log.info("finished what was half done", extra={"attachment": str(key)})
@@ -144,9 +183,12 @@ class Agent:
             self._repair.run(),
             self._hearing.look(),
             self._reaper.run(),
+            self._cutting.run(),
+            *([self._denials.run()] if self._config.running.gate is not None else []),
             self._follow_underlay(),
             self._drain(),
         ]
+        work += [self._learning.run()] if self._learning is not None else []
         tasks = [asyncio.create_task(each) for each in work]
         ended = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
@@ -178,6 +220,7 @@ class Agent:
         while True:
             await asyncio.sleep(DRAIN_PAUSE)
             self._requests.drain()
+            self._journal.try_again()
 
 
 async def first_underlay(config: Config) -> Underlay:

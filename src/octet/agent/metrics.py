@@ -3,21 +3,78 @@
 What lives here: names, help texts, units. What it must not know: who serves them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
 
 from octet import __version__
+from octet.policy.told import Told
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
+class DeniedPackets:
+    """Packets that policies denied on this node, by policy: only of policies that are in force here now.
+
+    The kernel's counters begin again when a chain is made anew; the totals do not.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[Told, int] = {}
+        self._totals: dict[Told, int] = {}
+        self._untold, self._lost = 0, 0
+
+    def read(self, counts: Mapping[Told, int]) -> None:
+        """Take in what the counters say now."""
+        self._totals = {told: self._total(told, count) for told, count in counts.items()}
+        self._read = dict(counts)
+
+    def _total(self, told: Told, count: int) -> int:
+        before = self._read.get(told, 0)
+        return self._totals.get(told, 0) + (count - before if count >= before else count)
+
+    def untold(self, packets: int, losses: int) -> None:
+        """Take in how many told packets came to no line, and how often some were lost unread."""
+        self._untold, self._lost = packets, losses
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics, as prometheus_client's registry asks for them."""
+        labels = ("policy", "tier", "direction")
+        denied = CounterMetricFamily(
+            "octet_policy_denied_packets", "Packets denied, by the policy that denies them", labels=labels
+        )
+        summed: dict[tuple[str, str, str], int] = {}
+        for told, count in self._totals.items():
+            key = (str(told.policy), told.tier, told.direction)
+            summed[key] = summed.get(key, 0) + count
+        for key, count in sorted(summed.items()):
+            denied.add_metric(key, count)
+        yield denied
+        untold = CounterMetricFamily(
+            "octet_policy_untold_packets", "Denied packets heard of that octet flows does not show"
+        )
+        untold.add_metric((), self._untold)
+        yield untold
+        lost = CounterMetricFamily(
+            "octet_policy_log_losses", "Times that the kernel's log was not read in time"
+        )
+        lost.add_metric((), self._lost)
+        yield lost
+
+
 class Metrics:
-    """Counters of one agent, in a registry of their own."""
+    """Counters of one agent, in a registry of their own.
+
+    Attributes:
+        denied: what policies denied.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         made = self.registry
+        self.denied = DeniedPackets()
+        made.register(self.denied)
         self._requests = Histogram(
             "octet_cni_request_seconds",
             "Time in the agent per CNI request",

@@ -5,15 +5,18 @@ What it must not know: the store, tasks, time, how the kernel is read.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from octet.agent.applying import Applier
 from octet.agent.care import Care
 from octet.agent.desired import Desired, merged
 from octet.agent.endpoints import Endpoints, Site
+from octet.agent.pieces import pieces
+from octet.agent.policing import Policing
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import NodeChanged, UnderlayChanged
-from octet.cluster.objects import Node
+from octet.cluster.objects import Address, Node
 from octet.cluster.view import View, ViewChange
 from octet.errors import OctetError
 from octet.models.model import Running
@@ -35,6 +38,7 @@ class Network:
             the kernel makes true.
         settled: the generation that the kernel was made to hold; until then changes wait for the comparison.
         on_work: told that there is something to do.
+        on_policed: told that policy may be another one in the kernel.
         on_site: told this node's share of the pod network whenever it is decided.
     """
 
@@ -46,18 +50,21 @@ class Network:
         endpoints: Endpoints,
         care: Care,
         desired: Desired,
+        policing: Policing,
     ) -> None:
         self.view = view
         self.problem = "the cluster's nodes are not known yet"
         self.generation = 0
         self.settled = -1
         self.on_work: Callable[[], None] = lambda: None
+        self.on_policed: Callable[[], None] = lambda: None
         self.on_site: Callable[[Site], None] = lambda _site: None
         self._running = running
         self._applier = applier
         self._endpoints = endpoints
         self._care = care
         self._desired = desired
+        self._policing = policing
         self._changed: dict[str, None] = {}
         self._refused: dict[str, str] = {}
         self._obstacles: dict[str, tuple[str, ...]] = {}
@@ -85,6 +92,8 @@ class Network:
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
         self.view = view
+        changes = tuple(changes)
+        self._policing.see(view, changes)
         own = False
         for each in changes:
             if isinstance(each, NodeChanged) and (name := _name(each)) != view.me:
@@ -95,6 +104,32 @@ class Network:
             self.decide()
         self.on_work()
         return own
+
+    def begin(self) -> None:
+        """Take note that everything has been listed: what depends on a whole view can be decided."""
+        self._policing.begin(self.view, (entry.endpoint for entry in self._endpoints))
+
+    def police(self) -> None:
+        """Make what policy wants so, as far as the view changed."""
+        change = self._policing.flush()
+        if change and self.settled == self.generation:
+            for piece in pieces(change):
+                self._applier.apply(piece)
+            self.on_policed()
+
+    def learn(self, now: Mapping[str, frozenset[Address]], ever: Mapping[str, frozenset[Address]]) -> None:
+        """Take what names mean, and have it in force."""
+        self.view = replace(self.view, learned=now)
+        change = self._policing.learn(self.view, ever)
+        if change and self.settled == self.generation:
+            self._applier.apply(change)
+
+    def compared(self, generation: int, *, differed: bool) -> None:
+        """Take note that the kernel was made to hold what was wanted at a generation."""
+        self.settled = generation
+        if differed:
+            self._policing.doubt()
+        self.on_policed()
 
     def decide(self) -> None:
         """Decide about this node and its pods, and have every peer decided about again."""
@@ -125,6 +160,7 @@ class Network:
 
     def step(self) -> bool:
         """Decide about the next peers that changed, and make it so; True while more wait."""
+        self.police()
         if self._endpoints.site is None:
             return False
         names = list(self._changed)[:BATCH]

@@ -6,7 +6,7 @@ What lives here: ``pieces``. Pure. What it must not know: who wants the change, 
 from collections.abc import Iterator, Mapping, Sequence
 
 from octet.blueprint import Change, FdbEntry, KernelObject, Key, Neighbour, Route
-from octet.blueprint.nft import NftObject
+from octet.blueprint.nft import Element, NftObject, Set
 from octet.kernel.plan import ordered
 
 MANY = (Route, Neighbour, FdbEntry)
@@ -19,12 +19,28 @@ SIZE = 400
 def pieces(change: Change, size: int = SIZE) -> Iterator[Change]:
     """Yield changes which, one after the other, make the whole; additions still come before removals.
 
-    What there is little of stays together: links and what they need first, their removal last. So does all
-    of nftables, whose transaction must not be split.
+    What there is little of stays together: links and what they need first, their removal last. So does
+    nftables, whose transaction must not be split, but for sets that come: until the rules that ask for them
+    come too, in the last transaction, what is in them means nothing.
     """
-    count = len(change.add) + len(change.alter) + len(change.remove)
-    parts = (change,) if count <= size else (*_arriving(change, size), *_leaving(change, size))
-    yield from (part for part in parts if part)
+    filling, rest = _coming_sets(change, size)
+    count = len(rest.add) + len(rest.alter) + len(rest.remove)
+    parts = (rest,) if count <= size else (*_arriving(rest, size), *_leaving(rest, size))
+    yield from (part for part in (*filling, *parts) if part)
+
+
+def _coming_sets(change: Change, size: int) -> tuple[list[Change], Change]:
+    """Take large sets that a change declares out of it: their declarations, then what is in them."""
+    declared = {item.name: item for item in change.add if isinstance(item, Set)}
+    inside = [item for item in change.add if isinstance(item, Element) and item.of in declared]
+    if len(inside) <= size:
+        return [], change
+    filled = {item.of for item in inside}
+    sets = tuple(item for name, item in declared.items() if name in filled)
+    taken = {item.key for item in sets} | {item.key for item in inside}
+    left = tuple(item for item in change.add if item.key not in taken)
+    filling = [Change(add=tuple(part)) for part in _split(inside, size)]
+    return [Change(add=sets), *filling], Change(left, change.alter, change.remove)
 
 
 def _arriving(change: Change, size: int) -> Iterator[Change]:

@@ -6,6 +6,7 @@ difference is taken afterwards, against what is wanted by then. What it must not
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -16,7 +17,7 @@ from octet.agent.endpoints import Endpoints
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.pieces import pieces
-from octet.blueprint import Change
+from octet.blueprint import Change, KernelObject
 from octet.kernel.port import Kernel
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Repair:
     def begin(self) -> None:
         """Take note that everything has been listed: from now on what is not wanted may be removed."""
         self.whole = True
+        self._network.begin()
 
     def suspect(self) -> None:
         """Have everything compared soon."""
@@ -119,7 +121,7 @@ class Repair:
         if self._endpoints.site is None or not self.whole:
             return
         self._endpoints.recover()
-        generation, before = self._network.generation, Change()
+        generation, before, differed = self._network.generation, Change(), False
         for number in range(PASSES):
             change = await self._difference()
             if change is None:
@@ -127,18 +129,21 @@ class Repair:
             if not change or change == before:
                 self._applier.note_silence(change)
                 break
+            done = await self._apply(change)
             if drift and number == 0:
-                self._tell(change)
-            await self._apply(change)
-            before = change
-        self._network.settled = generation
-        self._endpoints.open = True
+                self._tell(done)
+            before, differed = change, True
+        self._network.compared(generation, differed=differed)
+        self._endpoints.open = not self._network.trouble
 
-    async def _apply(self, change: Change) -> None:
+    async def _apply(self, change: Change) -> list[KernelObject]:
+        """Make a change so, a piece at a time; return what is as wanted now."""
+        done: list[KernelObject] = []
         self._care.rebuild(change.add)
         for piece in pieces(change):
-            self._applier.apply(self._desired.still(piece))
+            done += self._applier.apply(self._desired.still(piece)).done
             await asyncio.sleep(0)
+        return done
 
     async def _difference(self) -> Change | None:
         """Return what separates the kernel from what is wanted; None where it cannot be read.
@@ -162,8 +167,7 @@ class Repair:
         self._applier.forget_all_but(differing | touched)
         return kept
 
-    def _tell(self, change: Change) -> None:
-        items = (*change.add, *(new for _, new in change.alter), *change.remove)
+    def _tell(self, items: Sequence[KernelObject]) -> None:
         for item in items:
             self._metrics.repaired(str(item.key[0]))
         for item in items[:TOLD]:

@@ -12,6 +12,7 @@ import msgspec
 from octet.agent.config import Config
 from octet.agent.desired import Desired
 from octet.agent.endpoints import Endpoints
+from octet.agent.flows import Flows
 from octet.agent.health import Answer
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
@@ -19,6 +20,7 @@ from octet.agent.records import Entry
 from octet.agent.watch import Watch
 
 TEXT = "text/plain; charset=utf-8"
+_LONGEST_NUMBER = 20
 
 
 class Report:
@@ -32,6 +34,7 @@ class Report:
         desired: Desired,
         watch: Watch,
         metrics: Metrics,
+        flows: Flows,
     ) -> None:
         self._config = config
         self._network = network
@@ -39,6 +42,7 @@ class Report:
         self._desired = desired
         self._watch = watch
         self._metrics = metrics
+        self._flows = flows
 
     @property
     def ready(self) -> bool:
@@ -54,20 +58,36 @@ class Report:
             "/state": self._state,
         }
 
+    @property
+    def _failures(self) -> list[str]:
+        return [*self._network.failures, *self._endpoints.trouble]
+
+    def asked(self) -> Mapping[str, Callable[[str], Answer]]:
+        """Return what answers each path that has a query."""
+        return {"/flows": self._flows_since}
+
+    def _flows_since(self, query: str) -> Answer:
+        """Answer with the lines after ``since``, all that are remembered where that is not said."""
+        text = query.removeprefix("since=")
+        since = int(text) if text.isdecimal() and len(text) < _LONGEST_NUMBER else 0
+        lines = self._flows.since(since)
+        told = {"last": self._flows.last, "untold": self._flows.untold, "flows": lines}
+        return 200, "application/json", msgspec.json.encode(told)
+
     def _healthz(self) -> Answer:
-        failures = self._network.failures
+        failures = self._failures
         return (503 if failures else 200), TEXT, _lines(failures or ["ok"])
 
     def _readyz(self) -> Answer:
         if self.ready:
             return 200, TEXT, b"ok\n"
-        return 503, TEXT, _lines([self._network.problem or "the kernel is being made so"])
+        return 503, TEXT, _lines(self._network.trouble or ["the kernel is being made so"])
 
     def _metrics_text(self) -> Answer:
         self._metrics.endpoints.set(len(self._endpoints))
         self._metrics.peers.set(len(self._network.view.peers))
         self._metrics.wanted.set(len(self._desired.objects))
-        self._metrics.failing.set(len(self._network.failures))
+        self._metrics.failing.set(len(self._failures))
         self._metrics.silence.set(self._watch.silence)
         if (pool := self._endpoints.pool) is not None:
             for family in (4, 6):
@@ -85,7 +105,8 @@ class Report:
             "underlay": {"interface": view.underlay.interface, "mtu": view.underlay.mtu},
             "peers": [peer.name for peer in view.peers],
             "wanted": len(self._desired.objects),
-            "failures": self._network.failures,
+            "names": {name: sorted(map(str, held)) for name, held in view.learned.items()},
+            "failures": self._failures,
             "obstacles": self._network.obstacles,
             "endpoints": [_endpoint(entry) for entry in self._endpoints],
         }

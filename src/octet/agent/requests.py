@@ -4,7 +4,8 @@ What lives here: raw request to reply. What it must not know: how an endpoint is
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
@@ -34,6 +35,9 @@ class Requests:
         trouble: says in a sentence why the node is not as it should be; empty is all well.
         metrics: counts and times them.
         waiting: directory of DELs that the plugin could not deliver.
+
+    Attributes:
+        acquainted: waits, not for long, until a pod (namespace, name) is known that is about to be attached.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Requests:
         self._trouble = trouble
         self._metrics = metrics
         self._waiting = waiting
+        self.acquainted: Callable[[str, str], Awaitable[None]] = _at_once
         self._answers: Mapping[Command, Callable[[Request], Reply]] = {
             Command.ADD: self._add,
             Command.DEL: self._del,
@@ -55,6 +60,10 @@ class Requests:
 
     async def __call__(self, raw: RawRequest) -> Reply:
         """Answer one request."""
+        if raw.environment.get("CNI_COMMAND") == Command.ADD.value:
+            with suppress(OctetError, ValueError):
+                pod = parse(raw.environment, raw.stdin, namespace=raw.namespace).pod
+                await self.acquainted(pod.namespace, pod.name)
         return self.answer(raw)
 
     def answer(self, raw: RawRequest) -> Reply:
@@ -94,10 +103,11 @@ class Requests:
 
     def _status(self, request: Request) -> Reply:
         del request
-        if not self._endpoints.open:
-            raise CniError(Code.NOT_AVAILABLE, self._trouble() or "this node has no pod network yet")
-        if trouble := self._trouble():
+        trouble = self._trouble()
+        if trouble and self._endpoints.site is not None:
             raise CniError(Code.LIMITED_CONNECTIVITY, trouble)
+        if not self._endpoints.open:
+            raise CniError(Code.NOT_AVAILABLE, trouble or "this node has no pod network yet")
         return Reply.success()
 
     def _gc(self, request: Request) -> Reply:
@@ -105,6 +115,10 @@ class Requests:
         if gone:
             log.info("collected", extra={"attachments": [str(key) for key in gone]})
         return Reply.success()
+
+
+async def _at_once(_namespace: str, _name: str) -> None:
+    """Wait for nobody."""
 
 
 def _version(request: Request) -> Reply:

@@ -15,15 +15,17 @@ from octet.blueprint import (
     Blueprint,
     Bridge,
     BridgePort,
+    FdbEntry,
     KernelObject,
     Link,
+    Neighbour,
     Route,
     Scope,
     Sysctl,
     Veth,
     mac,
 )
-from octet.cluster.endpoint import Attachment, Endpoint, NodeNetwork
+from octet.cluster.endpoint import BRIDGED_PREFIX, Attachment, Endpoint, NodeNetwork
 
 EVERYWHERE = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
 
@@ -38,10 +40,20 @@ class BridgeAttach:
     Attributes:
         bridge: the device's name: ``cni0`` (flannel), ``kopeio``.
         hairpin: may a pod reach itself through a service address.
+        isolated: do pods reach each other through the node only, which can then say who may (see below).
+
+    Isolated ports pass nothing to each other, and a port takes frames of its pod's MAC only. The node answers
+    for its pods' addresses among them (proxy ARP, proxied neighbours) and routes to each pod by its own link,
+    with a permanent entry. So one table sees all packets, and nobody takes another's place by ARP or by MAC.
+    It works with br_netfilter and without: the one would hand translated packets from port to port, where the
+    route led back to the bridge, and without the other answers from behind a service address would miss us.
+    nftables' bridge family cannot be used instead: its connection tracking (nf_conntrack_bridge) is a module
+    that kernels, this project's own test machine among them, lack.
     """
 
     bridge: str
     hairpin: bool = True
+    isolated: bool = False
 
     @property
     def shared_link(self) -> str:
@@ -51,7 +63,7 @@ class BridgeAttach:
     def host_link(self, attachment: Attachment, namespace: str = "", pod: str = "") -> str:
         """Return the port's name: ``veth`` and 11 digits of the attachment, whatever the pod's name is."""
         del namespace, pod
-        return link_name("veth", attachment.digest())
+        return link_name(BRIDGED_PREFIX, attachment.digest())
 
     def gateways(self, network: NodeNetwork, endpoint: Endpoint) -> tuple[str | None, str | None]:
         """Return the bridge's addresses that this pod routes through, v4 and v6."""
@@ -71,7 +83,21 @@ class BridgeAttach:
         addresses = [Address(self.bridge, each) for each in held]
         if network.v6 is not None and own is not None:
             addresses.append(_link_local(self.bridge, own))
-        return Blueprint([link, *addresses, Sysctl(f"net/ipv6/conf/{self.bridge}/accept_ra", "0")])
+        deaf = Sysctl(f"net/ipv6/conf/{self.bridge}/accept_ra", "0")
+        return Blueprint([link, *addresses, deaf, *(self._answers(network) if self.isolated else ())])
+
+    def _answers(self, network: NodeNetwork) -> Iterator[KernelObject]:
+        """Yield how the node answers among isolated pods, without the kernel's random delay.
+
+        Pods are reached by their own links and come in by the bridge, so the reverse-path check is loose.
+        """
+        if network.v4 is not None:
+            yield Sysctl(f"net/ipv4/conf/{self.bridge}/proxy_arp", "1")
+            yield Sysctl(f"net/ipv4/conf/{self.bridge}/rp_filter", "2")
+            yield Sysctl(f"net/ipv4/neigh/{self.bridge}/proxy_delay", "0")
+        if network.v6 is not None:
+            yield Sysctl(f"net/ipv6/conf/{self.bridge}/proxy_ndp", "1")
+            yield Sysctl(f"net/ipv6/neigh/{self.bridge}/proxy_delay", "0")
 
     def endpoint(self, network: NodeNetwork, endpoint: Endpoint) -> EndpointPlan:
         """Return the pair: the pod's end with addresses and routes, the node's end as a port."""
@@ -92,12 +118,25 @@ class BridgeAttach:
             mtu=endpoint.mtu,
             mac=port_mac,
             master=self.bridge,
-            port=BridgePort(hairpin=self.hairpin),
+            port=BridgePort(self.hairpin, self.isolated, locked=self.isolated),
             ipv6_autoconf=False,
         )
         layer3 = _pod_layer3(network, endpoint)
         deaf = Sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
-        return EndpointPlan(pod=Blueprint([inner, deaf, *layer3]), node=Blueprint([port]))
+        known = self._known(network, endpoint) if self.isolated else ()
+        return EndpointPlan(pod=Blueprint([inner, deaf, *layer3]), node=Blueprint([port, *known]))
+
+    def _known(self, network: NodeNetwork, endpoint: Endpoint) -> Iterator[KernelObject]:
+        """Yield the one MAC that the port takes, and the way to each address."""
+        link = endpoint.host_link
+        yield FdbEntry(link, endpoint.mac)
+        for address in endpoint.addresses:
+            four = address.version == 4
+            gateway = network.gateway_v4 if four else network.gateway_v6
+            yield Route(ip_network(address), link, scope=Scope.LINK if four else Scope.GLOBAL, source=gateway)
+            yield Neighbour(link, address, endpoint.mac)
+        if endpoint.v6:
+            yield Neighbour(self.bridge, endpoint.v6, proxy=True)
 
 
 def _gateway_interfaces(network: NodeNetwork) -> Iterator[IPv4Interface | IPv6Interface]:

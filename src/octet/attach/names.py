@@ -28,6 +28,11 @@ def purpose(attachment: Attachment) -> str:
     return text if len(text.encode()) <= PURPOSE_LIMIT else f"pod {attachment.digest()}"
 
 
+def is_of_a_pod(purpose: str) -> bool:
+    """Is this the purpose of a pod's link?"""
+    return purpose.startswith("pod ")
+
+
 def pod_mac(v4: IPv4Address | None, v6: IPv6Address | None, requested: str = "") -> str:
     """Return the MAC of a pod's interface: the requested one, else one that follows from its address.
 

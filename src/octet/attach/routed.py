@@ -24,7 +24,7 @@ from octet.blueprint import (
     Veth,
     mac,
 )
-from octet.cluster.endpoint import Attachment, Endpoint, NodeNetwork
+from octet.cluster.endpoint import ROUTED_PREFIX, Attachment, Endpoint, NodeNetwork
 
 GATEWAY_V4 = IPv4Address("169.254.1.1")
 """Every pod's IPv4 gateway; nobody has it, the node answers for it (Calico's data path)."""
@@ -34,9 +34,6 @@ HOST_MAC = "ee:ee:ee:ee:ee:ee"
 
 GATEWAY_V6 = mac.link_local(HOST_MAC)
 """Every pod's IPv6 gateway: fe80::ecee:eeff:feee:eeee, which every node's end really has."""
-
-PREFIX = "cali"
-"""Begins every node's end; policy tools match ``cali+``."""
 
 MAIN_INTERFACE = "eth0"
 """The interface that Kubernetes means by "the pod's" (kubelet reads pod addresses from it)."""
@@ -65,8 +62,8 @@ class RoutedAttach:
         """
         if namespace and pod and attachment.interface == MAIN_INTERFACE:
             text = f"{namespace}.{pod}".encode()
-            return link_name(PREFIX, hashlib.sha1(text, usedforsecurity=False).hexdigest())
-        return link_name(PREFIX, attachment.digest())
+            return link_name(ROUTED_PREFIX, hashlib.sha1(text, usedforsecurity=False).hexdigest())
+        return link_name(ROUTED_PREFIX, attachment.digest())
 
     def gateways(self, network: NodeNetwork, endpoint: Endpoint) -> tuple[str | None, str | None]:
         """Return the link-local gateways, v4 and v6, of the families that the pod has."""
@@ -76,7 +73,7 @@ class RoutedAttach:
     def node(self, network: NodeNetwork) -> Blueprint:
         """Return the check that a pod sends from its own addresses only; nothing else is shared by pods."""
         del network
-        return source_check(PREFIX)
+        return source_check(ROUTED_PREFIX)
 
     def endpoint(self, network: NodeNetwork, endpoint: Endpoint) -> EndpointPlan:
         """Return the pair: the pod's end with addresses and gateways, the node's end with routes to it."""

@@ -125,11 +125,15 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class FdbEntry:
-    """A permanent forwarding entry of a VXLAN device itself: frames to ``mac`` go to ``destination``."""
+    """A permanent forwarding entry: frames to ``mac`` go to ``destination``, or out of this port of a bridge.
+
+    Attributes:
+        destination: the other end of a VXLAN device; None where ``link`` is a port of a bridge.
+    """
 
     link: str
     mac: str
-    destination: IPv4Address | IPv6Address
+    destination: IPv4Address | IPv6Address | None = None
 
     @property
     def key(self) -> Key:
@@ -137,7 +141,8 @@ class FdbEntry:
         return ("fdb", self.link, self.mac)
 
     def __str__(self) -> str:
-        return f"fdb {self.mac} dst {self.destination} dev {self.link}"
+        where = f"dst {self.destination} " if self.destination else ""
+        return f"fdb {self.mac} {where}dev {self.link}"
 
 
 @dataclass(frozen=True, slots=True)

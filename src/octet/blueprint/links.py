@@ -69,10 +69,12 @@ class BridgePort:
     Attributes:
         hairpin: may a packet leave through the port it came from (a pod that reaches itself by a service).
         isolated: may it not talk to other isolated ports.
+        locked: does it take frames only of MACs that have an entry for it (``FdbEntry``). Linux 5.18.
     """
 
     hairpin: bool = False
     isolated: bool = False
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -87,7 +87,7 @@ def status(config: ConfigFile = CONFIG, as_json: output.Json = False) -> None:
     """Show what the agent of this node holds; exit 3 when it is not ready or does not answer."""
     from octet.agent.config import load
 
-    state = _ask(load(config).run / "health.sock")
+    state = json.loads(ask(load(config).run / "health.sock", "/state"))
     rows = [
         (each["pod"] or each["attachment"], each["state"], each["v4"] or "-", each["v6"] or "-", each["mtu"])
         for each in state["endpoints"]
@@ -100,16 +100,24 @@ def status(config: ConfigFile = CONFIG, as_json: output.Json = False) -> None:
         raise typer.Exit(output.NOT_READY)
 
 
-def _ask(path: Path) -> dict[str, Any]:
-    connection = _UnixConnection(path)
+def ask(socket_path: Path, path: str) -> str:
+    """Return an agent's answer to a GET on its health socket.
+
+    Raises:
+        NotReadyError: no agent answers there, or not with success.
+    """
+    connection = _UnixConnection(socket_path)
     try:
-        connection.request("GET", "/state")
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotReadyError(f"no agent answers on {path}: {error}", hint="octet agent run") from error
+        raise NotReadyError(f"no agent answers on {socket_path}: {error}", hint="octet agent run") from error
     finally:
         connection.close()
-    return answer
+    if response.status != http.client.OK:
+        raise NotReadyError(f"the agent on {socket_path} does not answer {path}: {body.strip()}")
+    return body
 
 
 @app.command(epilog=output.examples("octet agent uninstall --config /etc/octet/agent.toml"))

@@ -4,6 +4,7 @@ What lives here: arguments, the progress bar, the table, where files go.
 What it must not know: how to measure.
 """
 
+import json
 import secrets
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import typer
 from octet.cli import completing, output
 
 if TYPE_CHECKING:
+    from octet.choose.page import Bundle
     from octet.measure.comparison import Tell
     from octet.measure.results import Results, Row
 
@@ -49,6 +51,9 @@ def compare(
     ] = "",
     out: Annotated[Path, typer.Option(help="Directory for results.json and report.html.")] = Path("report"),
     seed: Annotated[int | None, typer.Option(help="Repeats the order of another run.")] = None,
+    progress: Annotated[
+        bool, typer.Option("--progress", help="A line of JSON on stderr for each step, for programs.")
+    ] = False,
     as_json: output.Json = False,
 ) -> None:
     """Measure our models and the reference plugins side by side, in interleaved rounds.
@@ -57,9 +62,11 @@ def compare(
 
     Each candidate is a cluster of two nodes in private namespaces. Every round takes all candidates
     in a new random order; ratios are between values of the same round; an identical copy of the
-    baseline shows how large a difference means nothing. Exit code 1 when a candidate fails.
+    baseline shows how large a difference means nothing. The recommendation for a usual case comes last.
+    Exit code 1 when a candidate fails.
     """
-    from octet.measure import comparison, report, results
+    from octet.choose.page import bundle
+    from octet.measure import comparison, results
     from octet.measure.candidates import chosen
     from octet.measure.ending import end_in_order
 
@@ -72,12 +79,13 @@ def compare(
         command=("octet", *sys.argv[1:]),
     )
     end_in_order()
-    with _progress() as tell:
+    held = bundle()  # before the labs: what is missing must be said at once, not after the rounds
+    with _lines() if progress else _progress() as tell:
         found = comparison.compare(settings, tell)
     results.write(found, out / "results.json")
-    (out / "report.html").write_text(report.page(found))
     _show(found, as_json=as_json)
-    output.note(f"written: {out / 'results.json'} (every sample), {out / 'report.html'} (charts)")
+    recommend(found, out / "decision.json", held, as_json=as_json)
+    output.note(f"written: {out / 'results.json'} (every sample), {out / 'report.html'} (the page)")
     if found.shortened:
         output.note(f"note: {found.shortened}")
     for text in results.absences(found):
@@ -86,6 +94,40 @@ def compare(
         output.note(f"failed: {failure.candidate}: {failure.reason}")
     if found.failures:
         raise typer.Exit(output.FAILED)
+
+
+def recommend(found: "Results", path: Path, held: "Bundle", *, as_json: bool) -> None:
+    """Say what these figures and the facts come to in a usual case; write the decision and its page.
+
+    Where stdout is JSON for a program, the person reads it on stderr.
+    """
+    from octet.choose import decide, profile, telling
+    from octet.choose.decision import to_json
+    from octet.choose.facts import load
+    from octet.cli import page
+
+    facts = load()
+    decision = decide(profile.USUAL, facts, found)
+    path.write_bytes(to_json(decision))
+    page.write(decision, facts, found, path.with_name("report.html"), held)
+    say = output.note if as_json else typer.echo
+    say(f"\nWhich one? For {profile.ABOUT}:")
+    for line in telling.short(decision):
+        say(line)
+    say(f"Yours is another case? octet choose --results {path.with_name('results.json')}\n")
+
+
+@contextmanager
+def _lines() -> Iterator["Tell"]:
+    """Print each step as JSON on stderr. Where nobody reads it any more, end, and take the labs along."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        try:
+            output.note(json.dumps({"step": what, "done": done, "total": total}))
+        except BrokenPipeError:
+            sys.exit(output.FAILED)
+
+    yield tell
 
 
 @contextmanager

@@ -149,15 +149,25 @@ def execute(
         raise typer.Exit(enter(doors, command))
 
 
-@app.command(epilog=examples("octet lab apply -f policy.yaml"))
+@app.command(epilog=examples("octet lab apply -f policy.yaml", "octet lab apply -f examples/policy/"))
 def apply(
-    file: Annotated[Path, typer.Option("--file", "-f", help="A JSON or YAML manifest; - is stdin.")],
+    file: Annotated[
+        Path, typer.Option("--file", "-f", help="A JSON or YAML manifest, or a directory; - is stdin.")
+    ],
     name: Name = None,
     as_json: Json = False,
 ) -> None:
-    """Create or replace Kubernetes objects; a pod that isn't there is started, its image left aside."""
-    text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text()
-    results = _lab(name).apply(text, str(file))
+    """Create or replace Kubernetes objects; a pod that isn't there is started, its image left aside.
+
+    The files of a directory are read by name, all of them before anything is done.
+    """
+    from octet.lab.manifests import read_path
+
+    lab = _lab(name)
+    if str(file) == "-":
+        results = lab.apply(typer.get_text_stream("stdin").read(), "-")
+    else:
+        results = lab.put(read_path(file))
     columns = ("Kind", "Namespace", "Name", "Result")
     rows = [[result[column.lower()] for column in columns] for result in results]
     output.table("", columns, rows, as_json=as_json)

@@ -33,6 +33,11 @@ class Group:
 GROUPS: tuple[Group, ...] = (
     Group("lab", "octet.cli.lab", "Clusters of several nodes on this machine, with real packets."),
     Group("compare", "octet.cli.compare", "Measure networks side by side and say how sure the figures are."),
+    Group("choose", "octet.cli.choose", "Which CNI provider to take, and why, for what you need."),
+    Group("ui", "octet.cli.ui", "Answer, facts and figures as a live page on this machine."),
+    Group("facts", "octet.cli.facts", "What is known of CNI providers: each answer dated and sourced."),
+    Group("policy", "octet.cli.policy", "Who may talk to whom: explained, compared, verified."),
+    Group("flows", "octet.cli.flows", "What policies denied a moment ago, with the names of pods."),
     Group("models", "octet.cli.models", "The models Octet can be, and what each one does to a node."),
     Group("doctor", "octet.cli.doctor", "What this kernel can do, and what needs it."),
     Group("agent", "octet.cli.agent", "The process on every node that makes the network."),

@@ -83,6 +83,11 @@ def show(
     typer.echo(f"{model.name}: {model.summary}\n\n{textwrap.fill(model.about, WIDTH)}\n")
     answers = [[decision, question, getattr(model, decision)] for decision, question in DECISIONS.items()]
     output.table("", ["decision", "question", "answer"], answers, as_json=False)
+    if model.options:
+        told = [[option.name, option.meaning] for option in model.options]
+        output.table(
+            "\nOptions, for [model.options] of the agent's file", ["option", "meaning"], told, as_json=False
+        )
     typer.echo(f"\nNeeds from the kernel: {', '.join(needed)}")
     for part, title in TITLES.items():
         if objects[part]:
@@ -92,7 +97,11 @@ def show(
 def described(model: Model) -> dict[str, Any]:
     """Return a model's row as JSON has it."""
     decisions = {decision: getattr(model, decision) for decision in DECISIONS}
+    options = [
+        {"name": each.name, "meaning": each.meaning, "example": each.example} for each in model.options
+    ]
     return {
+        "options": options,
         "name": model.name,
         "summary": model.summary,
         "about": model.about,

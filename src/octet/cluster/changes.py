@@ -83,6 +83,12 @@ class SliceChanged(Changed[EndpointSlice]):
     __slots__ = ()
 
 
+class PolicyPartChanged(Changed[object]):
+    """Something else that policies are made of came, went or is different: see ``objects.KINDS``."""
+
+    __slots__ = ()
+
+
 class UnderlayChanged(Changed[Underlay]):
     """This node's own interface has another name, MTU or address."""
 
@@ -96,6 +102,7 @@ ViewChange = (
     | PolicyChanged
     | ServiceChanged
     | SliceChanged
+    | PolicyPartChanged
     | UnderlayChanged
 )
 """Any difference between two versions of the View."""

@@ -8,6 +8,12 @@ import hashlib
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+ROUTED_PREFIX = "cali"
+"""Begins the name of the node's end of every pod that has a link of its own; policy tools match ``cali+``."""
+
+BRIDGED_PREFIX = "veth"
+"""Begins the name of the node's end of every pod behind a bridge; routed packets leave by it to the pod."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Attachment:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import msgspec
 
+from octet.cluster.conduct import NORMAL, Conduct, read_conduct
 from octet.cluster.reading import Fields, Network, Words, read
 from octet.cluster.workloads import PROTOCOLS
 
@@ -111,11 +112,12 @@ class NetworkPolicy(msgspec.Struct, frozen=True, gc=False):
     types: tuple[str, ...] = (INGRESS,)
     ingress: tuple[Rule, ...] = ()
     egress: tuple[Rule, ...] = ()
+    conduct: Conduct = NORMAL
 
     @classmethod
     def from_object(cls, item: Mapping[str, Any]) -> Self:
         """Read a Kubernetes NetworkPolicy; raises BadConfigurationError naming the field."""
-        fields, metadata = read("NetworkPolicy", item)
+        fields, metadata = read(cls.__name__, item)
         spec = fields.child("spec")
         return cls(
             name=metadata.text("name"),
@@ -125,12 +127,17 @@ class NetworkPolicy(msgspec.Struct, frozen=True, gc=False):
             types=_types(spec),
             ingress=tuple(_rule(each, "from") for each in spec.children("ingress")),
             egress=tuple(_rule(each, "to") for each in spec.children("egress")),
+            conduct=read_conduct(metadata),
         )
 
     @property
     def key(self) -> tuple[str, str]:
         """(namespace, name)."""
         return self.namespace, self.name
+
+
+class StagedKubernetesNetworkPolicy(NetworkPolicy, frozen=True, gc=False):
+    """Calico's staged kind of the same policy: told what it would do, never enforced."""
 
 
 def _types(spec: Fields) -> tuple[str, ...]:

@@ -4,23 +4,84 @@ What lives here: the list of kinds. What it must not know: their fields (see ``w
 ``services``), stores.
 """
 
-from octet.cluster.netpol import IPBlock, NetworkPolicy, Peer, Port, Requirement, Rule, Selector
+from octet.cluster.calico import (
+    CalicoNetworkPolicy,
+    GlobalNetworkPolicy,
+    GlobalNetworkSet,
+    HostEndpoint,
+    NetworkSet,
+    ServiceAccount,
+    StagedGlobalNetworkPolicy,
+    StagedNetworkPolicy,
+    Tier,
+)
+from octet.cluster.clusterpolicy import ClusterNetworkPolicy
+from octet.cluster.netpol import (
+    IPBlock,
+    NetworkPolicy,
+    Peer,
+    Port,
+    Requirement,
+    Rule,
+    Selector,
+    StagedKubernetesNetworkPolicy,
+)
 from octet.cluster.reading import Address, Network, Words
 from octet.cluster.services import EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
 from octet.cluster.workloads import ContainerPort, Namespace, Node, Pod
 
-KINDS = ("Node", "Namespace", "Pod", "NetworkPolicy", "Service", "EndpointSlice")
-"""Kubernetes' singular kinds that a View is made of."""
+KINDS = (
+    "Node",
+    "Namespace",
+    "Pod",
+    "NetworkPolicy",
+    "Service",
+    "EndpointSlice",
+    "ServiceAccount",
+    "ClusterNetworkPolicy",
+    "Tier",
+    "CalicoNetworkPolicy",
+    "GlobalNetworkPolicy",
+    "StagedNetworkPolicy",
+    "StagedGlobalNetworkPolicy",
+    "StagedKubernetesNetworkPolicy",
+    "NetworkSet",
+    "GlobalNetworkSet",
+    "HostEndpoint",
+)
+"""Singular kinds that a View is made of, Kubernetes' own names but for one: two groups of its API have a kind
+NetworkPolicy, and the one of projectcalico.org/v3 is CalicoNetworkPolicy here."""
+
+CLUSTER_KINDS = frozenset(
+    {
+        "Node",
+        "Namespace",
+        "ClusterNetworkPolicy",
+        "Tier",
+        "GlobalNetworkPolicy",
+        "StagedGlobalNetworkPolicy",
+        "GlobalNetworkSet",
+        "HostEndpoint",
+    }
+)
+"""Kinds whose objects are in no namespace."""
 
 __all__ = [
+    "CLUSTER_KINDS",
     "KINDS",
     "Address",
+    "CalicoNetworkPolicy",
+    "ClusterNetworkPolicy",
     "ContainerPort",
     "EndpointSlice",
+    "GlobalNetworkPolicy",
+    "GlobalNetworkSet",
+    "HostEndpoint",
     "IPBlock",
     "Namespace",
     "Network",
     "NetworkPolicy",
+    "NetworkSet",
     "Node",
     "Peer",
     "Pod",
@@ -29,8 +90,13 @@ __all__ = [
     "Rule",
     "Selector",
     "Service",
+    "ServiceAccount",
     "ServicePort",
     "SliceEndpoint",
     "SlicePort",
+    "StagedGlobalNetworkPolicy",
+    "StagedKubernetesNetworkPolicy",
+    "StagedNetworkPolicy",
+    "Tier",
     "Words",
 ]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from math import isnan
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -70,6 +71,21 @@ class Fields:
         if isinstance(value, bool) or not low <= value <= high:
             raise self.refusal(key, f"must be an integer from {low} to {high}")
         return value
+
+    def real(self, key: str) -> float:
+        """Return a number that may have a fraction; it must be there."""
+        value = self._values.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or isnan(value):
+            raise self.refusal(key, "must be a number")
+        return float(value)
+
+    def raw(self, key: str) -> object:
+        """Return a value as it is, for fields of several types; None where absent."""
+        return self._values.get(key)
+
+    def items(self, key: str) -> tuple[object, ...]:
+        """Return the values of an array as they are, for arrays of several types."""
+        return tuple(self._array(key))
 
     def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
         """Return one of a few words."""

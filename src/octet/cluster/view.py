@@ -16,6 +16,7 @@ from octet.cluster.changes import (
     NodeChanged,
     PodChanged,
     PolicyChanged,
+    PolicyPartChanged,
     ServiceChanged,
     SliceChanged,
     Underlay,
@@ -24,14 +25,26 @@ from octet.cluster.changes import (
 )
 from octet.cluster.indexes import Key, Named, Namespaces, Nodes, Pods, Slices
 from octet.cluster.objects import (
+    CLUSTER_KINDS,
     Address,
+    CalicoNetworkPolicy,
+    ClusterNetworkPolicy,
     EndpointSlice,
+    GlobalNetworkPolicy,
+    GlobalNetworkSet,
+    HostEndpoint,
     Namespace,
     Network,
     NetworkPolicy,
+    NetworkSet,
     Node,
     Pod,
     Service,
+    ServiceAccount,
+    StagedGlobalNetworkPolicy,
+    StagedKubernetesNetworkPolicy,
+    StagedNetworkPolicy,
+    Tier,
 )
 from octet.cluster.reading import read
 from octet.errors import BadConfigurationError
@@ -71,6 +84,26 @@ _KINDS = {
     "NetworkPolicy": _Row("policies", Named, NetworkPolicy.from_object, PolicyChanged),
     "Service": _Row("services", Named, Service.from_object, ServiceChanged),
     "EndpointSlice": _Row("slices", Slices, EndpointSlice.from_object, SliceChanged),
+    **{
+        kind: _Row(field, Named, parse, PolicyPartChanged)
+        for kind, field, parse in (
+            ("ServiceAccount", "accounts", ServiceAccount.from_object),
+            ("ClusterNetworkPolicy", "cluster_policies", ClusterNetworkPolicy.from_object),
+            ("Tier", "tiers", Tier.from_object),
+            ("CalicoNetworkPolicy", "calico_policies", CalicoNetworkPolicy.from_object),
+            ("GlobalNetworkPolicy", "global_policies", GlobalNetworkPolicy.from_object),
+            ("StagedNetworkPolicy", "staged_policies", StagedNetworkPolicy.from_object),
+            ("StagedGlobalNetworkPolicy", "staged_global_policies", StagedGlobalNetworkPolicy.from_object),
+            (
+                "StagedKubernetesNetworkPolicy",
+                "staged_kubernetes_policies",
+                StagedKubernetesNetworkPolicy.from_object,
+            ),
+            ("NetworkSet", "network_sets", NetworkSet.from_object),
+            ("GlobalNetworkSet", "global_network_sets", GlobalNetworkSet.from_object),
+            ("HostEndpoint", "host_endpoints", HostEndpoint.from_object),
+        )
+    },
 }
 
 
@@ -95,7 +128,10 @@ class View:
         nodes, namespaces: by name.
         pod_cidrs: the cluster's: what all nodes' pod CIDRs lie in.
         service_cidrs: what service addresses lie in.
-        pods, policies, services, slices: by (namespace, name).
+        pods, policies, services, slices, accounts: by (namespace, name).
+        cluster_policies, ... host_endpoints: what else policies are made of, by (namespace, name), the
+            namespace empty where the kind has none.
+        learned: what domain names mean, as far as pods of this node have asked for them.
     """
 
     me: str
@@ -108,6 +144,18 @@ class View:
     policies: Named[NetworkPolicy] = field(default_factory=Named)
     services: Named[Service] = field(default_factory=Named)
     slices: Slices = field(default_factory=Slices)
+    accounts: Named[ServiceAccount] = field(default_factory=Named)
+    cluster_policies: Named[ClusterNetworkPolicy] = field(default_factory=Named)
+    tiers: Named[Tier] = field(default_factory=Named)
+    calico_policies: Named[CalicoNetworkPolicy] = field(default_factory=Named)
+    global_policies: Named[GlobalNetworkPolicy] = field(default_factory=Named)
+    staged_policies: Named[StagedNetworkPolicy] = field(default_factory=Named)
+    staged_global_policies: Named[StagedGlobalNetworkPolicy] = field(default_factory=Named)
+    staged_kubernetes_policies: Named[StagedKubernetesNetworkPolicy] = field(default_factory=Named)
+    network_sets: Named[NetworkSet] = field(default_factory=Named)
+    global_network_sets: Named[GlobalNetworkSet] = field(default_factory=Named)
+    host_endpoints: Named[HostEndpoint] = field(default_factory=Named)
+    learned: Mapping[str, frozenset[Address]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for row in _KINDS.values():
@@ -171,7 +219,9 @@ class View:
 def _key(kind: str, item: Item) -> str | Key:
     _, metadata = read(kind, item)
     name = metadata.text("name")
-    return name if kind in ("Node", "Namespace") else (metadata.text("namespace", "default"), name)
+    if kind in ("Node", "Namespace"):
+        return name
+    return ("" if kind in CLUSTER_KINDS else metadata.text("namespace", "default")), name
 
 
 def _parsed(

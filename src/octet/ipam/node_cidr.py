@@ -13,9 +13,7 @@ from octet.cluster.endpoint import Attachment
 from octet.cluster.reading import Address, Network
 from octet.errors import BadConfigurationError, ExhaustedError
 from octet.ipam.family import Counts, Family, Span, TakenError
-
-Range = tuple[Address, Address]
-"""First and last address, both included, of one family."""
+from octet.ipam.limits import Range
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,22 @@ FEATURES: tuple[Feature, ...] = (
         probes.rules(_FILTER, f"add rule {probes.TABLE} c fib saddr . iif oif missing drop"),
     ),
     Feature(
+        "nftables-log",
+        "copies of packets for the agent",
+        ("names in policies", "telling of denied packets"),
+        "2.6.14",
+        "CONFIG_NETFILTER_NETLINK_LOG",
+        probes.rules(_FILTER, f"add rule {probes.TABLE} c log group 79"),
+    ),
+    Feature(
+        "locked-ports",
+        "bridge ports for known MACs only",
+        ("flannel with policy",),
+        "5.18",
+        "CONFIG_BRIDGE",
+        probes.locked_ports,
+    ),
+    Feature(
         "nftables-concatenated-ranges",
         "sets of ranges in several fields",
         _POLICY,

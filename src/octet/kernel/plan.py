@@ -5,7 +5,7 @@ of links, what is there now.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from octet.blueprint import (
@@ -91,11 +91,11 @@ class Plan:
     unknown: tuple[KernelObject, ...] = ()
 
 
-def _doomed(item: KernelObject, going: set[str]) -> bool:
-    """Does the object go with a link that is removed? Putting back what it changed would open a gap."""
+def part_of(item: KernelObject, links: Container[str]) -> bool:
+    """Is the object a setting or a shaper of one of these links, which comes and goes with it?"""
     if isinstance(item, Sysctl):
-        return link_of_sysctl(item) in going
-    return isinstance(item, Shaper) and item.link in going
+        return link_of_sysctl(item) in links
+    return isinstance(item, Shaper) and item.link in links
 
 
 def _part(change: Change, facility: Facility, gone: set[KernelObject]) -> Change:
@@ -113,7 +113,7 @@ def plan(change: Change, facilities: Sequence[Facility]) -> Plan:
     force before a link can carry them, and last when it only removes.
     """
     going = {item.name for item in change.remove if isinstance(item, Link)}
-    gone = tuple(item for item in change.remove if _doomed(item, going))
+    gone = tuple(item for item in change.remove if part_of(item, going))  # to put back would open a gap
     parts = [(facility, _part(change, facility, set(gone))) for facility in facilities]
     stages = _stages(parts)
     return Plan(tuple(stage for stage in stages if stage.change), gone, tuple(_unknown(change, facilities)))

@@ -101,6 +101,28 @@ def link_groups() -> None:
         _asked(socket, Message(RTM_DELLINK, 0, IFINFO.pack(0, 0, 0, 0, 0) + wire.u32(GROUP, 77)))
 
 
+def locked_ports() -> None:
+    """Lock a port of a bridge, and see that it is."""
+    set_link, family, info, locked = (
+        19,
+        7,
+        12,
+        39,
+    )  # RTM_SETLINK, AF_BRIDGE, IFLA_PROTINFO, IFLA_BRPORT_LOCKED
+    bridge, port = _name(), _name()
+    with Socket() as socket:
+        _asked(socket, _new_link(bridge, "bridge"))
+        held = interfaces.lookup(socket, [bridge]).index(bridge)
+        _asked(socket, _new_link(port, "veth", extra=wire.u32(interfaces.MASTER, held)))
+        index = interfaces.lookup(socket, [port]).index(port)
+        wanted = wire.nested(info, wire.u8(locked, 1))
+        _asked(socket, Message(set_link, 0, IFINFO.pack(family, 0, index, 0, 0) + wanted))
+        found = interfaces.lookup(socket, [port]).get(port)
+    settings = wire.attributes(found.port or b"") if found is not None else {}
+    if wire.as_int(settings.get(locked, b"")) != 1:
+        raise _refuse(errno.EOPNOTSUPP, "the port is not locked")
+
+
 def target_namespace() -> None:
     """Ask for a link of another namespace without entering it."""
     new_nsid, nsid, descriptor = 88, 1, 3  # RTM_NEWNSID, NETNSA_NSID, NETNSA_FD

@@ -104,23 +104,30 @@ class AgentProcess:
             return {"state": "running", "pid": self._child.pid}
         return {"state": "killed" if self._killed else "died", "exit_code": code, "ended": ending(code)}
 
+    async def ask(self, path: str) -> str:
+        """Return what it answers to a GET of a path. Raises NotReadyError where it does not answer."""
+        good, body = await self._ask(path)
+        if not good:
+            raise NotReadyError(f"the agent of {self.node} does not answer {path}: {body}")
+        return body
+
     async def _ready(self) -> None:
         while True:
-            ready, _ = await self._ask()
+            ready, _ = await self._ask("/readyz")
             if ready:
                 return
             await asyncio.sleep(_LOOK)
 
     async def _reason(self) -> str:
-        return (await self._ask())[1]
+        return (await self._ask("/readyz"))[1]
 
-    async def _ask(self) -> tuple[bool, str]:
+    async def _ask(self, path: str) -> tuple[bool, str]:
         try:
             reader, writer = await asyncio.open_unix_connection(self._directory / "health.sock")
         except OSError as error:
             return False, f"its health socket: {error.strerror}"
         try:
-            writer.write(b"GET /readyz HTTP/1.0\r\nHost: agent\r\n\r\n")
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: agent\r\n\r\n".encode())
             answer = (await reader.read()).decode(errors="replace")
         except ConnectionError as error:
             return False, f"its health socket: {error}"

@@ -141,7 +141,11 @@ class Lab:
 
     def apply(self, text: str, source: str = "manifest") -> list[Object]:
         """Create or replace the objects of a JSON or YAML manifest. Raises OctetError."""
-        answer: list[Object] = self._ask(protocol.Apply(read_manifest(text, source)))
+        return self.put(read_manifest(text, source))
+
+    def put(self, objects: Sequence[Object]) -> list[Object]:
+        """Create or replace objects; return what became of each. Raises OctetError."""
+        answer: list[Object] = self._ask(protocol.Apply(tuple(objects)))
         return answer
 
     def get(self, kind: str, *, namespace: str = "") -> list[Object]:
@@ -177,6 +181,11 @@ class Lab:
     def start_agent(self, node: str) -> None:
         """Start a node's agent and wait until it is ready."""
         self._ask(protocol.StartAgent(node))
+
+    def ask_agent(self, node: str, path: str) -> str:
+        """Return what a node's agent answers on its health socket, as ``/metrics``. Raises OctetError."""
+        answer: str = self._ask(protocol.AskAgent(node, path))
+        return answer
 
     @contextlib.contextmanager
     def doors(self, target: str, *, namespace: str = "default") -> Iterator[Doors]:

@@ -11,10 +11,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from octet.cluster import objects
 from octet.errors import BadConfigurationError
 from octet.lab.names import check_labels
 
 Object = dict[str, Any]
+
+
+CALICO = "projectcalico.org/v3"
+RENAMED = {(CALICO, "NetworkPolicy"): "CalicoNetworkPolicy"}
+"""What a kind is called in the store, where another group of the API has one of the same name."""
+
+
+SPEC = ("containers", "initContainers", "serviceAccountName")
+"""What a started pod keeps of its manifest's spec: ports with names, and who it runs as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,27 @@ KINDS = (
     Kind("NetworkPolicy", "networking.k8s.io/v1", ("networkpolicies", "networkpolicy", "netpol")),
     Kind("Service", "v1", ("services", "service", "svc")),
     Kind("EndpointSlice", "discovery.k8s.io/v1", ("endpointslices", "endpointslice")),
+    Kind("ServiceAccount", "v1", ("serviceaccounts", "serviceaccount", "sa")),
+    Kind(
+        "ClusterNetworkPolicy",
+        "policy.networking.k8s.io/v1alpha2",
+        ("clusternetworkpolicies", "clusternetworkpolicy", "cnp"),
+        namespaced=False,
+    ),
+    *(
+        Kind(name, CALICO, (f"{name.lower().removesuffix('y')}{ending}", name.lower()), namespaced)
+        for name, ending, namespaced in (
+            ("CalicoNetworkPolicy", "ies", True),
+            ("GlobalNetworkPolicy", "ies", False),
+            ("StagedNetworkPolicy", "ies", True),
+            ("StagedGlobalNetworkPolicy", "ies", False),
+            ("StagedKubernetesNetworkPolicy", "ies", True),
+            ("Tier", "s", False),
+            ("NetworkSet", "s", True),
+            ("GlobalNetworkSet", "s", False),
+            ("HostEndpoint", "s", False),
+        )
+    ),
 )
 """Every kind a lab takes; the words are kubectl's."""
 
@@ -58,11 +89,17 @@ def read_manifest(text: str, source: str) -> tuple[Object, ...]:
     Raises:
         BadConfigurationError: naming the source, the object and the field.
     """
-    documents = _documents(text, source)
-    objects = [item for document in documents if document is not None for item in _opened(document, source)]
-    if not objects:
+    items = list(raw_objects(text, source))
+    if not items:
         raise BadConfigurationError(source, "objects", 0, "nothing to apply")
-    return tuple(_checked(item, f"{source}, object {number}") for number, item in enumerate(objects, 1))
+    return tuple(checked(item, f"{source}, object {number}") for number, item in enumerate(items, 1))
+
+
+def raw_objects(text: str, source: str) -> Iterator[Any]:
+    """Yield the objects of a manifest as they are. Raises BadConfigurationError for what is no manifest."""
+    for document in _documents(text, source):
+        if document is not None:
+            yield from _opened(document, source)
 
 
 def _documents(text: str, source: str) -> list[Any]:
@@ -91,19 +128,22 @@ def _opened(document: Any, source: str) -> Iterator[Any]:
         yield document
 
 
-def _checked(item: Any, source: str) -> Object:
+def checked(item: Any, source: str) -> Object:
+    """Return an object with its metadata filled in. Raises BadConfigurationError for what the API refuses."""
     if not isinstance(item, Mapping):
         raise BadConfigurationError(source, "object", item, "not a mapping")
-    kind = next((kind for kind in KINDS if kind.name == item.get("kind")), None)
+    version, said = item.get("apiVersion"), item.get("kind")
+    item = {**item, "kind": RENAMED.get((str(version), str(said)), said)}
+    kind = next((kind for kind in KINDS if kind.name == item["kind"]), None)
     if kind is None:
         hint = f"a lab knows {', '.join(kind.name for kind in KINDS)}"
-        raise BadConfigurationError(source, "kind", item.get("kind"), "not known", hint=hint)
-    if item.get("apiVersion") != kind.version:
+        raise BadConfigurationError(source, "kind", said, "not known", hint=hint)
+    if version != kind.version:
         problem = "wrong for this kind"
-        raise BadConfigurationError(
-            source, "apiVersion", item.get("apiVersion"), problem, hint=f"use {kind.version}"
-        )
-    return {**item, "metadata": _metadata(item.get("metadata"), kind, source)}
+        raise BadConfigurationError(source, "apiVersion", version, problem, hint=f"use {kind.version}")
+    whole = {**item, "metadata": _metadata(item.get("metadata"), kind, source)}
+    getattr(objects, kind.name).from_object(whole)  # refuses what the API would refuse
+    return whole
 
 
 def _metadata(held: Any, kind: Kind, source: str) -> Object:
@@ -120,9 +160,15 @@ def _metadata(held: Any, kind: Kind, source: str) -> Object:
 
 
 def namespace_object(name: str) -> Object:
-    """Return a Namespace as the API server makes it: with the label that selectors by name use."""
-    labels = {"kubernetes.io/metadata.name": name}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    """Return a Namespace as the API server makes it."""
+    return labelled({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+def labelled(namespace: Mapping[str, Any]) -> Object:
+    """Return a Namespace with the label that selectors by name use, as the API server adds it."""
+    metadata = namespace["metadata"]
+    labels = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata["name"]}
+    return {**namespace, "metadata": {**metadata, "labels": labels}}
 
 
 def node_object(name: str, addresses: Sequence[object], *, ready: bool) -> Object:
@@ -167,3 +213,8 @@ def command_of(pod: Mapping[str, Any]) -> tuple[str, ...]:
     containers = pod.get("spec", {}).get("containers") or [{}]
     first = containers[0]
     return tuple(str(word) for word in [*first.get("command", []), *first.get("args", [])])
+
+
+def spec_of(pod: Mapping[str, Any]) -> Object:
+    """Return what of a manifest's spec is kept: that which policies ask about."""
+    return {key: value for key, value in pod.get("spec", {}).items() if key in SPEC and value}

@@ -104,6 +104,7 @@ class Pods:
         await self._directory.ensure_namespace(request.namespace)
         wanted = pod_object(request.pod, request.namespace, request.node, request.labels, request.command)
         wanted["metadata"]["annotations"] = request.annotations
+        wanted["spec"] |= request.spec
         made = await self._directory.create("Pod", wanted)
         pod = Pod(request.namespace, request.pod, request.node, made["metadata"]["uid"].replace("-", ""))
         self._pods[pod.namespace, pod.name] = pod

@@ -32,7 +32,11 @@ class Info(msgspec.Struct, frozen=True, tag="info"):
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
-    """Start a pod on a node."""
+    """Start a pod on a node.
+
+    Attributes:
+        spec: of the manifest's, what policies ask about (``objects.SPEC``).
+    """
 
     pod: str
     node: str
@@ -40,6 +44,7 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     labels: dict[str, str] = {}
     command: tuple[str, ...] = DEFAULT_COMMAND
     annotations: dict[str, str] = {}
+    spec: dict[str, Any] = {}
 
 
 class Apply(msgspec.Struct, frozen=True, tag="apply"):
@@ -106,11 +111,24 @@ class StartAgent(msgspec.Struct, frozen=True, tag="start-agent"):
     node: str
 
 
+class AskAgent(msgspec.Struct, frozen=True, tag="ask-agent"):
+    """Ask a node's agent on its health socket.
+
+    Attributes:
+        path: as ``/metrics``, with its query.
+    """
+
+    node: str
+    path: str
+
+
 class Down(msgspec.Struct, frozen=True, tag="down"):
     """End the lab."""
 
 
-Request = Info | Run | Apply | Get | Delete | Enter | Cut | Heal | Lose | KillAgent | StartAgent | Down
+Request = (
+    Info | Run | Apply | Get | Delete | Enter | Cut | Heal | Lose | KillAgent | StartAgent | AskAgent | Down
+)
 
 
 class Fault(msgspec.Struct, frozen=True):

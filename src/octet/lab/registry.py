@@ -59,6 +59,8 @@ class Entry:
         while self.path.exists():
             if not self.alive():
                 shutil.rmtree(self.path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    self.path.parent.rmdir()  # the lab that ended could not: its own directory was there
             elif time.monotonic() > end:
                 return False
             else:

@@ -4,6 +4,7 @@ What lives here: one method per request. What it must not know: sockets, how obj
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,8 +14,10 @@ from octet.lab.cluster import Cluster
 from octet.lab.control import Reply
 from octet.lab.faults import Drop
 from octet.lab.names import OUTSIDE, SWITCH, check_labels, check_pod
-from octet.lab.objects import KINDS, Object, command_of, kind_of
+from octet.lab.objects import KINDS, Object, command_of, kind_of, labelled, spec_of
 from octet.lab.spaces import NETNS
+
+_PATH = re.compile(r"/[a-z/]{1,40}(\?[a-z]{1,20}=[a-z0-9]{0,40})?")
 
 
 class Requests:
@@ -34,6 +37,8 @@ class Requests:
                 return Reply()
             case protocol.Info():
                 return Reply(self.info())
+            case protocol.AskAgent(node=node, path=path):
+                return Reply(await self._cluster.agent(self._node(node)).ask(check_path(path)))
             case protocol.Run() | protocol.Apply() | protocol.Get() | protocol.Delete():
                 return Reply(await self._about_objects(request))
             case _:
@@ -86,7 +91,8 @@ class Requests:
         elif kind.name == "Pod":
             what = await self._cluster.pods.relabel(item)
         else:
-            what, _ = await self._cluster.directory.put(kind.name, item)
+            whole = labelled(item) if kind.name == "Namespace" else item
+            what, _ = await self._cluster.directory.put(kind.name, whole)
         return {
             "kind": kind.name,
             "name": metadata["name"],
@@ -99,7 +105,8 @@ class Requests:
         node = item.get("spec", {}).get("nodeName") or self._cluster.pods.emptiest(self._cluster.nodes)
         command = command_of(item) or protocol.DEFAULT_COMMAND
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-        return protocol.Run(metadata["name"], node, metadata["namespace"], labels, command, annotations)
+        spec = spec_of(item)
+        return protocol.Run(metadata["name"], node, metadata["namespace"], labels, command, annotations, spec)
 
     async def _get(self, request: protocol.Get) -> list[Object]:
         kind = kind_of(request.kind)
@@ -154,3 +161,10 @@ class Requests:
         if name not in self._cluster.nodes:
             raise NotFoundError(f"no node {name!r}", hint=f"nodes: {', '.join(self._cluster.nodes)}")
         return name
+
+
+def check_path(path: str) -> str:
+    """Return what may stand in a request to an agent. Raises BadConfigurationError."""
+    if not _PATH.fullmatch(path):
+        raise BadConfigurationError("lab", "path", path, "no path of an agent", hint="such as /metrics")
+    return path

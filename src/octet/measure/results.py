@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -84,16 +84,34 @@ def write(results: Results, path: Path) -> None:
     draft.replace(path)
 
 
+class _Head(msgspec.Struct):
+    """What is read first: the rest of another schema may look different."""
+
+    schema: int
+
+
 def read(path: Path) -> Results:
     """Read ``results.json``. Raises BadConfigurationError when it is of another schema or not one at all."""
+    text = path.read_bytes()
+    schema = _decoded(text, _Head, path).schema
+    if schema != SCHEMA:
+        hint = f"this octet reads schema {SCHEMA}: octet compare writes it"
+        raise BadConfigurationError(str(path), "schema", schema, "unknown version", hint=hint)
+    return _decoded(text, Results, path)
+
+
+T = TypeVar("T")
+
+
+def _decoded(text: bytes, kind: type[T], path: Path) -> T:
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Results)
+        return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
-        raise BadConfigurationError(str(path), "results", path.name, str(error)) from error
-    if found.schema != SCHEMA:
-        hint = f"this octet reads schema {SCHEMA}"
-        raise BadConfigurationError(str(path), "schema", found.schema, "unknown version", hint=hint)
-    return found
+        problem, _, place = str(error).partition(" - at `$")
+        field = place.strip("`.") or "document"
+        raise BadConfigurationError(
+            str(path), field, path.name, problem, hint="what octet compare wrote"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotReadyError
 from octet.models.forwarding import forwarding
+from octet.policy.gates import Gate
 from octet.service import hostport
 from octet.transport import Transport
 from octet.transport.masquerade import masquerade
@@ -44,6 +45,8 @@ class Running:
     Attributes:
         networks: the cluster's pod networks, where the options state them.
         masquerade: is traffic that leaves the cluster given the node's address?
+        policy: do policies decide who may talk to whom?
+        interface: the underlay's, where the options say it; empty is unstated.
         files: what the original leaves for other programs to read: texts by file name.
     """
 
@@ -52,6 +55,13 @@ class Running:
     networks: PodNetworks = OF_THE_CLUSTER
     masquerade: bool = True
     files: Callable[[NodeNetwork], Mapping[str, str]] = field(default=no_files, compare=False)
+    policy: bool = False
+    interface: str = ""
+
+    @property
+    def gate(self) -> Gate | None:
+        """Where policy is asked; None where there is none."""
+        return Gate(self.attach.shared_link) if self.policy else None
 
     def network(self, view: View) -> NodeNetwork:
         """Return this node's share of the pod network.
@@ -90,6 +100,7 @@ class Running:
                 forwarding(view, network),
                 hostport.base(own if bridge else (), bridge),
                 masquerade(network.cluster, own) if self.masquerade else Blueprint(),
+                self.gate.base() if self.gate is not None else Blueprint(),
             ]
         )
 
@@ -163,6 +174,21 @@ def together(node: Blueprint, peers: Iterable[tuple[str, Blueprint]]) -> tuple[B
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that an operator can say of a model, for people.
+
+    Attributes:
+        name: with dots where it is inside of another one, as in ``Backend.VNI``.
+        meaning: with its default.
+        example: options that say it, and what they need beside it.
+    """
+
+    name: str
+    meaning: str
+    example: Options
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One row of the table: a choice, in words, for each of the six decisions.
 
@@ -177,6 +203,7 @@ class Model:
         build: reads options, all of them, into what runs; told the source of the options for errors.
         variants: names of ways to run it, each with the options it stands for.
         preset: options that this row already has (those of a variant).
+        options: what ``build`` reads, in the order in which people should know it.
     """
 
     name: str
@@ -191,6 +218,7 @@ class Model:
     build: Callable[[Options, str], Running] = field(repr=False, compare=False)
     variants: Mapping[str, Options] = field(default_factory=dict, compare=False)
     preset: Options = field(default_factory=dict)
+    options: tuple[Option, ...] = field(default=(), compare=False)
 
     def parse(self, options: Options, *, source: str) -> Running:
         """Read options.
@@ -219,4 +247,4 @@ def merged(preset: Options, given: Options, source: str, at: str = "") -> dict[s
     return result
 
 
-__all__ = ["Address", "Model", "Options", "Running", "merged", "together"]
+__all__ = ["Address", "Model", "Option", "Options", "Running", "merged", "together"]

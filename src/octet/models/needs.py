@@ -32,12 +32,15 @@ def needs(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str, ..
         plan.node,
     )
     found = {feature for part in parts for item in part for feature in _needed(item)}
+    if running.policy:
+        found |= {"nftables-concatenated-ranges", "nftables-log"}
     return tuple(sorted(found | ({"ipv6"} if 6 in families else set())))
 
 
 def _needed(item: KernelObject) -> Iterator[str]:
     if isinstance(item, Link):
         yield _kind(item.detail)
+        yield from ["locked-ports"] if item.port is not None and item.port.locked else []
     elif isinstance(item, Shaper):
         yield "tbf"
         yield from ["redirect"] if item.redirect_from else []

@@ -4,17 +4,17 @@ What lives here: the rows. A new model is a module with its ``build`` and one ro
 What it must not know: anything that isn't in the rows.
 """
 
-from octet.models import flannel, kopeio
+from octet.models import canal, flannel, kopeio
 from octet.models.model import Model
 
 MODELS: tuple[Model, ...] = (
     Model(
         name="flannel",
-        summary="one subnet per node, VXLAN or plain routes between nodes; no policy",
+        summary="one subnet per node, VXLAN or plain routes between nodes; policy where it is switched on",
         attach="bridge cni0",
         ipam="node CIDR",
         transport="VXLAN 1/8472; host-gw; direct routing",
-        policy="-",
+        policy="- (with flannel:policy as canal)",
         service="-",
         store="Kubernetes nodes",
         about=(
@@ -23,12 +23,15 @@ MODELS: tuple[Model, ...] = (
             "annotations of the Node, as flanneld writes them: both can share a cluster. With host-gw, "
             "and with direct routing for nodes on the same network, there is no tunnel. Unlike the "
             "original: the overhead over IPv6 is 70 bytes and not 50, MACs don't change, whatever is "
-            "deleted comes back with all its entries."
+            "deleted comes back with all its entries. With policy, pods of a node reach each other through "
+            "the node, which the original leaves to other programs."
         ),
         build=flannel.build,
+        options=flannel.OPTIONS,
         variants={
             "host-gw": {"Backend": {"Type": "host-gw"}},
             "direct": {"Backend": {"Type": "vxlan", "DirectRouting": True}},
+            "policy": {"policy": "ordered"},
         },
     ),
     Model(
@@ -48,5 +51,26 @@ MODELS: tuple[Model, ...] = (
             "that left are removed."
         ),
         build=kopeio.build,
+        options=kopeio.OPTIONS,
+    ),
+    Model(
+        name="canal",
+        summary="flannel's subnets and VXLAN, a routed link for each pod, Calico's ordered policies",
+        attach="routed /32",
+        ipam="node CIDR",
+        transport="flannel's VXLAN 1/8472",
+        policy="ordered: tiers, Calico, ClusterNetworkPolicy, NetworkPolicy",
+        service="-",
+        store="Kubernetes",
+        about=(
+            "Pods are attached as Calico does: a link of their own, an address alone in its network, one "
+            "route on the node. Addresses are of the node's subnet, packets to other nodes go through "
+            "flannel's tunnel, and flannel's rule masquerades. Policies of all kinds are one list of rules "
+            "for each pod and direction, looked up in sets; they are in force before the pod's first packet. "
+            "Unlike the original: the MTU leaves room for the tunnel, connections that a new policy forbids "
+            "are cut unless it says otherwise, a denied packet may be answered, and names can be allowed."
+        ),
+        build=canal.build,
+        options=canal.OPTIONS,
     ),
 )

@@ -12,6 +12,7 @@ import pytest
 
 from octet.attach.routed import RoutedAttach
 from octet.blueprint import Blueprint
+from octet.blueprint.nft import RETURN
 from octet.cluster.endpoint import Endpoint
 from octet.kernel import namespaces
 from octet.kernel.host import HostKernel
@@ -97,13 +98,15 @@ class Lab:
         self.wanted.append(held)
 
     def attach(self, kernel: HostKernel, pod: Pod, network: object) -> Blueprint:
-        """Let a pod in; return what it adds to its node."""
+        """Let a pod in, which no policy is about; return what it adds to its node."""
         plan = self.running.endpoint(network, pod.endpoint)
+        gate = self.running.gate
+        let_in = gate.endpoint(pod.endpoint, RETURN, RETURN) if gate is not None else Blueprint()
         with kernel.enter(pod.namespace) as inside:
             apply(inside, plan.pod)
             assert not plan.pod.change_from(inside.read(plan.pod))
-        apply(kernel, plan.node)
-        return plan.node
+        apply(kernel, plan.node | let_in)
+        return plan.node | let_in
 
 
 def apply(kernel: HostKernel, wanted: Blueprint) -> None:

@@ -41,6 +41,14 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ('path = "/tmp/store.db"', 'path = "/tmp/store.db"\nkind = "etcd"', r"store\.kind = 'etcd'"),
         ('name = "flannel:host-gw"', 'name = "flannel"\noptions = {Backnd = 1}', "Backnd"),
         ("[store]", "[health]\nport = 70000\n[store]", r"health\.port = 70000"),
+        (
+            "[store]",
+            '[ipam]\nranges = ["10.244.1.9-10.244.1.3"]\n[store]',
+            r"ipam\.ranges = .*lower to a higher",
+        ),
+        ("[store]", '[ipam]\nranges = ["10.244.1.9-fd00::1"]\n[store]', r"ipam\.ranges = .*of one family"),
+        ("[store]", '[ipam]\nranges = ["all"]\n[store]', r"ipam\.ranges = 'all'.*such as 10\.244\.1\.16-"),
+        ("[store]", '[ipam]\nreserved = ["10.244.1.300"]\n[store]', r"ipam\.reserved = '10\.244\.1\.300'"),
         ("[node]", "[node", "TOML"),
         ('name = "n1"', 'name = "N_1"', r"node\.name = 'N_1'.*lower-case DNS name"),
         ('path = "/tmp/store.db"', 'path = "store.db"', r"store\.path = 'store\.db'.*absolute"),
@@ -69,6 +77,15 @@ def test_a_mistake_is_named_with_its_file(tmp_path: Path, old: str, new: str, sa
     with pytest.raises(BadConfigurationError, match=said) as refused:
         load(tmp_path, GOOD.replace(old, new))
     assert str(refused.value)
+
+
+def test_ranges_and_reserved_addresses_are_read(tmp_path: Path) -> None:
+    """A range has two ends or is one address; reserved addresses are single."""
+    text = GOOD + '[ipam]\nranges = ["10.244.1.16-10.244.1.31", "10.244.1.40"]\nreserved = ["10.244.1.20"]\n'
+    told = load(tmp_path, text).limits
+    ends = [(str(first), str(last)) for first, last in told.ranges]
+    assert ends == [("10.244.1.16", "10.244.1.31"), ("10.244.1.40", "10.244.1.40")]
+    assert [str(each) for each in told.reserved] == ["10.244.1.20"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

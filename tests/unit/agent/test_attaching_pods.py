@@ -9,6 +9,7 @@ from octet.blueprint import Address, Blueprint, Link, Route, Veth
 from octet.cluster.endpoint import Attachment
 from octet.cni import wire
 from octet.cni.pending import directory_of
+from octet.ipam.limits import Limits
 
 PORTS = {"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}
 
@@ -45,6 +46,27 @@ async def test_a_pod_has_both_families(tmp_path: Path) -> None:
     answer = node.add()
     assert [each["address"] for each in answer["ips"]] == ["10.244.1.2/24", "fd00:10:244:1::2/64"]
     assert [each["dst"] for each in answer["routes"]] == ["0.0.0.0/0", "::/0"]
+    node.close()
+
+
+async def test_pods_get_what_the_operator_lets_them(tmp_path: Path) -> None:
+    """With ranges and reserved addresses a node hands out these and no others, and says when none is left."""
+    node = AgentNode(tmp_path)
+    node.endpoints.limits = Limits.read(["10.244.1.16-10.244.1.18"], ["10.244.1.17"], "test")
+    await node.sync()
+    given = [node.add(container)["ips"][0]["address"] for container in ("one", "two")]
+    assert given == ["10.244.1.16/24", "10.244.1.18/24"]
+    assert "0 free" in node.add("three")["msg"]
+    node.close()
+
+
+async def test_ranges_outside_of_the_node_are_told(tmp_path: Path) -> None:
+    """Ranges of another node's CIDR keep this node from being ready, and the reason names them."""
+    node = AgentNode(tmp_path)
+    node.endpoints.limits = Limits.read(["10.244.9.16-10.244.9.18"], [], "test")
+    await node.sync()
+    assert node.add("one")["code"] == 11
+    assert "10.244.9.16" in node.network.problem
     node.close()
 
 

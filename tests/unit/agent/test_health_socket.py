@@ -87,3 +87,12 @@ async def _loopback(server: HealthServer) -> int:
     made = await server._loopback(0)
     server._servers.append(made)
     return int(made.sockets[0].getsockname()[1])
+
+
+async def test_some_paths_are_told_the_query(tmp_path: Path) -> None:
+    """What follows the question mark is handed on as it was sent, and is empty where nothing was."""
+    server = HealthServer({}, {"/flows": lambda query: (200, "text/plain", query.encode())})
+    await server.listen(tmp_path / "health.sock")
+    assert await ask(tmp_path / "health.sock", b"GET /flows?since=3 HTTP/1.1\r\n\r\n") == (200, b"since=3")
+    assert await ask(tmp_path / "health.sock", b"GET /flows HTTP/1.1\r\n\r\n") == (200, b"")
+    server.close()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from octet.agent.desired import Desired, merged
 from octet.agent.pieces import pieces
 from octet.blueprint import Blueprint, Bridge, Change, KernelObject, Link, Neighbour, Route, Sysctl
-from octet.blueprint.nft import Set
+from octet.blueprint.nft import DPORT, DROP, L4PROTO, SADDR4, Chain, Compare, Element, Lookup, Rule, Set
 
 objects = st.one_of(
     st.builds(
@@ -116,3 +116,20 @@ def test_changes_are_noted_while_somebody_looks() -> None:
         desired.replace("x", Blueprint([Sysctl("net/a", "1")]))
     desired.replace("y", Blueprint([Sysctl("net/b", "1")]))
     assert ("sysctl", "net/a") in touched
+
+
+def test_sets_that_come_are_filled_before_rules_ask_for_them() -> None:
+    """Large new sets come in pieces; the chain that asks for them comes in one piece, the last."""
+    asks = Chain("a", (Rule(Lookup(SADDR4, into="new"), DROP),))
+    inside = [Element("new", ip_address(number)) for number in range(1000)]
+    dns = Chain("b", (Rule(Compare(L4PROTO, "udp"), Compare(DPORT, 53), DROP),))
+    found = list(pieces(Change(add=(asks, *inside, Set("new", ("ipv4_addr",)), dns)), 300))
+    assert [len(each.add) for each in found] == [1, 300, 300, 300, 100, 2]
+    assert (found[0].add, found[-1].add) == ((Set("new", ("ipv4_addr",)),), (asks, dns))
+
+
+def test_sets_that_are_asked_already_change_at_once() -> None:
+    """Elements of a set that rules ask for now are never split from each other."""
+    inside = tuple(Element("old", ip_address(number)) for number in range(1000))
+    found = list(pieces(Change(add=inside, remove=(Element("old", ip_address(5000)),)), 300))
+    assert [(len(each.add), len(each.remove)) for each in found] == [(1000, 1)]

@@ -194,7 +194,10 @@ def offered(*words: str) -> list[str]:
     [
         ("octet lab up --model fl", [name for name in names() if name.startswith("fl")]),
         ("octet models show kopeio", ["kopeio-vxlan"]),
-        ("octet compare --candidates bridge,flannel:", ["bridge,flannel:host-gw", "bridge,flannel:direct"]),
+        (
+            "octet compare --candidates bridge,flannel:",
+            [f"bridge,{name}" for name in names() if name.startswith("flannel:")],
+        ),
         ("octet lab up --family v", ["v4", "v6"]),
         ("octet lab get po", ["pods"]),
         ("octet lab fault drop --protocol icmp", ["icmp", "icmpv6"]),
@@ -208,3 +211,14 @@ def test_completion_knows_values(
     """Tab offers what the tables have, loads nothing heavy for it, and is silent where no lab is up."""
     monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "none"))
     assert offered(*line.split(" ")) == values
+
+
+def test_what_others_wrote_does_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences in cells and notes are shown and not obeyed; line ends stay; a title is no markup."""
+    output.table("[a.b] of it", ["c"], [["\x1b]0;owned\x07\nsecond"]], as_json=False)
+    output.note("one\x1b[2J\ntwo")
+    found = capsys.readouterr()
+    assert "\x1b" not in found.out + found.err
+    assert "[a.b] of it" in found.out
+    assert "\\x1b]0;owned\\x07" in found.out
+    assert found.err == "one\\x1b[2J\ntwo\n"

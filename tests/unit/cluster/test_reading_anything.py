@@ -19,6 +19,32 @@ SELECTOR = {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operat
 RULE = {"ports": [{"port": 1, "endPort": 2, "protocol": "TCP"}]}
 PEER = {"podSelector": SELECTOR, "namespaceSelector": {}}
 BLOCK = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}
+NUMBERED = {"udp": {"destinationPort": {"number": 53}}}
+RANGE = {"destinationPort": {"range": {"start": 1, "end": 9}}}
+CALICO_RULE = {
+    "action": "Allow",
+    "ipVersion": 4,
+    "protocol": "TCP",
+    "source": {"selector": "a == 'b' && !has(c)", "namespaceSelector": "all()", "notNets": ["10.0.0.0/8"]},
+    "destination": {"ports": [80, "81:82", "web"], "notSelector": "d in {'e'}"},
+}
+CALICO_PING = {"action": "Log", "protocol": "ICMP", "icmp": {"type": 8, "code": 0}, "notICMP": {"type": 3}}
+CALICO_SERVICE = {
+    "action": "Deny",
+    "destination": {"services": {"name": "s"}},
+    "source": {"serviceAccounts": {"names": ["x"], "selector": "all()"}},
+}
+CALICO = {
+    "spec": {
+        "tier": "t",
+        "order": 5,
+        "selector": "a starts with 'b' || c ends with 'd'",
+        "serviceAccountSelector": "has(e)",
+        "types": ["Ingress", "Egress"],
+        "ingress": [CALICO_RULE, CALICO_PING],
+        "egress": [CALICO_SERVICE],
+    }
+}
 METADATA = {"name": "x", "namespace": "y", "uid": "u", "labels": {"a": "b"}, "annotations": {"c": "d"}}
 
 WHOLE = {
@@ -68,7 +94,48 @@ WHOLE = {
         ],
         "ports": [{"port": 1}],
     },
+    "ServiceAccount": {},
+    "ClusterNetworkPolicy": {
+        "spec": {
+            "tier": "Admin",
+            "priority": 5,
+            "subject": {"pods": {"podSelector": SELECTOR, "namespaceSelector": {}}},
+            "ingress": [
+                {
+                    "action": "Pass",
+                    "from": [{"namespaces": SELECTOR}],
+                    "protocols": [NUMBERED, {"tcp": RANGE}],
+                }
+            ],
+            "egress": [
+                {"action": "Deny", "to": [{"networks": ["10.0.0.0/8"]}, {"nodes": SELECTOR}]},
+                {"action": "Accept", "to": [{"domainNames": ["*.example.com"]}]},
+                {
+                    "action": "Accept",
+                    "to": [{"pods": {"podSelector": {}}}],
+                    "protocols": [{"destinationNamedPort": "web"}],
+                },
+            ],
+        }
+    },
+    "Tier": {"spec": {"order": 10.5, "defaultAction": "Pass"}},
+    "CalicoNetworkPolicy": CALICO,
+    "GlobalNetworkPolicy": {"spec": {**CALICO["spec"], "namespaceSelector": "all()", "applyOnForward": True}},
+    "StagedNetworkPolicy": {"spec": {**CALICO["spec"], "stagedAction": "Set"}},
+    "StagedGlobalNetworkPolicy": CALICO,
+    "NetworkSet": {"spec": {"nets": ["10.0.0.0/8"]}},
+    "GlobalNetworkSet": {"spec": {"nets": ["10.0.0.0/8"]}},
+    "HostEndpoint": {
+        "spec": {
+            "node": "n",
+            "interfaceName": "eth0",
+            "expectedIPs": ["192.0.2.1"],
+            "profiles": ["p"],
+            "ports": [{"name": "web", "protocol": "TCP", "port": 80}],
+        }
+    },
 }
+WHOLE["StagedKubernetesNetworkPolicy"] = WHOLE["NetworkPolicy"]
 
 
 def places(value, path=()):

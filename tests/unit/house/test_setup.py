@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def test_make_test_runs_every_folder_of_tests() -> None:
     folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.rglob("test_*.py"))}
     assert folders == set(re.findall(r"pytest -q tests/(\w+)", text))
     assert text.index("ruff check") < text.index("pytest")
+
+
+def test_whatever_is_beside_the_code_is_installed_with_it() -> None:
+    """Each file of the source that is no module matches a pattern of package-data: facts, templates, C."""
+    listed = ["git", "ls-files", "src/octet"]
+    tracked = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    kept = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["octet"]
+    data = [Path(each).relative_to("src/octet") for each in tracked if not each.endswith(".py")]
+    assert data
+    assert [str(each) for each in data if not any(each.match(pattern) for pattern in kept)] == []
 
 
 def test_ci_is_make_test() -> None:

@@ -19,6 +19,7 @@ REQUESTS = [
     protocol.Lose(1.5, "node1", "", "udp", 8472),
     protocol.KillAgent("node1"),
     protocol.StartAgent("node1"),
+    protocol.AskAgent("node1", "/metrics"),
     protocol.Down(),
 ]
 

@@ -1,15 +1,13 @@
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from xml.dom import minidom
 
 import msgspec
 import pytest
 
+from octet.choose.page.figures import drawn_from
 from octet.errors import BadConfigurationError
 from octet.measure import metrics, results
-from octet.measure.chart import axis, dot_plot
-from octet.measure.report import page
 from octet.measure.results import Failure, Results, Sample, absences, summary
 from octet.measure.rounds import WARM_UP, Budget, Pace, plan
 
@@ -145,35 +143,6 @@ def test_a_newer_schema_is_refused(measured: Results, tmp_path: Path) -> None:
         results.read(path)
 
 
-def test_charts_are_well_formed_and_hold_every_round(measured: Results) -> None:
-    """The SVG parses, and has a dot for each round of each compared candidate, and one for each median."""
-    rows = [row for row in summary(measured) if row.metric is metrics.STREAM]
-    drawn = minidom.parseString(dot_plot(rows, "bridge"))
-    assert len(drawn.getElementsByTagName("circle")) == 2 * 8 + 2
-
-
-def test_everything_drawn_is_on_the_axis(measured: Results) -> None:
-    """Intervals, noise, single rounds and the ratio 1 are within the axis, in order."""
-    rows = [row for row in summary(measured) if row.ratio]
-    scale = axis(rows)
-    inside = [ratio for row in rows for ratio in row.ratios] + [1.0]
-    assert all(scale.low < ratio < scale.high for ratio in inside)
-    assert scale.x(0.5) < scale.x(1.0) < scale.x(1.04)
-
-
-def test_nothing_to_compare_draws_nothing(measured: Results) -> None:
-    """A metric without ratios has no chart."""
-    assert dot_plot([row for row in summary(measured) if row.metric is metrics.MTU], "bridge") == ""
-
-
-def test_the_page_stands_alone_and_trusts_no_text(measured: Results) -> None:
-    """The page loads nothing, escapes what it shows, and names the failed candidate and its reason."""
-    text = page(measured)
-    assert "&lt;a &amp; b&gt;" in text
-    assert "<b>silent</b> failed: no packets" in text
-    assert not [word for word in ("src=", "href=", "url(", "@import") if word in text]
-
-
 def test_every_round_has_every_candidate_once() -> None:
     """A warm-up round and five more, each with all candidates, not all in the same order."""
     rounds = list(plan(["a", "b", "c", "d"], 5, seed=2))
@@ -255,4 +224,4 @@ def test_absent_values_are_told_with_their_reason() -> None:
     found = msgspec.structs.replace(whole, samples=samples)
     told = "bridge: no latency in 2 of 3 rounds: only 54 round trips, at least 100 are needed"
     assert absences(found) == (told,)
-    assert told in page(found)
+    assert told in drawn_from(found).absences

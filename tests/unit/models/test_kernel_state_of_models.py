@@ -1,5 +1,7 @@
 """What node1 of two nodes holds, in ip(8)'s words, by model and family (nftables: test_shared_rules)."""
 
+import re
+
 import pytest
 
 from octet.blueprint import Blueprint, Link, Sysctl
@@ -45,8 +47,19 @@ address fd00:10:244:1::/128 dev vxlan1-v6
 link vxlan1-v6 vxlan (transport vxlan) mtu 1430 mac 1a:29:58:a5:98:c1 vni 1 port 4789 local 2001:db8::1
 sysctl net/ipv6/conf/vxlan1-v6/accept_ra = 0
 """
+ANSWERS_V4 = """
+sysctl net/ipv4/conf/cni0/proxy_arp = 1
+sysctl net/ipv4/conf/cni0/rp_filter = 2
+sysctl net/ipv4/neigh/cni0/proxy_delay = 0
+"""
+ANSWERS_V6 = """
+sysctl net/ipv6/conf/cni0/proxy_ndp = 1
+sysctl net/ipv6/neigh/cni0/proxy_delay = 0
+"""
 NODE = {
+    "canal": ("", FLANNEL_V4, FLANNEL_V6),
     "flannel": ("cni0", FLANNEL_V4, FLANNEL_V6),
+    "flannel:policy": ("cni0", FLANNEL_V4 + ANSWERS_V4, FLANNEL_V6 + ANSWERS_V6),
     "flannel:direct": ("cni0", FLANNEL_V4, FLANNEL_V6),
     "flannel:host-gw": ("cni0", "", ""),
     "kopeio-vxlan": ("kopeio", KOPEIO_V4, KOPEIO_V6),
@@ -83,7 +96,19 @@ route fd00:10:244:2::/64 via fd00:10:244:2:: dev vxlan1-v6 onlink
     ),
 }
 
+PEER |= {"canal": PEER["flannel"], "flannel:policy": PEER["flannel"]}
+
 EVERY = pytest.mark.parametrize("name", NODE)
+
+
+def shared(bridge: str, text: str) -> str:
+    """What a node has for its bridge and its families; without a bridge the families alone."""
+    kept = [line for line in text.split("\n") if bridge or not {"BRIDGE", "LINKLOCAL"} & words(line)]
+    return "\n".join(kept).replace("BRIDGE", bridge)
+
+
+def words(line: str) -> set[str]:
+    return set(re.split(r"[^A-Z]+", line))
 
 
 def lines(*texts: str) -> list[str]:
@@ -110,7 +135,7 @@ def test_an_ipv4_node(name: str) -> None:
     """An IPv4 node forwards, has its bridge, and the model's device for IPv4."""
     bridge, four, _ = NODE[name]
     mtu = "1450" if four else "1500"
-    wanted = lines(NODE_V4.replace("BRIDGE", bridge).replace("MTU", mtu), four)
+    wanted = lines(shared(bridge, NODE_V4).replace("MTU", mtu), four)
     assert held(node_and_peer(name, "v4")[0]) == wanted
 
 
@@ -119,8 +144,8 @@ def test_an_ipv6_node(name: str) -> None:
     """An IPv6 node forwards, still listens to the routers of its underlay, and has nothing of IPv4."""
     bridge, _, six = NODE[name]
     mtu = "1430" if six else "1500"
-    shared = NODE_V6.replace("LINKLOCAL", "fe80::c89f:94ff:fe39:29a7")
-    wanted = lines(shared.replace("BRIDGE", bridge).replace("MTU", mtu), six)
+    text = shared(bridge, NODE_V6).replace("LINKLOCAL", "fe80::c89f:94ff:fe39:29a7")
+    wanted = lines(text.replace("MTU", mtu), six)
     assert held(node_and_peer(name, "v6")[0]) == wanted
 
 
@@ -129,9 +154,9 @@ def test_a_dual_stack_node(name: str) -> None:
     """A dual-stack node has what both have; its bridge has IPv4's MAC and the smaller MTU."""
     bridge, four, six = NODE[name]
     mtu = "1430" if six else "1500"
-    shared = (NODE_V4 + NODE_V6).replace("LINKLOCAL", "fe80::858:aff:fef4:101")
-    shared = shared.replace("BRIDGE", bridge).replace("MTU", mtu)
-    wanted = [line for line in lines(shared, four, six) if "ca:9f:94:39:29:a7" not in line]
+    text = shared(bridge, NODE_V4 + NODE_V6).replace("LINKLOCAL", "fe80::858:aff:fef4:101")
+    text = text.replace("MTU", mtu)
+    wanted = [line for line in lines(text, four, six) if "ca:9f:94:39:29:a7" not in line]
     assert held(node_and_peer(name, "dual")[0]) == wanted
 
 

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -6,6 +7,7 @@ from octet.errors import BadConfigurationError
 from octet.kernel.features import FEATURES
 from octet.models import MODELS, Running, example, find, names
 from octet.models.decisions import DECISIONS
+from octet.models.model import Model
 from octet.models.needs import needs
 from octet.transport.flannel.netconf import VxlanBackend
 
@@ -16,7 +18,8 @@ def backend(running: Running) -> VxlanBackend:
 
 def test_names_that_run() -> None:
     """Models and their variants are known by these names."""
-    assert names() == ("flannel", "flannel:host-gw", "flannel:direct", "kopeio-vxlan")
+    known = ("flannel", "flannel:host-gw", "flannel:direct", "flannel:policy", "kopeio-vxlan", "canal")
+    assert names() == known
     assert [find(name).name for name in names()] == list(names())
 
 
@@ -125,3 +128,77 @@ def test_the_example_cluster_talks() -> None:
         for families in example.FAMILIES.values():
             view = example.view(running, families, nodes=3)
             assert all(running.obstacles(view, peer) == () for peer in view.peers), name
+
+
+CONFIG_MAP = {
+    "typha_service_name": "none",
+    "canal_iface": "eth1",
+    "masquerade": "false",
+    "veth_mtu": "1400",
+    "cni_network_config": "{}",
+    "net-conf.json": '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}',
+}
+"""The keys of canal-config in Calico's manifests/canal.yaml; a ConfigMap's values are all texts."""
+
+
+def test_canals_config_map_is_read_whole() -> None:
+    """Interface, masquerade, MTU and flannel's network come from canal's ConfigMap as it is."""
+    running = find("canal").parse(CONFIG_MAP, source="test")
+    assert (running.interface, running.masquerade, running.policy) == ("eth1", False, True)
+    assert [str(each) for each in running.networks.stated] == ["10.244.0.0/16"]
+    assert running.network(example.view(running)).mtu == 1400
+
+
+@pytest.mark.parametrize(("stated", "mtu"), [("0", 1450), ("9000", 1450), ("1450", 1450), (1300, 1300)])
+def test_canals_pods_never_get_more_than_the_tunnel_passes(stated: object, mtu: int) -> None:
+    """Whatever veth_mtu says, the tunnel's 50 bytes are left free (rke2-charts#670)."""
+    running = find("canal").parse({"veth_mtu": stated}, source="test")
+    assert running.network(example.view(running)).mtu == mtu
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"veth_mtu": "big"}, "veth_mtu = 'big': must be 0 or 576 to 65535 bytes"),
+        ({"veth_mtu": True}, "veth_mtu = True: must be 0 or 576 to 65535 bytes"),
+        ({"masquerade": "maybe"}, "masquerade = 'maybe': must be true or false"),
+        ({"canal_interface": "eth1"}, "canal_interface = 'eth1': is unknown"),
+    ],
+)
+def test_canals_mistakes_are_named(options: dict[str, object], message: str) -> None:
+    """A value that makes no sense, and a key that canal has not, are refused by name."""
+    with pytest.raises(BadConfigurationError, match=re.escape(message)):
+        find("canal").parse(options, source="test")
+
+
+def test_policy_is_none_or_ordered() -> None:
+    """Policy is off in flannel unless the options say so, and other words are refused."""
+    assert find("flannel").parse({}, source="test").gate is None
+    assert find("flannel:policy").parse({}, source="test").gate is not None
+    with pytest.raises(BadConfigurationError, match="policy = 'some': must be one of none, ordered"):
+        find("flannel").parse({"policy": "some"}, source="test")
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda each: each.name)
+def test_every_option_that_is_shown_is_taken(model: Model) -> None:
+    """The example of each option that ``octet models show`` lists is accepted, and says that option."""
+    assert model.options
+    for option in model.options:
+        model.parse(option.example, source="test")
+        held: object = option.example
+        for part in option.name.split(".") if option.name.startswith("Backend.") else [option.name]:
+            assert isinstance(held, Mapping)
+            held = held[part]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda each: each.name)
+@pytest.mark.parametrize("inside", ["", "Backend"])
+def test_every_option_that_is_taken_is_shown(model: Model, inside: str) -> None:
+    """What the refusal of an unknown option says is known is listed, each name of it."""
+    unknown: dict[str, object] = {"Nonsense": 1}
+    with pytest.raises(BadConfigurationError) as refused:
+        model.parse({inside: unknown} if inside else unknown, source="test")
+    known = refused.value.hint.removeprefix("known here: ").split(", ")
+    shown = {option.name for option in model.options} | {"Backend"}
+    if not inside or any(name.startswith("Backend.") for name in shown):
+        assert {f"{inside}.{name}".lstrip(".") for name in known} <= shown

@@ -49,12 +49,19 @@ MARK = Field("meta mark", "mark", lambda p, _: p.mark)
 CT_STATE = Field("ct state", "ct_state", lambda p, _: p.state)
 ICMP_TYPE = Field("icmp type", "icmp_type", lambda p, _: _icmp(p, "icmp"), family=4)
 ICMPV6_TYPE = Field("icmpv6 type", "icmpv6_type", lambda p, _: _icmp(p, "icmpv6"), family=6)
+ICMP_CODE = Field("icmp code", "icmp_code", lambda p, _: _icmp_code(p, "icmp"), family=4)
+ICMPV6_CODE = Field("icmpv6 code", "icmpv6_code", lambda p, _: _icmp_code(p, "icmpv6"), family=6)
+SMAC = Field("ether saddr", "ether_addr", lambda p, _: p.source_mac or None)
 FIB_DADDR_TYPE = Field("fib daddr type", "fib_addrtype", lambda p, around: around.kind_of(p.destination))
 FIB_SADDR_TYPE = Field("fib saddr type", "fib_addrtype", lambda p, around: around.kind_of(p.source))
 
 
 def _icmp(packet: Packet, protocol: str) -> Value | None:
-    return packet.icmp_type if packet.icmp_type and packet.protocol == protocol else None
+    return packet.icmp_type if packet.icmp_type != "" and packet.protocol == protocol else None
+
+
+def _icmp_code(packet: Packet, protocol: str) -> Value | None:
+    return packet.icmp_code if packet.protocol == protocol else None
 
 
 def saddr(family: int) -> Field:

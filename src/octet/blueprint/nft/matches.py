@@ -133,6 +133,18 @@ class ConntrackStatus:
         return packet if packet.status.intersection(self.flags) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Midstream:
+    """A TCP packet that does not begin a connection, SYN without ACK, FIN and RST (RFC 9293, 3.5)."""
+
+    def __str__(self) -> str:
+        return "tcp flags & (fin | syn | rst | ack) != syn"
+
+    def evaluate(self, packet: Packet, _: Surroundings) -> Step:
+        """Go on if it is one."""
+        return packet if packet.protocol == "tcp" and not packet.opens else None
+
+
 def concatenation(fields: tuple[Field, ...]) -> str:
     """Return several fields as nft writes one key."""
     return " . ".join(str(each) for each in fields)

@@ -15,17 +15,19 @@ class Packet:
     """One packet at one moment on its way through a node.
 
     Attributes:
-        protocol: as nft names it: ``tcp``, ``udp``, ``sctp``, ``icmp``, ``icmpv6``.
+        protocol: as nft names it: ``tcp``, ``udp``, ``sctp``, ``icmp``, ``icmpv6``; a number without a name.
         iif: where it came in; empty for the node's own.
         oif: where it will leave; empty before the routing decision and for what is delivered here.
         state: connection tracking's opinion (``new``, ``established``, ``related``, ``invalid``).
         status: connection tracking's flags; ``snat`` and ``dnat`` once translated.
-        icmp_type: word of ICMP and ICMPv6, or empty.
+        icmp_type: word of ICMP and ICMPv6 (a number for types without one), or empty.
+        opens: of TCP: does it begin a connection (SYN without ACK, FIN and RST)?
+        source_mac: of the frame it came in, or empty.
     """
 
     source: NetworkAddress
     destination: NetworkAddress
-    protocol: str = "tcp"
+    protocol: str | int = "tcp"
     source_port: int | None = None
     destination_port: int | None = None
     iif: str = ""
@@ -33,7 +35,10 @@ class Packet:
     mark: int = 0
     state: str = "new"
     status: frozenset[str] = frozenset()
-    icmp_type: str = ""
+    icmp_type: str | int = ""
+    icmp_code: int = 0
+    opens: bool = True
+    source_mac: str = ""
 
     @property
     def family(self) -> int:

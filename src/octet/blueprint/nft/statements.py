@@ -169,6 +169,18 @@ class SetMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Notrack:
+    """Keep connection tracking from seeing the packet; before priority -200 only (nft(8))."""
+
+    def __str__(self) -> str:
+        return "notrack"
+
+    def evaluate(self, packet: Packet, _: Surroundings) -> Step:
+        """Go on as a packet that is not tracked."""
+        return replace(packet, state="untracked")
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
     """Count packets and bytes; the numbers are no part of what is wanted."""
 
@@ -177,6 +189,20 @@ class Counter:
 
     def evaluate(self, packet: Packet, _: Surroundings) -> Step:
         """Go on."""
+        return packet
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Go on with so many packets a second, of all that come here together."""
+
+    per_second: int
+
+    def __str__(self) -> str:
+        return f"limit rate {self.per_second}/second"
+
+    def evaluate(self, packet: Packet, _: Surroundings) -> Step:
+        """Go on: a traced packet is the first one."""
         return packet
 
 

@@ -73,6 +73,7 @@ WORDS = {
             "nd-router-advert",
             "nd-neighbor-solicit",
             "nd-neighbor-advert",
+            "nd-redirect",
             "mld2-listener-report",
         }
     ),
@@ -85,7 +86,10 @@ BITMASKS = frozenset({"ct_state", "ct_status"})
 _INTERFACE = re.compile(r'[^\s"/\\*]{1,15}\*?')
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _TEXT = re.compile(r'[^"\\\x00-\x1f\x7f]{0,100}')
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LIMITS = {"inet_service": 0xFFFF, "mark": 0xFFFFFFFF}
+_NUMBERED = {"inet_proto", "icmp_type", "icmpv6_type", "icmp_code", "icmpv6_code"}  # one byte, word or number
+_SHAPES = {"ifname": _INTERFACE, "ether_addr": _MAC}
 _FAMILIES = {
     "ipv4_addr": (IPv4Address, IPv4Network),
     "ipv6_addr": (IPv6Address, IPv6Network),
@@ -143,8 +147,10 @@ def fits(value: Value, kind: str) -> bool:
         return isinstance(value, _FAMILIES[kind])
     if kind in _LIMITS:
         return type(value) is int and 0 <= value <= _LIMITS[kind]
-    if kind == "ifname":
-        return isinstance(value, str) and _INTERFACE.fullmatch(value) is not None
+    if kind in _NUMBERED and type(value) is int:
+        return 0 <= value <= 255
+    if kind in _SHAPES:
+        return isinstance(value, str) and _SHAPES[kind].fullmatch(value) is not None
     return value in WORDS.get(kind, ())
 
 

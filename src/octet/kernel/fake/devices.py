@@ -90,14 +90,16 @@ class Devices:
         if detail.lower is not None:
             self._here.device(detail.lower)
         others = (device.link.detail for device in self._here.devices.values())
-        if any(
-            isinstance(each, Vxlan) and (each.vni, each.port) == (detail.vni, detail.port) for each in others
-        ):
+        if any(isinstance(each, Vxlan) and _tells_apart(each) == _tells_apart(detail) for each in others):
             raise OSError(errno.EEXIST, "a VXLAN device with this VNI and port is there already")
 
     def _configure(self, device: Device, link: Link) -> None:
-        if link.master is not None and not isinstance(self._here.device(link.master).link.detail, Bridge):
-            raise OSError(errno.EOPNOTSUPP, f"{link.master} is no bridge")
+        if link.master is not None:
+            master = self._here.device(link.master)
+            if not master.ours:
+                raise OSError(errno.EEXIST, f"its master {link.master} is not ours")
+            if not isinstance(master.link.detail, Bridge):
+                raise OSError(errno.EOPNOTSUPP, f"{link.master} is no bridge")
         if device.link.up and not link.up:
             self._here.bring_down(link.name)
         device.link = link
@@ -120,6 +122,11 @@ class Devices:
             self._here.drop_device(name)
         count, self.retired = self.retired, 0
         return count
+
+
+def _tells_apart(detail: Vxlan) -> tuple[int, int, int]:
+    """Return what two devices of a namespace cannot share (vxlan_core.c, vxlan_config_validate)."""
+    return detail.vni, detail.port, detail.local.version
 
 
 def _replaceable(found: Link, link: Link) -> bool:

@@ -4,6 +4,8 @@ What lives here: what all kinds of devices share (``devices`` has each kind).
 What it must not know: sockets, order, other objects on the link.
 """
 
+from collections.abc import Sequence
+
 from octet.blueprint import BridgePort, Link, Veth
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.devices import CODERS, ONE_QUEUE, birth_mtu, of_kind
@@ -78,6 +80,29 @@ def honour_carrier(link: Link, found: Interface, known: Interfaces) -> list[Mess
     return [Message(interfaces.RTM_GETLINK, 0, end + interfaces.BRIEFLY) for end in ends]
 
 
+def has_lost_mac(link: Link, replies: Sequence[tuple[int, bytes]], known: Interfaces) -> bool:
+    """Do the kernel's answers tell another MAC of a link than the wanted one? Without an answer: no.
+
+    systemd-udevd gives links that appear a MAC of its own choice, sometimes after we have set ours
+    (projectcalico/calico's CNI plugin reads it back for the same reason).
+    """
+    if link.mac is None:
+        return False
+    for _, body in replies:
+        found = wire.attributes(body, IFINFO.size)
+        ours = IFINFO.unpack_from(body)[2] == known.index(link.name)
+        if ours and interfaces.TARGET_NETNSID not in found:
+            return found.get(interfaces.ADDRESS) != mac_bytes(link.mac)
+    return False
+
+
+def set_mac(link: Link, known: Interfaces) -> list[Message]:
+    """Return the messages that set a link's MAC and read it back."""
+    address = wire.attribute(interfaces.ADDRESS, mac_bytes(link.mac or ""))
+    change = Message(interfaces.RTM_NEWLINK, 0, _header(known.index(link.name)) + address)
+    return [change, interfaces.request(link.name)]
+
+
 def _changes(link: Link, found: Interface, known: Interfaces) -> list[bytes]:
     """Return up to three bodies: how IPv6 behaves must be known before a link is brought up."""
     bodies: list[bytes] = []
@@ -114,6 +139,7 @@ def _port(found: Interface) -> BridgePort | None:
     return BridgePort(
         hairpin=wire.as_int(data.get(_BRPORT_MODE, b"")) == 1,
         isolated=wire.as_int(data.get(_BRPORT_ISOLATED, b"")) == 1,
+        locked=wire.as_int(data.get(_BRPORT_LOCKED, b"")) == 1,
     )
 
 
@@ -124,6 +150,7 @@ def _port_under(found: Interface, master: int) -> BridgePort:
 
 def _port_settings(port: BridgePort, index: int) -> Message:
     settings = wire.u8(_BRPORT_MODE, int(port.hairpin)) + wire.u8(_BRPORT_ISOLATED, int(port.isolated))
+    settings += wire.u8(_BRPORT_LOCKED, int(port.locked))
     body = _header(index, family=AF_BRIDGE) + wire.nested(interfaces.PROTINFO, settings)
     return Message(interfaces.RTM_SETLINK, 0, body)
 

@@ -1,4 +1,4 @@
-"""Neighbours, proxied addresses, and the forwarding entries of VXLAN devices.
+"""Neighbours, proxied addresses, and the forwarding entries of VXLAN devices and bridges.
 
 What lives here: RTM_NEWNEIGH and its kin, both ways. What it must not know: sockets, order, transports.
 """
@@ -7,7 +7,7 @@ import struct
 
 from octet.blueprint import FdbEntry, Neighbour
 from octet.kernel.netlink import wire
-from octet.kernel.netlink.interfaces import Interfaces
+from octet.kernel.netlink.interfaces import Interface, Interfaces
 from octet.kernel.netlink.kind import (
     AF_BRIDGE,
     AF_UNSPEC,
@@ -24,8 +24,10 @@ from octet.kernel.port import ROUTE_PROTOCOL
 RTM_NEWNEIGH, RTM_DELNEIGH, _RTM_GETNEIGH = 28, 29, 30
 _HEADER = struct.Struct("=BxxxiHBB")
 _DST, _LLADDR, _IFINDEX, _PROTOCOL = 1, 2, 8, 12
-_NUD_PERMANENT = 0x80
-_NTF_SELF, _NTF_PROXY = 0x02, 0x08
+_NUD_NOARP, _NUD_PERMANENT = 0x40, 0x80
+_NTF_SELF, _NTF_MASTER, _NTF_PROXY = 0x02, 0x04, 0x08
+_VLAN = 5
+_BRPORT_LOCKED = 39
 
 
 def _body(item: Neighbour, known: Interfaces) -> bytes:
@@ -86,10 +88,16 @@ def learned(body: bytes) -> bool:
 
 
 def _fdb_body(item: FdbEntry, known: Interfaces) -> bytes:
-    header = _HEADER.pack(AF_BRIDGE, known.index(item.link), _NUD_PERMANENT, _NTF_SELF, 0)
-    return (
-        header + wire.attribute(_LLADDR, mac_bytes(item.mac)) + wire.attribute(_DST, item.destination.packed)
-    )
+    """Return an entry of a VXLAN device itself, or of the bridge about one of its ports.
+
+    A bridge calls "permanent" what is its own address; one that never ages out is "noarp" to it.
+    """
+    state, flags, goal = _NUD_NOARP, _NTF_MASTER, b""
+    if item.destination is not None:
+        state, flags = _NUD_PERMANENT, _NTF_SELF
+        goal = wire.attribute(_DST, item.destination.packed)
+    header = _HEADER.pack(AF_BRIDGE, known.index(item.link), state, flags, 0)
+    return header + wire.attribute(_LLADDR, mac_bytes(item.mac)) + goal
 
 
 def _fdb_add(item: FdbEntry, known: Interfaces) -> list[Message]:
@@ -105,18 +113,24 @@ def _fdb_remove(item: FdbEntry, known: Interfaces) -> list[Message]:
 
 
 def _fdb_dumps(known: Interfaces) -> list[Message]:
-    """One request for each VXLAN device of ours: the kernel lists every port of every bridge otherwise."""
-    ours = (each.index for each in known.all() if each.owned and each.kind == "vxlan")
+    """One request for each link of ours with entries; else the kernel lists all ports of all bridges."""
+    ours = (each.index for each in known.all() if each.owned and (each.kind == "vxlan" or _locked(each)))
     return [Message(_RTM_GETNEIGH, 0, _HEADER.pack(AF_BRIDGE, index, 0, 0, 0)) for index in ours]
+
+
+def _locked(link: Interface) -> bool:
+    return link.port is not None and wire.as_int(wire.attributes(link.port).get(_BRPORT_LOCKED, b"")) == 1
 
 
 def _fdb_decode(body: bytes, known: Interfaces, _wanted: Wanted) -> FdbEntry | None:
     family, index, state, flags, _ = _HEADER.unpack_from(body)
     found = wire.attributes(body, _HEADER.size)
     link = known.at(index)
-    if family != AF_BRIDGE or link is None or not (link.owned and link.kind == "vxlan"):
+    if family != AF_BRIDGE or link is None or not link.owned or _LLADDR not in found:
         return None
-    if not (flags & _NTF_SELF and state & _NUD_PERMANENT and _DST in found and _LLADDR in found):
+    if _locked(link) and state == _NUD_NOARP and not flags & _NTF_SELF and _VLAN not in found:
+        return FdbEntry(link.name, as_mac(found[_LLADDR]))
+    if link.kind != "vxlan" or not (flags & _NTF_SELF and state & _NUD_PERMANENT and _DST in found):
         return None
     return FdbEntry(link.name, as_mac(found[_LLADDR]), as_address(found[_DST]))
 
@@ -125,4 +139,4 @@ NEIGHBOURS: Kind[Neighbour] = Kind(Neighbour, RTM_NEWNEIGH, _add, _alter, _remov
 """Permanent neighbours and proxied addresses; ours by NDA_PROTOCOL, so on anybody's link."""
 
 FDB: Kind[FdbEntry] = Kind(FdbEntry, RTM_NEWNEIGH, _fdb_add, _fdb_alter, _fdb_remove, _fdb_dumps, _fdb_decode)
-"""Permanent entries of VXLAN devices of ours: VXLAN keeps no protocol number with them."""
+"""Permanent entries of VXLAN devices and of locked ports of ours: neither keeps a protocol number."""

@@ -87,7 +87,7 @@ class Rtnetlink:
             return kind.alter(old, item, known) if old is not None else kind.add(item, known)
 
         others = [item for item in wanted if not isinstance(item, Link)]
-        there = self._send([*present, *others], messages, progress)
+        there = self._send([*present, *others], messages, known, progress)
         if there:
             self._settle(there, known, progress)
 
@@ -96,22 +96,36 @@ class Rtnetlink:
         found = known.get(link.name)
         if found is None:
             return []
+        master = known.get(link.master) if link.master else None
+        if master is not None and not master.owned:
+            raise OSError(errno.EEXIST, f"its master {master.name} is not ours")
         carrier = [] if self.linking.of_pod else links.honour_carrier(link, found, known)
         return [*links.towards(link, found, known), *carrier]
 
     def _send(
-        self, items: Iterable[KernelObject], messages: _Encoder, progress: Progress
+        self, items: Iterable[KernelObject], messages: _Encoder, known: Interfaces, progress: Progress
     ) -> list[KernelObject]:
         """Send one batch; return the objects that were there already, whether as wanted or not."""
         there: list[KernelObject] = []
-        for item, refusal, _ in run(self._socket, encode(items, messages, progress)):
-            if refusal is None:
+        for item, refusal, replies in run(self._socket, encode(items, messages, progress)):
+            if refusal is None and isinstance(item, Link) and links.has_lost_mac(item, replies, known):
+                self._insist_on_mac(item, known, progress)
+            elif refusal is None:
                 progress.done.append(item)
             elif refusal.errno == errno.EEXIST and not isinstance(item, Link):
                 there.append(item)
             else:
                 progress.fail(item, refusal.errno, refusal.reason)
         return there
+
+    def _insist_on_mac(self, link: Link, known: Interfaces, progress: Progress) -> None:
+        """Set a MAC once more that somebody changed in the meantime, and read it back again."""
+        *_, told = self._socket.batch(links.set_mac(link, known))
+        if told.errno or links.has_lost_mac(link, told.replies, known):
+            reason = "its MAC does not stay: somebody else sets it (MACAddressPolicy of systemd.link(5)?)"
+            progress.fail(link, errno.EAGAIN, reason)
+        else:
+            progress.done.append(link)
 
     def _settle(self, there: list[KernelObject], known: Interfaces, progress: Progress) -> None:
         """Decide about objects that are there: ours and equal is done, merely learned is taken over."""

@@ -62,8 +62,14 @@ def _value(raw: Any, kind: str) -> Value:
     if kind in {"ipv4_addr", "ipv6_addr"}:
         return ip_address(raw)
     if kind == "inet_proto":
-        return _NAMES.get(raw, _NAMES_OF_SYSTEM.get(raw, str(raw)))
+        return _protocol(raw)
     return int(raw) if kind in {"mark", "inet_service"} else str(raw)
+
+
+def _protocol(raw: str | int) -> str | int:
+    if isinstance(raw, int):
+        return _NAMES.get(raw, raw)
+    return _NAMES_OF_SYSTEM.get(raw, raw)
 
 
 def _end(value: Value) -> int | NetworkAddress:

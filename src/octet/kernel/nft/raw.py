@@ -37,7 +37,7 @@ _KEY, _DATA, _KEY_END = 1, 2, 10
 _VALUE, _VERDICT = 1, 2
 _CODE, _CHAIN = 1, 2
 _CODES = {"drop": 0, "accept": 1, "continue": -1, "jump": -3, "goto": -4, "return": -5}
-_PLAIN = {"ipv4_addr", "ipv6_addr", "inet_proto", "inet_service", "ifname", "mark"}
+_PLAIN = {"ipv4_addr", "ipv6_addr", "inet_proto", "inet_service", "ifname", "mark", "ether_addr"}
 
 
 def eligible(change: Change, holders: Mapping[str, Holder]) -> bool:
@@ -119,10 +119,18 @@ def _bytes(value: Value, kind: str) -> bytes:
     if isinstance(value, NetworkAddress):
         return value.packed
     if isinstance(value, str):
-        return bytes([PROTOCOLS[value]]) if kind == "inet_proto" else value.encode().ljust(16, b"\0")
+        return _word(value, kind)
     if isinstance(value, int):
-        return struct.pack("!H" if kind == "inet_service" else "=I", value)
+        return struct.pack({"inet_service": "!H", "inet_proto": "B"}.get(kind, "=I"), value)
     raise TypeError(f"{value!r} is no single value")
+
+
+def _word(value: str, kind: str) -> bytes:
+    if kind == "inet_proto":
+        return bytes([PROTOCOLS[value]])
+    if kind == "ether_addr":
+        return bytes.fromhex(value.replace(":", ""))
+    return value.encode().ljust(16, b"\0")
 
 
 class Transactions(Socket):

@@ -1,0 +1,230 @@
+"""Where packets of pods are led to their policies: base chains, dispatch maps, what no pod may send.
+
+What lives here: the part of the table that is the same whatever policies there are, and each endpoint's
+entries in the maps. What it must not know: policies.
+
+Pods with links of their own are told by interface. Pods behind a bridge are told by address, which they
+cannot forge: the bridge's ports are isolated from each other, so everything they send passes the node, and
+is checked against the port's MAC and address first. Who is in no map is dropped: a pod that is not known
+yet, or no more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_network
+
+from octet.blueprint import Blueprint, KernelObject, mac
+from octet.blueprint.nft import (
+    ACCEPT,
+    CT_STATE,
+    DPORT,
+    DROP,
+    ICMPV6_TYPE,
+    IIFNAME,
+    L4PROTO,
+    OIFNAME,
+    RETURN,
+    SADDR6,
+    SMAC,
+    SPORT,
+    Chain,
+    Compare,
+    Counter,
+    Element,
+    Hook,
+    Log,
+    Lookup,
+    Map,
+    Part,
+    Rule,
+    Set,
+    Verdict,
+    VerdictMap,
+    daddr,
+    goto,
+    jump,
+    saddr,
+)
+from octet.cluster.endpoint import BRIDGED_PREFIX, ROUTED_PREFIX, Endpoint
+from octet.policy.programs import OPEN, open_chain
+
+FORWARD, INPUT, GUARD = "policy-forward", "policy-input", "policy-guard"
+FROM, TO = "policy-from", "policy-to"
+OWN = "policy-own"
+"""Stems of the dispatch maps and of the set of true source addresses behind a bridge."""
+
+NAMES, NAMES_GROUP = "policy-names", 80
+"""The chain that copies resolvers' answers, with the stem of the sets of who gets them; the NFLOG group."""
+
+FILTER, RAW = 0, -300
+"""Priorities (nft(8)): between the translations of destination and source; before connection tracking."""
+
+DNS = 53
+
+TUNNELS = (4789, 8472)
+"""UDP ports of VXLAN (IANA's, Linux' first one), which every transport here and most others use."""
+
+NEIGHBOURS = (
+    "nd-router-solicit",
+    "nd-neighbor-solicit",
+    "nd-neighbor-advert",
+    "mld-listener-query",
+    "mld-listener-report",
+    "mld-listener-done",
+    "mld2-listener-report",
+)
+"""What IPv6 cannot do without, and policy does not judge (RFC 4861, RFC 3810). Routers' advertisements are
+not among them."""
+
+UNSPECIFIED = (IPv6Address("::"), ip_network("fe80::/10"))
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How the pods of a node are told from each other.
+
+    Attributes:
+        bridge: the link they are all behind; empty where each has its own.
+    """
+
+    bridge: str = ""
+
+    @property
+    def link(self) -> str:
+        """What pods' packets come in and leave by, as rules match it."""
+        return self.bridge or f"{ROUTED_PREFIX}*"
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Every link of the node that is a pod's, as rules match it: by its port packets leave for a pod."""
+        return (self.bridge, f"{BRIDGED_PREFIX}*") if self.bridge else (self.link,)
+
+    def base(self) -> Blueprint:
+        """Return what there is whatever pods and policies there are."""
+        came = Compare(IIFNAME, self.link)
+        running = Rule(Compare(CT_STATE, "established", "related"), ACCEPT)
+        return Blueprint(
+            [
+                *self._holders(),
+                open_chain(),
+                Chain(FROM, (*self._lookups(FROM), _unknown())),
+                Chain(TO, (*self._lookups(TO), *self._no_pod())),
+                Chain(FORWARD, (_told(), running, Rule(came, jump(FROM)), self._towards()), _at("forward")),
+                Chain("policy-output", (_told(),), _at("output")),
+                Chain(NAMES, tuple(_copies())),
+                Chain(INPUT, (running, *_neighbours(came), Rule(came, jump(FROM))), _at("input")),
+                Chain(GUARD, tuple(self._guard(came)), Hook("filter", "prerouting", RAW)),
+            ]
+        )
+
+    def _towards(self) -> Rule:
+        """Return what leads to the policies of who receives: behind a bridge addresses tell, not links."""
+        return Rule(jump(TO)) if self.bridge else Rule(Compare(OIFNAME, self.link), jump(TO))
+
+    def _no_pod(self) -> Iterator[Rule]:
+        """Yield what becomes of packets to an address that no pod has (pods of a bridge have own routes)."""
+        if not self.bridge:
+            yield _unknown()
+            return
+        yield Rule(Compare(OIFNAME, self.bridge), Counter(), DROP, comment="not known, or not yet")
+
+    def _holders(self) -> Iterator[KernelObject]:
+        for family in (4, 6):
+            yield Set(f"{NAMES}{family}", (f"ipv{family}_addr",))
+        for stem in (FROM, TO):
+            if not self.bridge:
+                yield Map(f"{stem}-link", ("ifname",))
+                continue
+            for family in (4, 6):
+                yield Map(f"{stem}-address{family}", (f"ipv{family}_addr",))
+        for family in (4, 6) if self.bridge else ():
+            yield Set(f"{OWN}{family}", ("ether_addr", f"ipv{family}_addr"))
+
+    def _lookups(self, stem: str) -> Iterator[Rule]:
+        if not self.bridge:
+            link = IIFNAME if stem == FROM else OIFNAME
+            yield Rule(VerdictMap(link, into=f"{stem}-link"))
+            return
+        for family in (4, 6):
+            address = saddr(family) if stem == FROM else daddr(family)
+            yield Rule(VerdictMap(address, into=f"{stem}-address{family}"))
+
+    def _guard(self, came: Part) -> Iterator[Rule]:
+        """Yield what is dropped before anything else: packets in packets, and behind a bridge forged ones."""
+        tunnel = (came, Compare(L4PROTO, "udp"), Compare(DPORT, *TUNNELS))
+        yield Rule(*tunnel, Counter(), DROP, comment="pods send no VXLAN")
+        yield Rule(came, Compare(L4PROTO, 4, 41), Counter(), DROP, comment="pods send no IP in IP")
+        if not self.bridge:
+            return
+        alone = (came, Compare(SADDR6, *UNSPECIFIED), Compare(ICMPV6_TYPE, *NEIGHBOURS))
+        yield Rule(*alone, ACCEPT, comment="neighbour discovery")
+        for family in (4, 6):
+            own = Lookup(SMAC, saddr(family), into=f"{OWN}{family}", negated=True)
+            yield Rule(came, own, Counter(), DROP, comment="source address of another pod or machine")
+
+    def endpoint(
+        self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict, *, names: bool = False
+    ) -> Blueprint:
+        """Return an endpoint's entries in the maps: where its packets go, and those to it.
+
+        Args:
+            endpoint: of this node.
+            outgoing: what becomes of its packets.
+            incoming: what becomes of those to it.
+            names: are the answers that it gets from resolvers copied to us?
+        """
+        asked = endpoint.addresses if names else ()
+        copied = (Element(f"{NAMES}{address.version}", address) for address in asked)
+        return Blueprint([*self._entries(endpoint, outgoing, incoming), *copied])
+
+    def _entries(self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict) -> Iterator[KernelObject]:
+        if not self.bridge:
+            yield Element(f"{FROM}-link", endpoint.host_link, target=outgoing)
+            yield Element(f"{TO}-link", endpoint.host_link, target=incoming)
+            return
+        for address in endpoint.addresses:
+            family = address.version
+            yield Element(f"{FROM}-address{family}", address, target=outgoing)
+            yield Element(f"{TO}-address{family}", address, target=incoming)
+            yield Element(f"{OWN}{family}", endpoint.mac, address)
+        if endpoint.v6:
+            yield Element(f"{OWN}6", endpoint.mac, mac.link_local(endpoint.mac))
+
+
+def verdict(entrance: str | None, *, other: bool) -> Verdict:
+    """Return where a direction leads: to its program, or nowhere in particular.
+
+    Args:
+        entrance: the program's chain; None where no policy is about the direction.
+        other: are there policies about the endpoint's other direction?
+    """
+    if entrance is not None:
+        return goto(entrance)
+    return goto(OPEN) if other else RETURN
+
+
+def _told() -> Rule:
+    """Return what leads answers of resolvers to where they are copied."""
+    answer = (Compare(L4PROTO, "udp"), Compare(SPORT, DNS), Compare(CT_STATE, "established"))
+    return Rule(*answer, jump(NAMES))
+
+
+def _copies() -> Iterator[Rule]:
+    for family in (4, 6):
+        yield Rule(Lookup(daddr(family), into=f"{NAMES}{family}"), Log("octet names", NAMES_GROUP))
+
+
+def _unknown() -> Rule:
+    return Rule(Counter(), DROP, comment="not known, or not yet")
+
+
+def _neighbours(came: Part) -> Iterator[Rule]:
+    yield Rule(came, Compare(ICMPV6_TYPE, *NEIGHBOURS), ACCEPT, comment="neighbour discovery")
+    yield Rule(came, Compare(ICMPV6_TYPE, "nd-router-advert"), Counter(), DROP, comment="pods are no routers")
+
+
+def _at(hook: str) -> Hook:
+    return Hook("filter", hook, FILTER)
+
+
+__all__ = ["Gate", "verdict"]

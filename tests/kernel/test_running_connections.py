@@ -1,0 +1,85 @@
+"""Running connections are listed as policy sees them, and cut one by one, in a private namespace."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+import pytest
+
+from octet.blueprint import Change
+from octet.blueprint.nft import ACCEPT, CT_STATE, DPORT, L4PROTO, Chain, Compare, Hook, Nat, Rule
+from octet.kernel import connections, namespaces
+from octet.kernel.nft import NftFacility
+
+pytestmark = pytest.mark.kernel
+
+HERE = {4: "127.0.0.1", 6: "::1"}
+
+
+@pytest.fixture
+def space() -> Iterator[int]:
+    """A namespace with connection tracking on and port 8000 translated to 80."""
+    number = namespaces.create()
+    with namespaces.inside(number):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    facility = NftFacility(number)
+    tracked = Chain("track", (Rule(Compare(CT_STATE, "established"), ACCEPT),), Hook("filter", "output", 0))
+    translated = Chain(
+        "translate",
+        tuple(
+            Rule(Compare(L4PROTO, "tcp"), Compare(DPORT, 8000), Nat("dnat", ip_address(address), 80))
+            for address in HERE.values()
+        ),
+        Hook("nat", "output", -100),
+    )
+    assert facility.apply(Change(add=(tracked, translated))).ok
+    yield number
+    facility.close()
+    os.close(number)
+
+
+@contextmanager
+def connected(space: int, family: int, port: int) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A TCP connection through loopback: who began it, and who answers at port 80."""
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    with namespaces.inside(space):
+        server, client = socket.socket(kind), socket.socket(kind)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with server, client:
+        server.bind((HERE[family], 80))
+        server.listen()
+        client.settimeout(5)
+        client.connect((HERE[family], port))
+        answering, _ = server.accept()
+        with answering:
+            yield client, answering
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_connections_are_as_policy_sees_them(space: int, family: int) -> None:
+    """The destination is what it was translated to, the source what it was before."""
+    with connected(space, family, 8000) as (client, _):
+        found = [each for each in connections.listed([family], space) if each.protocol == 6]
+        address = ip_address(HERE[family])
+        assert found == [connections.Connection(address, address, 6, client.getsockname()[1], 80)]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_one_is_cut_and_others_go_on(space: int, family: int) -> None:
+    """Cutting forgets exactly the connection that is named; cutting it again is no error."""
+    with connected(space, family, 80) as (first, _):
+        held = list(connections.listed([family], space))
+        mine = [each for each in held if each.source_port == first.getsockname()[1]]
+        assert len(mine) == 1
+        assert connections.cut(mine, space) == 1
+        left = list(connections.listed([family], space))
+        assert [each for each in held if each not in mine] == left
+        assert connections.cut(mine, space) == 1
+
+
+def test_the_nodes_own_addresses_are_known(space: int) -> None:
+    """Whoever begins a connection from an address of the node itself is told from pods."""
+    assert {ip_address("127.0.0.1"), ip_address("::1")} <= connections.own_addresses(space)

@@ -1,0 +1,273 @@
+"""A lab in which policies meet real packets: pods that serve and ask, policies that come and go.
+
+What lives here: the lab as tests use it, its pods' programs, some policies. What it must not know: tests.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OCTET = str(Path(sys.executable).with_name("octet"))
+SERVER = """
+import selectors, socket
+chosen = selectors.DefaultSelector()
+for port in (80, 81):
+    tcp = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    udp.bind(("::", port))
+    chosen.register(tcp, selectors.EVENT_READ, "accept")
+    chosen.register(udp, selectors.EVENT_READ, "datagram")
+while True:
+    for key, _ in chosen.select():
+        if key.data == "accept":
+            chosen.register(key.fileobj.accept()[0], selectors.EVENT_READ, "stream")
+        elif key.data == "datagram":
+            data, who = key.fileobj.recvfrom(100)
+            key.fileobj.sendto(data, who)
+        else:
+            try:
+                data = key.fileobj.recv(100)
+            except OSError:
+                data = b""
+            if data:
+                key.fileobj.send(data)
+            else:
+                chosen.unregister(key.fileobj)
+                key.fileobj.close()
+"""
+ASK = """
+import socket, sys
+kind, address, port, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+s = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+s.settimeout(seconds)
+try:
+    s.connect((address, port))
+    s.send(b"hello")
+    print("yes" if s.recv(5) == b"hello" else "odd")
+except TimeoutError:
+    print("silence")
+except OSError as error:
+    print(error.strerror)
+"""
+TALK = """
+import socket, sys, time
+s = socket.create_connection((sys.argv[1], 80), timeout=2)
+s.settimeout(0.5)
+print("up", flush=True)
+last = time.monotonic()
+while time.monotonic() - last < 1.5:
+    try:
+        s.send(b"x")
+        if s.recv(1) == b"x":
+            last = time.monotonic()
+    except TimeoutError:
+        continue
+    except OSError as error:
+        print(error.strerror, flush=True)
+        sys.exit(3)
+    time.sleep(0.02)
+print("cut", flush=True)
+"""
+KNOCK = """
+import socket, sys, time
+address, until = sys.argv[1], time.monotonic() + float(sys.argv[2])
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+print("up", flush=True)
+while time.monotonic() < until:
+    s = socket.socket(family, socket.SOCK_STREAM)
+    s.settimeout(0.05)
+    try:
+        s.connect((address, 80))
+        print("in", flush=True)
+    except OSError:
+        time.sleep(0.002)
+    s.close()
+"""
+FORGE = """
+import socket, struct, sys
+source, goal = map(socket.inet_aton, sys.argv[1:3])
+body = struct.pack("!HHHH", 1234, 80, 13, 0) + b"hello"
+head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, 17, 0, source, goal)
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+for _ in range(5):
+    s.sendto(head + body, (sys.argv[2], 0))
+"""
+FORGE_FRAME = """
+import json, socket, struct, subprocess, sys
+mac = bytes.fromhex(sys.argv[1].replace(":", ""))
+source, goal = map(socket.inet_aton, sys.argv[2:4])
+body = struct.pack("!HHHH", 1234, 80, 13, 0) + b"hello"
+head = bytearray(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, 17, 0, source, goal))
+total = sum(struct.unpack("!10H", head))
+head[10:12] = struct.pack("!H", ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF)
+route = json.loads(subprocess.check_output(["ip", "-j", "route", "get", "203.0.113.1"]))[0]["gateway"]
+subprocess.run(["ping", "-c1", "-W1", route], stdout=subprocess.DEVNULL)
+entries = json.loads(subprocess.check_output(["ip", "-j", "neigh", "show", route]))
+node = bytes.fromhex(entries[0]["lladdr"].replace(":", ""))
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0))
+for _ in range(5):
+    s.send(node + mac + b"\\x08\\x00" + bytes(head) + body)
+"""
+RESOLVER = """
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 53))
+while True:
+    query, who = s.recvfrom(512)
+    end = 12
+    while query[end]:
+        end += 1 + query[end]
+    data = socket.inet_aton(sys.argv[1])
+    head = query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:end + 5]
+    s.sendto(head + struct.pack("!HHHIH", 0xC00C, 1, 1, 6, 4) + data, who)
+"""
+RESOLVE = """
+import socket, struct, sys
+asked = b"".join(bytes([len(each)]) + each.encode() for each in sys.argv[2].split("."))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(2)
+s.sendto(struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + asked + bytes([0, 0, 1, 0, 1]), (sys.argv[1], 53))
+print(socket.inet_ntoa(s.recv(512)[-4:]))
+"""
+LISTEN = """
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+print("up", flush=True)
+while True:
+    data = s.recv(2000)
+    if data[9] == 17 and data[12:16] == socket.inet_aton(sys.argv[1]):
+        print("forged", flush=True)
+"""
+
+
+@dataclass
+class Cluster:
+    """A lab of two nodes: a serves on node1 beside b and c; b2 and c2 are on node2."""
+
+    name: str
+    model: str
+    addresses: dict[str, list[str]]
+
+    def run(self, pod: str, node: str, *command: str, label: str) -> None:
+        """Start a pod and learn its addresses."""
+        where = ("--node", node, "--name", self.name, "--label", f"app={label}")
+        octet("lab", "run", pod, *where, *(("--", *command) if command else ()))
+        self.learn()
+
+    def learn(self) -> None:
+        pods = json.loads(octet("lab", "get", "pods", "--name", self.name, "--json"))
+        self.addresses = {
+            pod["metadata"]["name"]: [each["ip"] for each in pod["status"]["podIPs"]] for pod in pods
+        }
+
+    def exec(self, place: str, *command: str) -> str:
+        """Run a program in a pod or on a node; return what it said."""
+        full = [OCTET, "lab", "exec", place, "--name", self.name, "--", *command]
+        done = subprocess.run(full, capture_output=True, text=True, timeout=30, check=False)
+        return (done.stdout + done.stderr).strip()
+
+    @contextmanager
+    def running(self, place: str, *command: str) -> Iterator["subprocess.Popen[str]"]:
+        """Have a program run meanwhile, from when it says that it is up."""
+        full = [OCTET, "lab", "exec", place, "--name", self.name, "--", *command]
+        with subprocess.Popen(full, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "up\n"
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def ask(self, place: str, pod: str, port: int = 80, kind: str = "tcp", seconds: float = 0.7) -> list[str]:
+        """Ask a pod by each of its addresses; return what came of it."""
+        return [
+            self.exec(place, sys.executable, "-c", ASK, kind, address, str(port), str(seconds))
+            for address in self.addresses[pod]
+        ]
+
+    @contextmanager
+    def policy(self, tmp_path: Path, *objects: dict[str, object]) -> Iterator[None]:
+        """Have policies meanwhile."""
+        path = tmp_path / "policy.json"
+        path.write_text(json.dumps(objects))
+        octet("lab", "apply", "-f", str(path), "--name", self.name)
+        time.sleep(0.3)
+        try:
+            yield
+        finally:
+            for each in objects:
+                octet("lab", "delete", word(each), name(each), "--name", self.name)
+            time.sleep(0.3)
+
+    def counted(self, chain: str) -> int:
+        """Return how many packets a chain's counters of node1 have seen."""
+        listing = json.loads(self.exec("node1", "nft", "-j", "list", "chain", "inet", "octet", chain))
+        rules = [each["rule"] for each in listing["nftables"] if "rule" in each]
+        found = [part["counter"]["packets"] for rule in rules for part in rule["expr"] if "counter" in part]
+        return sum(found)
+
+
+def octet(*arguments: str) -> str:
+    done = subprocess.run([OCTET, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def word(item: dict[str, object]) -> str:
+    known = {"NetworkPolicy": "networkpolicy", "GlobalNetworkPolicy": "globalnetworkpolicy"}
+    return known[str(item["kind"])]
+
+
+def name(item: dict[str, object]) -> str:
+    metadata = item["metadata"]
+    assert isinstance(metadata, dict)
+    return str(metadata["name"])
+
+
+def only(label: str, *, port: int = 80, subject: str = "a", **annotations: str) -> dict[str, object]:
+    """Only pods with a label may reach the subjects' port."""
+    peers = [{"podSelector": {"matchLabels": {"app": label}}}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": f"only-{label}",
+            "annotations": {f"policy.octet.dev/{key}": value for key, value in annotations.items()},
+        },
+        "spec": {
+            "podSelector": {"matchLabels": {"app": subject}},
+            "ingress": [{"from": peers, "ports": [{"port": port}, {"port": port, "protocol": "UDP"}]}],
+        },
+    }
+
+
+def egress(label: str, *rules: object) -> dict[str, Any]:
+    """A pod may only send what the rules say."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": f"from-{label}"},
+        "spec": {
+            "podSelector": {"matchLabels": {"app": label}},
+            "policyTypes": ["Egress"],
+            "egress": list(rules),
+        },
+    }
+
+
+def until(true: Callable[[], object], seconds: float = 5.0) -> bool:
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
