@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from octet.errors import OctetError
 from octet.measure import machine, metrics, rounds
 from octet.measure.candidates import BASELINE, TWIN, Candidate
-from octet.measure.places import MISSING, ProbeFailedError, Reading
+from octet.measure.metrics import MISSING
+from octet.measure.places import ProbeFailedError, Reading
 from octet.measure.probes import Connections, Latency, Mtu, Stream
 from octet.measure.results import Failure, Results, Sample
 from octet.measure.site import Site

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from octet.measure import metrics
-from octet.measure.places import MISSING, ProbeFailedError, Reading, Stretch, begin, finish, serving
+from octet.measure.metrics import MISSING
+from octet.measure.places import ProbeFailedError, Reading, Stretch, begin, finish, serving
 from octet.measure.statistics import quantile
 
 PORT = 11111
