@@ -4,6 +4,7 @@ What lives here: the loops, started as ``python -m octet.measure.connect``. What
 anything else of Octet; it is started once per measurement and must start fast.
 """
 
+import contextlib
 import json
 import socket
 import struct
@@ -31,6 +32,32 @@ def _echo(connection: socket.socket) -> None:
         connection.sendall(connection.recv(1))
     except ConnectionError:
         return  # the client gave up; the next one is waiting
+
+
+def echo(address: str, port: int) -> None:
+    """Send every connection back what it sends, as often as it does, until killed."""
+    with socket.create_server((address, port), family=_family(address), backlog=1024) as listener:
+        while True:
+            connection, _ = listener.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with connection, contextlib.suppress(ConnectionError):
+                while data := connection.recv(64):
+                    connection.sendall(data)
+
+
+def rally(address: str, port: int, seconds: float) -> dict[str, float]:
+    """Send a byte to ``echo`` and wait for it, again and again; return the quantiles of it in µs."""
+    trips = []
+    with socket.create_connection((address, port), timeout=5) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        end = time.perf_counter() + seconds
+        while (begun := time.perf_counter()) < end:
+            client.sendall(b"?")
+            client.recv(1)
+            trips.append(time.perf_counter() - begun)
+    trips.sort()
+    return {"p50_us": trips[len(trips) // 2] * 1e6, "p99_us": trips[len(trips) * 99 // 100] * 1e6}
 
 
 def ask(address: str, port: int, seconds: float) -> dict[str, float]:
@@ -72,9 +99,18 @@ def hear(address: str, port: int) -> str:
 
 
 def main(role: str, address: str, port: str, *rest: str) -> None:
-    """Run a role: ``serve``, ``ask`` (for seconds), ``tell`` (a token) or ``hear``."""
+    """Run a role: ``serve``, ``ask`` or ``both`` (for seconds), ``echo``, ``tell`` (a token) or ``hear``.
+
+    ``both`` asks, then rallies, for so long each.
+    """
     if role == "serve":
         serve(address, int(port))
+    elif role == "echo":
+        echo(address, int(port))
+    elif role == "both":
+        length = float(rest[0])
+        found = {**ask(address, int(port), length), **rally(address, int(port), length)}
+        sys.stdout.write(json.dumps(found))
     elif role == "tell":
         tell(address, int(port), rest[0])
     elif role == "hear":
