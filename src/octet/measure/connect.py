@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Iterator
 
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close resets, so no port stays in TIME_WAIT
 
@@ -45,19 +46,34 @@ def echo(address: str, port: int) -> None:
                     connection.sendall(data)
 
 
-def rally(address: str, port: int, seconds: float) -> dict[str, float]:
-    """Send a byte to ``echo`` and wait for it, again and again; return the quantiles of it in µs."""
-    trips = []
+def trips(address: str, port: int, seconds: float) -> dict[str, float]:
+    """Measure against ``echo``, so long each: new connections with a byte there and back, then bytes alone.
+
+    Medians, in µs: they stand still where others use the processors, too.
+    """
+    opened, failures = [], 0
+    end = time.perf_counter() + seconds
+    while (begun := time.perf_counter()) < end:
+        if _once(address, port):
+            opened.append(time.perf_counter() - begun)
+        else:
+            failures += 1
     with socket.create_connection((address, port), timeout=5) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        end = time.perf_counter() + seconds
-        while (begun := time.perf_counter()) < end:
-            client.sendall(b"?")
-            client.recv(1)
-            trips.append(time.perf_counter() - begun)
-    trips.sort()
-    return {"p50_us": trips[len(trips) // 2] * 1e6, "p99_us": trips[len(trips) * 99 // 100] * 1e6}
+        rallied = list(_rally(client, time.perf_counter() + seconds))
+    return {"connection_us": _median(opened), "round_trip_us": _median(rallied), "failures": failures}
+
+
+def _rally(client: socket.socket, end: float) -> Iterator[float]:
+    while (begun := time.perf_counter()) < end:
+        client.sendall(b"?")
+        client.recv(1)
+        yield time.perf_counter() - begun
+
+
+def _median(seconds: list[float]) -> float:
+    return sorted(seconds)[len(seconds) // 2] * 1e6 if seconds else 0.0
 
 
 def ask(address: str, port: int, seconds: float) -> dict[str, float]:
@@ -99,18 +115,13 @@ def hear(address: str, port: int) -> str:
 
 
 def main(role: str, address: str, port: str, *rest: str) -> None:
-    """Run a role: ``serve``, ``ask`` or ``both`` (for seconds), ``echo``, ``tell`` (a token) or ``hear``.
-
-    ``both`` asks, then rallies, for so long each.
-    """
+    """Run a role: ``serve``, ``ask`` or ``trips`` (for seconds), ``echo``, ``tell`` (a token) or ``hear``."""
     if role == "serve":
         serve(address, int(port))
     elif role == "echo":
         echo(address, int(port))
-    elif role == "both":
-        length = float(rest[0])
-        found = {**ask(address, int(port), length), **rally(address, int(port), length)}
-        sys.stdout.write(json.dumps(found))
+    elif role == "trips":
+        sys.stdout.write(json.dumps(trips(address, int(port), float(rest[0]))))
     elif role == "tell":
         tell(address, int(port), rest[0])
     elif role == "hear":

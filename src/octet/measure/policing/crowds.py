@@ -14,6 +14,9 @@ PORT, FIRST_PORT = 7002, 10_000
 """Where the measured pods serve; the first of the ports that others are allowed to."""
 
 PORTS = 20_000
+
+PEER = "peer"
+"""The word of the labels that ``selecting`` lets in: with a number that is the policy's."""
 _PODS = IPv4Address("10.128.0.0")
 _NODES = IPv4Address("172.24.0.0")
 _ON_ONE = 100
@@ -28,7 +31,10 @@ def policy(
     port: int = PORT,
 ) -> Object:
     """Return a NetworkPolicy: pods with the subject's labels may be reached by the peer's, at one port."""
-    rule = {"from": [{"podSelector": {"matchLabels": dict(peer)}}], "ports": [{"port": port}]}
+    # The probes of rates speak TCP, the probe of changes UDP.
+    both = ("TCP", "UDP") if port == PORT else ("TCP",)
+    ports = [{"port": port, "protocol": protocol} for protocol in both]
+    rule = {"from": [{"podSelector": {"matchLabels": dict(peer)}}], "ports": ports}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -49,7 +55,7 @@ def selecting(
     found = []
     for number in range(count):
         wanted = number == count // 2
-        label, port = (peer, PORT) if wanted else ({"app": f"peer{number}"}, FIRST_PORT + number % PORTS)
+        label, port = (peer, PORT) if wanted else ({"app": f"{PEER}{number}"}, FIRST_PORT + number % PORTS)
         found.append(policy(f"{prefix}-{number:05}", namespace, subject, label, port))
     return found
 
@@ -62,11 +68,11 @@ def spread(count: int, namespaces: int, labels: int) -> Iterator[Object]:
         yield policy(f"spread-{number:05}", f"space{number % namespaces}", subject, peer, 80 + number % 100)
 
 
-def pods(count: int, namespaces: Sequence[str], labels: int) -> Iterator[Object]:
+def pods(count: int, namespaces: Sequence[str], labels: int, word: str = "app") -> Iterator[Object]:
     """Yield running pods, a hundred to a node that is nowhere, over namespaces and labels in turn."""
     for number in range(count):
-        address = str(_PODS + number)
-        app = f"app{number // len(namespaces) % labels}"
+        address = str(_PODS + 256 * (number // _ON_ONE) + 2 + number % _ON_ONE)
+        app = f"{word}{number // len(namespaces) % labels}"
         yield {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -112,4 +118,4 @@ def spaces(names: Sequence[str]) -> Iterator[Object]:
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-__all__ = ["FIRST_PORT", "PORT", "PORTS", "nodes", "pods", "policy", "selecting", "spaces", "spread"]
+__all__ = ["FIRST_PORT", "PEER", "PORT", "PORTS", "nodes", "pods", "policy", "selecting", "spaces", "spread"]
