@@ -17,10 +17,13 @@ PORTS = 20_000
 
 PEER = "peer"
 """The word of the labels that ``selecting`` lets in: with a number that is the policy's."""
-_PODS = IPv4Address("10.128.0.0")
+CLUSTER = "10.224.0.0/11"
+"""Where all pods are: those of nodes that are nowhere (up to 5,120), and those of a lab's own."""
+
+_PODS = IPv4Address("10.224.0.0")
 _NODES = IPv4Address("172.24.0.0")
-_ON_ONE = 100
-"""Pods of a node that is nowhere, as the kubelet's default allows 110."""
+_ON_ONE = 20
+"""Pods of a node that is nowhere."""
 
 
 def policy(
@@ -69,7 +72,7 @@ def spread(count: int, namespaces: int, labels: int) -> Iterator[Object]:
 
 
 def pods(count: int, namespaces: Sequence[str], labels: int, word: str = "app") -> Iterator[Object]:
-    """Yield running pods, a hundred to a node that is nowhere, over namespaces and labels in turn."""
+    """Yield running pods, twenty to a node that is nowhere, over namespaces and labels in turn."""
     for number in range(count):
         address = str(_PODS + 256 * (number // _ON_ONE) + 2 + number % _ON_ONE)
         app = f"{word}{number // len(namespaces) % labels}"
@@ -90,7 +93,7 @@ def pods(count: int, namespaces: Sequence[str], labels: int, word: str = "app") 
 
 
 def nodes(count: int) -> Iterator[Object]:
-    """Yield nodes that flannel manages, each with a /24 of 10.128.0.0/9 and a VXLAN device somewhere."""
+    """Yield nodes that flannel manages, each with a /24 and a VXLAN device somewhere."""
     for number in range(count):
         cidr, address = f"{_PODS + 256 * number}/24", str(_NODES + number + 1)
         said = {
@@ -118,4 +121,16 @@ def spaces(names: Sequence[str]) -> Iterator[Object]:
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-__all__ = ["FIRST_PORT", "PEER", "PORT", "PORTS", "nodes", "pods", "policy", "selecting", "spaces", "spread"]
+__all__ = [
+    "CLUSTER",
+    "FIRST_PORT",
+    "PEER",
+    "PORT",
+    "PORTS",
+    "nodes",
+    "pods",
+    "policy",
+    "selecting",
+    "spaces",
+    "spread",
+]

@@ -66,7 +66,9 @@ def worst(policy_count: int, count: int, name: str) -> Iterator[Reaction]:
     near = [(f"near{number}", "default", _SUBJECT) for number in range(_NEIGHBOURS)]
     with ExitStack() as stack:
         lab = _lab(stack, name, near, crowd)
-        title = f"{policy_count:,} pods, {policy_count:,} policies that all select the same {_NEIGHBOURS + 1} pods: one changes"
+        title = (
+            f"{policy_count:,} pods, {policy_count:,} policies for the same {_NEIGHBOURS + 1}: one changes"
+        )
         yield Reaction(title, _changed(lab, POLICY, gate, count))
 
 

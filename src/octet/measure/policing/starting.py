@@ -15,7 +15,8 @@ from pathlib import Path
 
 from octet.errors import OctetError
 from octet.lab import Lab
-from octet.measure.policing.crowds import Object, nodes, pods, spaces, spread
+from octet.lab.names import PODS
+from octet.measure.policing.crowds import CLUSTER, Object, nodes, pods, spaces, spread
 from octet.measure.policing.filling import fill
 
 _NODE = "node1"
@@ -82,8 +83,10 @@ def asked(path: str) -> tuple[bool, str]:
 
 def main() -> None:
     """Start the agent, wait until it is ready, print what it took as JSON, end it."""
+    text = (_HOME / "agent.toml").read_text()
+    (_HOME / "start.toml").write_text(text.replace(str(PODS[4]), CLUSTER))
     begun = time.monotonic()
-    command = [sys.executable, "-m", "octet.agent", "--config", str(_HOME / "agent.toml")]
+    command = [sys.executable, "-m", "octet.agent", "--config", str(_HOME / "start.toml")]
     with (_HOME / "start.log").open("wb") as log:
         agent = subprocess.Popen(command, stdout=log, stderr=log)
     try:
