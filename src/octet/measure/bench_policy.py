@@ -1,4 +1,4 @@
-"""``make bench``, second part: what policies cost a connection, how soon they are in force, how an agent starts.
+"""``make bench``, second part: what policies cost a connection, how soon a change is in force, cold starts.
 
 What lives here: which parts are run, how large, the command line. What it must not know: how anything is
 measured, how the page looks.
@@ -59,9 +59,9 @@ def reactions(count: int, share: float, name: str) -> list[Reaction]:
 
 def started(share: float, name: str) -> Start:
     """Measure a cold start. Raises OctetError."""
-    sizes = [round(each * share) for each in (MANY_NODES, MANY_PODS, MANY_POLICIES)]
-    _tell("cold start, {:,} nodes, {:,} pods, {:,} policies".format(*sizes))
-    return start(*sizes, f"{name}-start")
+    nodes, pods, policies = (round(each * share) for each in (MANY_NODES, MANY_PODS, MANY_POLICIES))
+    _tell(f"cold start, {nodes:,} nodes, {pods:,} pods, {policies:,} policies")
+    return start(nodes, pods, policies, f"{name}-start")
 
 
 def run(parts: Sequence[str], count: int, changes: int, share: float, seed: int) -> Figures:

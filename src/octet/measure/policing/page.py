@@ -66,7 +66,7 @@ def _rated(rated: Rated, seed: int) -> Iterator[str]:
     yield f"### What policies cost a connection ({rated.rounds} rounds)"
     yield ""
     yield (
-        "Times the same without policy, median of the rounds' ratios [95 % interval], and the median in µs. "
+        "Times the same without policy, median of the rounds' ratios [95 % interval], and the time in µs. "
         f"Bar: a new connection with the most policies at most {DEAREST:.2f}."
     )
     yield ""
@@ -95,7 +95,7 @@ def _reactions(reactions: Sequence[Reaction]) -> Iterator[str]:
     yield "### From a change in the store to enforcement"
     yield ""
     yield (
-        "Milliseconds, p50 and p99, until a packet meets the new verdict; of that what the agent decided, and "
+        "Milliseconds, p50 and p99, until a packet meets the new verdict; of that the agent's decision, and "
         f"the kernel's transaction. Bar: {SLOWEST:.0f} ms at p99."
     )
     yield ""

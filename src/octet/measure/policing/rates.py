@@ -92,7 +92,7 @@ class Rates:
     pods: dict[str, PodInfo]
 
     def turn(self, way: Way) -> dict[str, float]:
-        """Measure one way: a new connection and a round trip, medians in µs. Raises OctetError."""
+        """Measure one way: a new connection and a round trip, lower quartiles in µs. Raises OctetError."""
         client = LabPlace(self.lab, "near" if way.path == SAME else "far")
         address = self.pods[way.receiver.pod].address()
         found = json.loads(ask(client, (*_CONNECT, "trips", address, str(PORT), str(SECONDS)), limit=_LIMIT))
