@@ -95,7 +95,8 @@ def _changed(lab: Lab, what: str, gate: str, count: int) -> list[Taken]:
     kind, name = ("Pod", "probe") if what == LABEL else ("NetworkPolicy", gate)
     health = f"/run/octet/{NODE}/health.sock"
     ((label, allowed),) = _PEER.items()
-    task = Task(what, kind, "default", name, address, health, label, allowed, count)
+    agent = lab.get("nodes")[0]["lab"]["agent"]["pid"]
+    task = Task(what, kind, "default", name, address, health, label, allowed, count, agent)
     command = (*_CHANGES, "change", msgspec.json.encode(task).decode())
     done = lab.exec("probe", command, timeout=_LIMIT)
     if done.returncode != 0:
