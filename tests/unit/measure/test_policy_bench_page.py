@@ -13,7 +13,7 @@ RATED = Rated(
         "no policy, same node": {"connection": [100.0, 100.0, 100.0], "round trip": [50.0, 50.0, 50.0]},
         "octet, 10, same node": {"connection": [101.0, 102.0, 103.0], "round trip": [50.0, 50.0, 50.0]},
     },
-    none={each: "no policy, same node" for each in ("no policy, same node", "octet, 10, same node")},
+    none=dict.fromkeys(("no policy, same node", "octet, 10, same node"), "no policy, same node"),
     rounds=3,
     missing=["legacy"],
 )
