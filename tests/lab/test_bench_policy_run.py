@@ -28,7 +28,7 @@ def rows(tmp_path: Path, part: str) -> list[list[str]]:
 
 
 def test_connections_are_measured_through_every_layout(tmp_path: Path) -> None:
-    """With no policy, with ours and with both providers' chains a connection takes some µs, on both paths.
+    """With no policy, with ours and with providers' chains a new connection takes some µs, on both paths.
 
     That strangers are kept out where policies are, and only there, is checked before anything is measured.
     """

@@ -81,7 +81,7 @@ class Program:
         entries: who is in the sets.
         told: what the log's prefixes stand for.
         watches: which collections of the view addresses in the sets come from.
-        peers: of which rule the entries are, by stem and the rule's number.
+        peers: of which rule the entries are: by stem, then by the rule's number.
     """
 
     entrance: str
@@ -91,7 +91,7 @@ class Program:
     families: tuple[int, ...]
     told: tuple[Told, ...]
     watches: frozenset[str]
-    peers: Mapping[tuple[str, int], Peers]
+    peers: Mapping[str, Mapping[int, Peers]]
 
 
 def program(
@@ -187,8 +187,8 @@ class _Writer:
         way = "to" if direction == INGRESS else "from"
         self._stem = f"policy-{way}-{names}"
         before = _NEWEST.get(self._stem)
-        self._before: Mapping[tuple[str, int], Peers] = before.peers if before is not None else {}
-        self._peers: dict[tuple[str, int], Peers] = {}
+        self._before: Mapping[str, Mapping[int, Peers]] = before.peers if before is not None else {}
+        self._peers: dict[str, dict[int, Peers]] = {}
         self._denials: dict[str, Chain] = {}
         self._told: dict[str, Told] = {}
         self._tier = ""
@@ -200,16 +200,18 @@ class _Writer:
         for entry in alone:
             stems[entry.stem] = stems.get(entry.stem, "") + entry.kinds
         watches = {each for entry in alone for each in entry.group.watches}
-        for (stem, _), peers in self._peers.items():
-            held = stems.get(stem, "")
-            stems[stem] = held if peers.kinds in held else held + peers.kinds
-            watches |= peers.watches
+        for stem, held in self._peers.items():
+            stems[stem] = stems.get(stem, "") + "".join({peers.kinds for peers in held.values()})
+            watches.update(*{peers.watches for peers in held.values()})
         sets = [each for stem, kinds in stems.items() for each in declarations(stem, kinds, self._families)]
         return Program(
             entrance=self._name(0),
             identity=identity,
             objects=(*sets, *chains, *self._denials.values()),
-            entries=(*alone, *(entry for peers in self._peers.values() for entry in peers.entries)),
+            entries=(
+                *alone,
+                *(entry for held in self._peers.values() for each in held.values() for entry in each.entries),
+            ),
             families=self._families,
             told=tuple(self._told.values()),
             watches=frozenset(watches),
@@ -262,20 +264,20 @@ class _Writer:
             for parts in self._matching.alternatives(run[0]):
                 yield Rule(*parts, *verdict, comment=comment)
             return
-        if any(not rule.far.all_of and not rule.ports for rule in run):
+        anybodys = [rule for rule in run if _MANNER(rule).anybody]
+        if any(not rule.ports for rule in anybodys):
             yield Rule(*verdict, comment=comment)
             return
-        peers = {(stem, id(rule)): self._peers_of(stem, rule) for rule in run}
-        self._peers |= peers
+        before = self._before.get(stem, {})
+        # What the version before found out of a rule still holds.
+        peers = {id(rule): before.get(id(rule)) or self._peers_of(stem, rule) for rule in run}
+        self._peers[stem] = peers
         kinds = set("".join({each.kinds for each in peers.values()}))
-        for parts in (*_anybody(run), *self._lookups(stem, kinds)):
+        for parts in (*_anybody(anybodys), *self._lookups(stem, kinds)):
             yield Rule(*parts, *verdict, comment=comment)
 
     def _peers_of(self, stem: str, rule: Meaning) -> Peers:
-        """Return who a rule of a run is about; what the version before found out of it still holds."""
-        held = self._before.get((stem, id(rule)))
-        if held is not None:
-            return held
+        """Return who a rule of a run is about."""
         entries = tuple(self._entries(stem, rule))
         kinds = "".join(sorted({kind for entry in entries for kind in entry.kinds}))
         watches = frozenset(each for entry in entries for each in entry.group.watches)
@@ -308,17 +310,20 @@ class _Manner:
         never: can no packet match it?
         sort: rules that have this in common can be asked together.
         policy: whose it is, for comments.
+        anybody: is it about every other end?
     """
 
     never: bool
     sort: tuple[object, ...]
     policy: str
+    anybody: bool
 
 
 def _manner(rule: Meaning) -> _Manner:
     denied = (rule.origin.policy, rule.reject) if rule.action is Action.DENY else ()
     alone = rule.action is Action.LOG or not _mergeable(rule)
-    return _Manner(_never(rule), (id(rule),) if alone else (rule.action, *denied), str(rule.origin.policy))
+    sort = (id(rule),) if alone else (rule.action, *denied)
+    return _Manner(_never(rule), sort, str(rule.origin.policy), not rule.far.all_of)
 
 
 _MANNER = Memo(_manner)
@@ -358,7 +363,7 @@ def _anybody(run: list[Meaning]) -> Iterator[tuple[Part, ...]]:
     """Yield the ports of a run that anybody may use, one comparison for each protocol."""
     held: dict[int, list[tuple[int, int]]] = {}
     for rule in run:
-        for ports in rule.ports if not rule.far.all_of else ():
+        for ports in rule.ports:
             if ports.protocol is not None and ports.spans:
                 held.setdefault(ports.protocol, []).extend(ports.spans)
     for protocol, stated in sorted(held.items()):

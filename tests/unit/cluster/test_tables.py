@@ -55,3 +55,11 @@ def test_a_group_nobody_goes_by_is_forgotten():
     assert (dict(groups["node1"]), dict(groups["node2"])) == ({1: "a", 2: "b"}, {3: "c"})
     emptied = groups.without("node1", 1).without("node1", 2)
     assert (dict(emptied["node1"]), len(emptied._groups)) == ({}, 1)
+
+
+def test_values_are_those_of_the_keys_in_their_order() -> None:
+    """A table's values are what each of its keys leads to, in the order of the keys, and are counted."""
+    table: Table[str, int] = Table.of((f"key{number}", number) for number in range(1000))
+    assert list(table.values()) == [table[key] for key in table]
+    assert len(table.values()) == 1000
+    assert 999 in table.values()
