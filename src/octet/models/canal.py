@@ -75,6 +75,11 @@ class Limited:
     inner: Transport
     most: int
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The transport's own."""
+        return self.inner.ports
+
     def node(self, view: View) -> Blueprint:
         """Return what the transport holds."""
         return self.inner.node(view)

@@ -61,7 +61,7 @@ class Running:
     @property
     def gate(self) -> Gate | None:
         """Where policy is asked; None where there is none."""
-        return Gate(self.attach.shared_link) if self.policy else None
+        return Gate(self.attach.shared_link, self.transport.ports) if self.policy else None
 
     def network(self, view: View) -> NodeNetwork:
         """Return this node's share of the pod network.

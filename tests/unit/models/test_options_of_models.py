@@ -3,12 +3,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from octet.blueprint.nft import Chain
 from octet.errors import BadConfigurationError
 from octet.kernel.features import FEATURES
 from octet.models import MODELS, Running, example, find, names
 from octet.models.decisions import DECISIONS
 from octet.models.model import Model
 from octet.models.needs import needs
+from octet.policy.gates import FROM, GUARD
 from octet.transport.flannel.netconf import VxlanBackend
 
 
@@ -202,3 +204,16 @@ def test_every_option_that_is_taken_is_shown(model: Model, inside: str) -> None:
     shown = {option.name for option in model.options} | {"Backend"}
     if not inside or any(name.startswith("Backend.") for name in shown):
         assert {f"{inside}.{name}".lstrip(".") for name in known} <= shown
+
+
+@pytest.mark.parametrize("name", ["canal", "flannel:policy"])
+def test_no_pod_may_speak_the_clusters_own_tunnel(name: str) -> None:
+    """The port of packets between nodes is closed to pods where they come in, and again after translation."""
+    running = find(name).parse({"Backend": {"Port": 9999}}, source="test")
+    gate = running.gate
+    assert gate is not None
+    chains = {chain.name: chain for chain in gate.base().of(Chain)}
+    for chain in (chains[GUARD], chains[FROM]):
+        closed = [str(rule) for rule in chain.rules[:2]]
+        assert any("9999" in text and "8472" in text and " drop" in text for text in closed), closed
+        assert any("meta l4proto" in text and "41" in text and " drop" in text for text in closed), closed
