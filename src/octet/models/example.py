@@ -28,11 +28,11 @@ def name(index: int) -> str:
 def view(running: Running, families: tuple[int, ...] = (4,), nodes: int = 2, me: int = 1) -> View:
     """Return what one node of the cluster sees after every node said what it has to say."""
     silent = tuple(_node(index, families) for index in range(1, nodes + 1))
+    known = Nodes.of(silent)
     heard = [
-        _said(each, running, _seen_from(index, silent, families))
-        for index, each in enumerate(silent, start=1)
+        _said(each, running, _seen_from(index, known, families)) for index, each in enumerate(silent, start=1)
     ]
-    return _seen_from(me, tuple(heard), families)
+    return _seen_from(me, Nodes.of(heard), families)
 
 
 def endpoint(attach: Attach, network: NodeNetwork, host: int = 10, interface: str = "eth0") -> Endpoint:
@@ -65,7 +65,7 @@ def _said(node: Node, running: Running, view: View) -> Node:
     )
 
 
-def _seen_from(index: int, nodes: tuple[Node, ...], families: tuple[int, ...]) -> View:
+def _seen_from(index: int, nodes: Nodes, families: tuple[int, ...]) -> View:
     underlay = Underlay(
         "eth0",
         UNDERLAY_MTU,
@@ -73,4 +73,4 @@ def _seen_from(index: int, nodes: tuple[Node, ...], families: tuple[int, ...]) -
         v6=IPv6Interface(f"2001:db8::{index}/64") if 6 in families else None,
     )
     cluster = tuple(ip_network(CLUSTER[family]) for family in families)
-    return View(me=name(index), underlay=underlay, nodes=Nodes.of(nodes), pod_cidrs=cluster)
+    return View(me=name(index), underlay=underlay, nodes=nodes, pod_cidrs=cluster)

@@ -9,7 +9,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 400), st.one_of(st.none(), st.intege
 
 
 @given(CHANGES)
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_a_table_is_a_dictionary(changes):
     """After any changes a table holds what a dictionary would hold."""
     table, plain = Table(), {}
@@ -24,7 +24,7 @@ def test_a_table_is_a_dictionary(changes):
 
 
 @given(st.dictionaries(st.integers(), st.integers(), max_size=200), st.integers(), st.integers())
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_old_versions_stay(plain, key, value):
     """Changing a table leaves the version before as it was."""
     table = Table.of(plain)

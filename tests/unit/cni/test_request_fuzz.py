@@ -28,7 +28,7 @@ def parsed_or_refused(environment: dict[str, str], stdin: bytes) -> None:
 
 
 @given(environment=ENVIRONMENTS, stdin=STDIN)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_environment_and_input_are_survived(environment: dict[str, str], stdin: bytes) -> None:
     """Nothing but a request or a CNI error comes out of the parser."""
     parsed_or_refused(environment, stdin)
@@ -38,7 +38,7 @@ def test_any_environment_and_input_are_survived(environment: dict[str, str], std
     command=st.sampled_from(["ADD", "CHECK", "GC"]),
     stdin=CONFIGS.map(lambda value: json.dumps(value).encode()),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_values_of_known_keys_are_survived(command: str, stdin: bytes) -> None:
     """With everything else in order, whatever the known keys hold is understood or refused."""
     parsed_or_refused(FIXED | {"CNI_COMMAND": command}, stdin)
@@ -53,7 +53,7 @@ def test_ten_thousand_requests_are_survived(request: tuple[dict[str, str], bytes
 
 
 @given(st.text())
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_any_exception_text_becomes_an_error_object(text: str) -> None:
     """The object of an error is JSON whatever its message holds."""
     assert json.dumps(error_json(translate(ValueError(text)))).isascii()

@@ -4,7 +4,7 @@ from ipaddress import ip_interface, ip_network
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octet.errors import BadConfigurationError
@@ -61,7 +61,6 @@ def test_what_is_no_label_is_refused(key: Any, value: Any, told: str) -> None:
 
 
 @given(NUMBERS)
-@settings(max_examples=50)
 def test_a_nodes_name_gives_its_number_back(number: int) -> None:
     """From a node's name its number is known, and only from a node's name."""
     assert names.node_number(names.node_name(number)) == number
@@ -70,7 +69,6 @@ def test_a_nodes_name_gives_its_number_back(number: int) -> None:
 
 
 @given(NUMBERS)
-@settings(max_examples=50)
 def test_a_log_line_with_an_address_names_its_node(number: int) -> None:
     """Node N's last address part is N in both families."""
     v4, v6 = Plan.of("dual").node_addresses(names.node_name(number))
