@@ -5,7 +5,7 @@ What lives here: the two profiles of hypothesis. What it must not know: any test
 
 from hypothesis import settings
 
-LEAN, LONG = 25, 300
+LEAN, LONG = 25, 100
 """Examples of a property in ``make unit``, and in ``make slow``, which runs every property again."""
 
 settings.register_profile("lean", max_examples=LEAN)
