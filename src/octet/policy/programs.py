@@ -74,8 +74,8 @@ class Program:
     """What one direction of some endpoints goes through.
 
     Attributes:
-        entrance: the chain that the dispatch map leads to. It goes by which policies there are, not by what
-            they say: where one says something else, sets and dispatch stay, and elements change.
+        entrance: the chain that the dispatch map leads to. Of policies that only allow it goes by which there
+            are, not by what they say: where one says something else, sets and dispatch stay.
         identity: stands for all that the policies say.
         objects: chains and declarations.
         entries: who is in the sets.
@@ -131,12 +131,23 @@ def program(
     if held is None:
         mine = tuple(resolved(stage, pod, direction) for stage in stages) if named else stages
         identity = digest(key)
-        pods_own = tracked and not passing and all(stage.name for stage in stages)
-        names = digest((tuple(stage.name for stage in stages), *key[1:])) if pods_own else identity
+        lasting = tracked and not passing and _only_allows(mine)
+        names = digest((stages[0].name, *key[1:])) if lasting else identity
         writer = _Writer(mine, direction, families, names, allowed, tracked=tracked, passing=passing)
         held = _BUILT[key] = writer.program(identity)
         _NEWEST[held.entrance] = held
     return held
+
+
+def _only_allows(stages: tuple[Stage, ...]) -> bool:
+    """May sets stay when policies change? Where all they do is to allow, in one tier that denies the rest.
+
+    A packet on its way when a transaction is made may meet old rules and new elements: of some that deny
+    and some that allow, it could be let through though both old and new forbid it.
+    """
+    if len(stages) != 1 or not stages[0].name or stages[0].otherwise is not Action.DENY:
+        return False
+    return all(_MANNER(rule).sort == (Action.ALLOW,) for rule in stages[0].rules)
 
 
 def resolved(stage: Stage, pod: Pod, direction: str) -> Stage:
@@ -187,7 +198,7 @@ class _Writer:
         way = "to" if direction == INGRESS else "from"
         self._stem = f"policy-{way}-{names}"
         before = _NEWEST.get(self._stem)
-        self._before: Mapping[str, Mapping[int, Peers]] = before.peers if before is not None else {}
+        self._before = before.peers if before is not None else {}
         self._peers: dict[str, dict[int, Peers]] = {}
         self._denials: dict[str, Chain] = {}
         self._told: dict[str, Told] = {}
@@ -208,15 +219,15 @@ class _Writer:
             entrance=self._name(0),
             identity=identity,
             objects=(*sets, *chains, *self._denials.values()),
-            entries=(
-                *alone,
-                *(entry for held in self._peers.values() for each in held.values() for entry in each.entries),
-            ),
+            entries=(*alone, *self._shared()),
             families=self._families,
             told=tuple(self._told.values()),
             watches=frozenset(watches),
             peers=self._peers,
         )
+
+    def _shared(self) -> Iterator[Entry]:
+        return (entry for held in self._peers.values() for each in held.values() for entry in each.entries)
 
     def _name(self, number: int) -> str:
         return self._stem + (f"-{number}" if number else "")
@@ -268,8 +279,7 @@ class _Writer:
         if any(not rule.ports for rule in anybodys):
             yield Rule(*verdict, comment=comment)
             return
-        before = self._before.get(stem, {})
-        # What the version before found out of a rule still holds.
+        before = self._before.get(stem, {})  # what that version found out of a rule still holds
         peers = {id(rule): before.get(id(rule)) or self._peers_of(stem, rule) for rule in run}
         self._peers[stem] = peers
         kinds = set("".join({each.kinds for each in peers.values()}))
