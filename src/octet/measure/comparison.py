@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from octet.errors import OctetError
 from octet.measure import machine, metrics, rounds
 from octet.measure.candidates import BASELINE, TWIN, Candidate
-from octet.measure.places import MISSING, ProbeFailedError, Reading
+from octet.measure.places import ProbeFailedError, Reading
 from octet.measure.probes import Connections, Latency, Mtu, Stream
 from octet.measure.results import Failure, Results, Sample
 from octet.measure.site import Site
@@ -205,7 +205,9 @@ def _readings(site: Site, pace: rounds.Pace, *, first: bool) -> dict[str, Readin
         readings["latency"] = Latency().run(path, pace.seconds, others)
     else:
         others()
-        readings["latency"] = Reading({}, {MISSING: "left out, for enough rounds to fit into the time"})
+        readings["latency"] = Reading(
+            {}, {metrics.MISSING: "left out, for enough rounds to fit into the time"}
+        )
     detached = site.detach()
     readings["attach"] = Reading({metrics.ATTACH.key: statistics.median(attached)}, {"ms": attached})
     readings["detach"] = Reading({metrics.DETACH.key: statistics.median(detached)}, {"ms": detached})

@@ -42,3 +42,6 @@ MTU = Metric("mtu_bytes", "effective MTU", "bytes", higher_is_better=True, digit
 
 METRICS: tuple[Metric, ...] = (ATTACH, DETACH, STREAM, CPU, RTT_P50, RTT_P99, CONNECTIONS, MTU)
 """Every metric, in the order of tables and charts."""
+
+MISSING = "missing"
+"""The key of a probe's raw data that says why there is no value, though packets pass."""

@@ -40,10 +40,6 @@ class Stretch:
     address: str
 
 
-MISSING = "missing"
-"""The key of a reading's ``raw`` that says why it has no value, though packets pass."""
-
-
 class ProbeFailedError(OctetError):
     """A probe got no figure: packets do not pass, or a tool failed; the message has the tool's own words."""
 

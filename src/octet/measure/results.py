@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from octet.errors import BadConfigurationError
-from octet.measure.metrics import METRICS, Metric
-from octet.measure.places import MISSING
+from octet.measure.metrics import METRICS, MISSING, Metric
 from octet.measure.rounds import FEWEST
 from octet.measure.statistics import Interval, Noise, median_interval, noise_floor, ratio_interval
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from octet.measure import metrics
-from octet.measure.places import MISSING, ProbeFailedError, Reading, Stretch, begin, finish, serving
+from octet.measure.places import ProbeFailedError, Reading, Stretch, begin, finish, serving
 from octet.measure.statistics import quantile
 
 PORT = 11111
@@ -50,7 +50,7 @@ def reading(trips: Sequence[float]) -> Reading:
     """Return the quantiles; too few round trips (a busy machine) have none, and that is said instead."""
     if len(trips) < FEWEST:
         why = f"only {len(trips)} round trips, at least {FEWEST} are needed"
-        return Reading({}, {"round_trips": len(trips), MISSING: why})
+        return Reading({}, {"round_trips": len(trips), metrics.MISSING: why})
     values = {metrics.RTT_P50.key: quantile(trips, 0.5), metrics.RTT_P99.key: quantile(trips, 0.99)}
     return Reading(values, {"round_trips": len(trips), "histogram_us": histogram(trips)})
 
