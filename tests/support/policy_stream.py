@@ -33,6 +33,11 @@ class Counts:
     sent: int = 0
     arrived: set[int] = field(default_factory=set)
 
+    @property
+    def lost(self) -> int:
+        """How many did not arrive."""
+        return self.sent - len(self.arrived)
+
 
 class Stream:
     """Datagrams of many flows, each from a port of its own, so that none belongs to an older connection."""

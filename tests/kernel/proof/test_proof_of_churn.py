@@ -11,7 +11,7 @@ import pytest
 from octet.blueprint import Blueprint
 from octet.oracle import Flow, Verdict, World, decide
 from policy_net import ATTACH, WORLD, PolicyNet, policy_net
-from policy_stream import Stream
+from policy_stream import Counts, Stream
 from policy_worlds import Dice, Item, pod_addresses
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
@@ -20,7 +20,7 @@ CLUSTERS, PAIRS = 4, 6
 LOST = 1 / 20
 """Of a flow's packets, those that may be amid the rules at the moment of a swap, and meet half of each."""
 
-SWAPS, PACKETS, LONGEST = 10, 30, 30.0
+SWAPS, PACKETS, AT_LENGTH, LONGEST = 10, 30, 300, 30.0
 """Swaps of one pair of policies, and packets of each flow that they last for; at most so many seconds."""
 
 
@@ -53,43 +53,63 @@ def questions(items: Sequence[Item], dice: Dice) -> list[Flow]:
     return [Flow(a, b, "UDP", dice.pick((80, 81, 8080))) for a, b in pairs]
 
 
-def swap_until_enough(net: PolicyNet, states: Sequence[Mapping[str, Blueprint]], stream: Stream) -> None:
+def swap_until_enough(
+    net: PolicyNet, states: Sequence[Mapping[str, Blueprint]], stream: Stream, packets: int
+) -> None:
     """Make one state and the other true in turn, until every flow was asked often enough."""
     turns, end = count(), time.monotonic() + LONGEST
     for turn in turns:
         for name, wanted in states[turn % 2].items():
             net.put(name, wanted)
-        enough = min(each.sent for each in stream.counts) >= PACKETS
+        enough = all(each.sent >= packets for each in stream.counts)
         if (turn >= SWAPS and enough) or time.monotonic() > end:
             return
         time.sleep(0.001)
 
 
-@pytest.mark.parametrize("seed", range(CLUSTERS))
-def test_no_moment_is_wider_than_old_or_new(net: PolicyNet, seed: int) -> None:
-    """Random policies are swapped under a stream of new connections: never wider, and hardly ever less."""
-    dice = Dice(random.Random(1000 + seed), dual=True)
-    items = [item for item in dice.cluster() if not item.get("spec", {}).get("hostNetwork")]
-    sets = [[*items, *dice.policies(items)] for _ in range(6)]
-    worlds = [World(each, names={}) for each in sets]
-    asked = net.askable(questions(items, dice), worlds[0])
-    places = [(net.place_of(flow.source) or "", net.place_of(flow.destination) or "", flow) for flow in asked]
+def counted(
+    net: PolicyNet,
+    states: Sequence[Mapping[str, Blueprint]],
+    asked: Sequence[Flow],
+    packets: int = PACKETS,
+) -> list[Counts]:
+    """Return what became of each flow's packets while two states took turns."""
     namespaces = {
         **net.nodes,
         WORLD: net.world,
         **{str(s.endpoint.v4): s.namespace for s in net.slots.values()},
     }
+    places = [(net.place_of(flow.source) or "", net.place_of(flow.destination) or "", flow) for flow in asked]
+    stream = Stream(namespaces, places)
+    with stream.running():
+        swap_until_enough(net, states, stream, packets)
+    assert all(each.sent >= packets for each in stream.counts), "the machine is too busy for this test"
+    return stream.counts
+
+
+@pytest.mark.parametrize("seed", range(CLUSTERS))
+def test_no_moment_is_wider_than_old_or_new(net: PolicyNet, seed: int) -> None:
+    """Random policies are swapped under a stream of new connections: never wider, and hardly ever less.
+
+    Some of the thousands of flows lose two of thirty packets by chance: those are asked again, at length.
+    """
+    dice = Dice(random.Random(1000 + seed), dual=True)
+    items = [item for item in dice.cluster() if not item.get("spec", {}).get("hostNetwork")]
+    sets = [[*items, *dice.policies(items)] for _ in range(6)]
+    worlds = [World(each, names={}) for each in sets]
+    asked = net.askable(questions(items, dice), worlds[0])
     verdicts = [[decide(world, flow) for world in worlds] for flow in asked]
     compiled = [net.compiled(each) for each in sets]
     for old, new in random.Random(seed).sample(list(permutations(range(len(sets)), 2)), PAIRS):
         net.enforce(sets[old])
-        stream = Stream(namespaces, places)
-        with stream.running():
-            swap_until_enough(net, [compiled[new], compiled[old]], stream)
-        for flow, said, counts in zip(asked, verdicts, stream.counts, strict=True):
+        states = [compiled[new], compiled[old]]
+        suspects = []
+        for flow, said, counts in zip(asked, verdicts, counted(net, states, asked), strict=True):
             must = steady(said[old], said[new])
-            lost = counts.sent - len(counts.arrived)
             where = f"{flow}: {said[old]} | {said[new]}"
-            assert counts.sent >= PACKETS, "the machine is too busy for this test"
             assert must is not False or not counts.arrived, f"{where}: {len(counts.arrived)} passed"
-            assert must is not True or lost <= counts.sent * LOST, f"{where}: {lost} of {counts.sent} lost"
+            if must is True and counts.lost > counts.sent * LOST:
+                suspects.append(flow)
+        again = counted(net, states, suspects, AT_LENGTH) if suspects else []
+        for flow, counts in zip(suspects, again, strict=True):
+            assert counts.lost <= counts.sent * LOST, f"{flow}: {counts.lost} of {counts.sent} lost"
