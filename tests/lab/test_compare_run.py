@@ -99,14 +99,19 @@ def test_nothing_is_left(run: tuple[subprocess.CompletedProcess[str], Path]) -> 
     assert [lab for lab in json.loads(done.stdout) if lab["name"].startswith("compare-")] == []
 
 
+@pytest.mark.parametrize("moment", [0.02, 0.1, 3])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_comparison_takes_its_labs_along(number: int, tmp_path: Path) -> None:
-    """Ctrl-C or a plain kill while it measures ends it with 128 + signal, and no lab stays up."""
+def test_an_interrupted_comparison_takes_its_labs_along(number: int, moment: float, tmp_path: Path) -> None:
+    """Ctrl-C or a plain kill, while it starts labs or measures, ends it with 128 + signal; no lab stays up."""
     where = {**os.environ, "OCTET_LAB_DIR": str(tmp_path / "labs")}
     command = [OCTET, "compare", "--candidates", "ptp", "--out", str(tmp_path)]
+    usual = signal.signal(number, signal.SIG_DFL)  # a shell's background job, and its children, ignore Ctrl-C
     process = subprocess.Popen(command, env=where, stderr=subprocess.DEVNULL)
-    time.sleep(3)
-    assert process.poll() is None, "it ended before it could be interrupted"
+    signal.signal(number, usual)
+    while not list((tmp_path / "labs").glob("compare-*")):
+        assert process.poll() is None, "it ended before it could be interrupted"
+        time.sleep(0.01)
+    time.sleep(moment)
     process.send_signal(number)
     assert process.wait(timeout=30) == 128 + number
     assert list((tmp_path / "labs").glob("*")) == []

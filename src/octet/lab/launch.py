@@ -54,14 +54,15 @@ def launch(spec: protocol.Spec, registry: Registry, report: Report) -> tuple[Ent
     ours, theirs = socket.socketpair()
     with ours:
         try:
-            _start(entry, lock, theirs)
-        finally:
-            theirs.close()
-            os.close(lock)
-        try:
+            try:
+                _start(entry, lock, theirs)
+            finally:
+                theirs.close()
+                os.close(lock)
             return entry, _follow(ours, report)
         except BaseException:
             _wait_gone(ours)
+            entry.wait_gone(GONE_LIMIT)  # an interrupted start may have no janitor yet
             raise
 
 
