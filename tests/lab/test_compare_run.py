@@ -102,7 +102,7 @@ def test_nothing_is_left(run: tuple[subprocess.CompletedProcess[str], Path]) -> 
 @pytest.mark.parametrize("moment", [0.02, 0.1, 3])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_comparison_takes_its_labs_along(number: int, moment: float, tmp_path: Path) -> None:
-    """Ctrl-C or a plain kill, while it starts labs or measures, ends it with 128 + signal; no lab stays up."""
+    """Ctrl-C or a plain kill, while it starts labs or measures, ends it with 128 + signal, its labs too."""
     where = {**os.environ, "OCTET_LAB_DIR": str(tmp_path / "labs")}
     command = [OCTET, "compare", "--candidates", "ptp", "--out", str(tmp_path)]
     usual = signal.signal(number, signal.SIG_DFL)  # a shell's background job, and its children, ignore Ctrl-C
