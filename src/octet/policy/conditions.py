@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from octet.blueprint import KernelObject, Key
 from octet.blueprint.nft import (
     DPORT,
     ICMP_CODE,
@@ -19,7 +18,6 @@ from octet.blueprint.nft import (
     NFPROTO,
     SPORT,
     Compare,
-    Element,
     Field,
     Lookup,
     Part,
@@ -70,14 +68,14 @@ class Matching:
     Attributes:
         passing: are the packets for others than the endpoint, so that names of ports are theirs?
         entries: who is in which set.
-        ports: sets of ports too many to stand in a rule, and what is in them.
+        ports: sets of ports too many to stand in a rule, and which.
     """
 
     direction: str
     families: tuple[int, ...]
     passing: bool = False
     entries: list[Entry] = field(default_factory=list)
-    ports: dict[Key, KernelObject] = field(default_factory=dict)
+    ports: dict[Set, tuple[Span, ...]] = field(default_factory=dict)
     _kinds: dict[str, set[str]] = field(default_factory=dict)
 
     def alternatives(self, rule: Rule) -> Iterator[Parts]:
@@ -143,10 +141,7 @@ class Matching:
             return Compare(asked, *spans(held), negated=negated)
         into = _stem("s", held)
         ranged = any(first != last for first, last in held)
-        declared = Set(into, ("inet_service",), interval=ranged)
-        if declared.key not in self.ports:
-            self.ports[declared.key] = declared
-            self.ports |= {item.key: item for item in (Element(into, value) for value in spans(held))}
+        self.ports[Set(into, ("inet_service",), interval=ranged)] = tuple(held)
         return Lookup(asked, into=into, negated=negated)
 
     def _asked(self, entry: Entry) -> None:

@@ -23,10 +23,12 @@ from octet.blueprint.nft import (
     Chain,
     Compare,
     Counter,
+    Element,
     Lookup,
     Midstream,
     Part,
     Rule,
+    Set,
     Verdict,
     daddr,
     goto,
@@ -34,10 +36,11 @@ from octet.blueprint.nft import (
 )
 from octet.cluster.netpol import INGRESS
 from octet.cluster.objects import Pod
-from octet.policy.conditions import Matching
-from octet.policy.groups import EVERY_POD, ServiceEndpoints
-from octet.policy.holders import Entry, declarations, name, named
-from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage, digest
+from octet.cluster.view import View
+from octet.policy.conditions import Matching, spans
+from octet.policy.groups import EVERY_POD, Networks, ServiceEndpoints
+from octet.policy.holders import Entry, declarations, name, named, of_networks
+from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Span, Stage, digest
 from octet.policy.rules import Rule as Meaning
 from octet.policy.runs import manner, mergeable, runs, split
 from octet.policy.told import Told, denied, logged, plain
@@ -76,7 +79,9 @@ class Program:
         entrance: the chain that the dispatch map leads to. Of policies that only allow it goes by which there
             are, not by what they say: where one says something else, sets and dispatch stay.
         identity: stands for all that the policies say.
-        objects: chains and declarations.
+        sets, chains: their declarations, and what asks them.
+        ports: what is in sets of ports.
+        rules: all of its policies'.
         entries: who is in the sets.
         told: what the log's prefixes stand for.
         watches: which collections of the view addresses in the sets come from.
@@ -85,12 +90,28 @@ class Program:
 
     entrance: str
     identity: str
-    objects: tuple[KernelObject, ...]
+    sets: tuple[KernelObject, ...]
+    chains: tuple[KernelObject, ...]
+    ports: Mapping[Set, tuple[Span, ...]]
+    rules: tuple[Meaning, ...]
     entries: tuple[Entry, ...]
     families: tuple[int, ...]
     told: tuple[Told, ...]
     watches: frozenset[str]
     peers: Mapping[str, Mapping[int, Peers]]
+
+    @property
+    def size(self) -> int:
+        """About how many elements its sets have that are no pods'."""
+        groups = (entry.group for entry in self.entries)
+        blocks = (len(group.cidrs) + len(group.exceptions) for group in groups if isinstance(group, Networks))
+        return sum(map(len, self.ports.values())) + sum(blocks)
+
+    def held(self, view: View) -> Iterator[KernelObject]:
+        """Yield what is in its sets but for pods. Raises TooLargeError."""
+        for declared, held in self.ports.items():
+            yield from (Element(declared.name, value) for value in spans(held))
+        yield from of_networks(view, self.entries)
 
 
 def program(
@@ -223,7 +244,10 @@ class _Writer:
         return Program(
             entrance=self._name(0),
             identity=identity,
-            objects=(*sets, *self._matching.ports.values(), *chains, *self._denials.values()),
+            sets=(*sets, *self._matching.ports),
+            chains=(*chains, *self._denials.values()),
+            ports=self._matching.ports,
+            rules=tuple(rule for stage in self._stages for rule in stage.rules),
             entries=(*alone, *self._shared()),
             families=self._families,
             told=tuple(self._told.values()),
