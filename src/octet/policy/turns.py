@@ -38,8 +38,8 @@ from octet.policy.rules import Origin, Stage
 FEW = 8
 """Groups that are asked one by one for their pods when they come or go."""
 
-SLICE = 256
-"""Addresses, or elements that are no pods', that are decided about in one slice: a few milliseconds."""
+SLICE = 128
+"""Addresses and elements that are decided about in one slice: a few milliseconds."""
 
 WEIGHED = 1024
 """Elements that may come before what there is is compared with the limits again."""
@@ -97,18 +97,18 @@ class Turns:
     def _turn(self, dirty: Dirty) -> Iterator[None]:
         self._choose(dirty)
         self._regroup(dirty)
-        if len(dirty.members) > SLICE or any(map(self._is_large, dirty.programs)):
-            yield from self._fill(dirty)
         come = len(dirty.members)
+        if come > SLICE or any(self._is_large(name, come) for name in dirty.programs):
+            yield from self._fill(dirty)
         self._switch(dirty)
         self._decide(dirty, dirty.addresses)
+        self._decide(dirty, dirty.members)
         self._regroup(dirty)
-        if len(dirty.members) > SLICE:
-            self._decide(dirty, dirty.members, come)
-        while len(dirty.members) > SLICE:
+        if len(dirty.members) <= SLICE:
+            self._decide(dirty, dirty.members, SLICE)
+        while dirty.members:
             yield
             self._decide(dirty, dirty.members, SLICE)
-        self._decide(dirty, dirty.members)
         self._affect(dirty)
         for name in dirty.programs:
             self._tidy(name)
@@ -141,7 +141,7 @@ class Turns:
                 self.asking.use(each, -1, dirty)
 
     def _fill(self, dirty: Dirty) -> Iterator[None]:
-        """Declare and fill the sets of what comes; what is left are members for one slice."""
+        """Declare and fill the sets of what comes."""
         for name in tuple(dirty.programs):
             each = self.asking.programs.get(name)
             if each is None:
@@ -150,7 +150,7 @@ class Turns:
             if ("policy", "program", name) not in self.parts:
                 for _ in self._hold(name, each):
                     yield
-        while len(dirty.members) > SLICE:
+        while dirty.members:
             self._decide(dirty, dirty.members, SLICE)
             yield
 
@@ -159,9 +159,12 @@ class Turns:
         held = self.parts.get(("policy", "sets", name), NOTHING)
         return self.parts.replace(("policy", "sets", name), Blueprint([*held, *each.sets])) is not None
 
-    def _is_large(self, name: str) -> bool:
+    def _is_large(self, name: str, members: int) -> bool:
+        """May a program that comes, or comes to ask more, be too much for a single slice?"""
         each = self.asking.programs.get(name)
-        return each is not None and ("policy", "program", name) not in self.parts and each.size > SLICE
+        if each is None or len(each.entries) * members > SLICE:
+            return each is not None
+        return ("policy", "program", name) not in self.parts and each.size > SLICE
 
     def _switch(self, dirty: Dirty) -> None:
         """Put in force what was chosen."""
@@ -234,15 +237,21 @@ class Turns:
             number += 1
         return number > first
 
-    def _decide(self, dirty: Dirty, addresses: dict[Address, None], count: int | None = None) -> None:
-        """Decide which sets the next addresses are in, of these; all where no count is given."""
-        for address in tuple(islice(addresses, count)):
-            part = Blueprint(self._memberships(address))
-            touched = self.parts.replace(("policy", "address", address), part)
+    def _decide(self, dirty: Dirty, addresses: dict[Address, None], most: int | None = None) -> None:
+        """Decide which sets addresses are in: these, or as many of them as make a slice."""
+        work = 0
+        for address in tuple(addresses):
+            owner = ("policy", "address", address)
+            before, part = len(self.parts.get(owner, NOTHING)), Blueprint(self._memberships(address))
+            touched = self.parts.replace(owner, part)
+            del addresses[address]
             if touched:
                 dirty.altered |= self.asking.of(touched)
                 self._weigh()
-            del addresses[address]
+                work += before + len(part)
+            work += 1
+            if most is not None and work >= most:
+                return
 
     def _memberships(self, address: Address) -> Iterable[KernelObject]:
         """Return what an address is in, by the pod that has it: of this node, or else by the API's word."""
