@@ -71,8 +71,7 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        made = self.registry
+        self.registry = made = CollectorRegistry()
         self.denied = DeniedPackets()
         made.register(self.denied)
         self._requests = Histogram(
@@ -105,6 +104,9 @@ class Metrics:
         )
         self.wanted = Gauge("octet_wanted_objects", "Kernel objects that should be there", registry=made)
         self.failing = Gauge("octet_failures", "What is not as it should be", registry=made)
+        self.refused_policies = Gauge(
+            "octet_policies_refused", "Policies that are too large to be enforced", registry=made
+        )
         self.silence = Gauge(
             "octet_store_silence_seconds",
             "Time since the store stopped answering, 0 while it does",

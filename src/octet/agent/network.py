@@ -85,6 +85,11 @@ class Network:
         return [*problem, *kernel, *self._pods, *self._refused.values(), *self._care.unmet]
 
     @property
+    def refused(self) -> Mapping[str, str]:
+        """Policies that are too large to be enforced, and why; the pods that they select are isolated."""
+        return self._policing.refused
+
+    @property
     def obstacles(self) -> list[str]:
         """Why some peers' pods can't be reached though nothing failed here, a sentence each."""
         return [text for texts in self._obstacles.values() for text in texts]
@@ -110,8 +115,8 @@ class Network:
         self._policing.begin(self.view, (entry.endpoint for entry in self._endpoints))
 
     def police(self) -> None:
-        """Make what policy wants so, as far as the view changed."""
-        change = self._policing.flush()
+        """Make what policy wants so, as far as the view changed, a slice of it."""
+        change = self._policing.step()
         if change and self.settled == self.generation:
             for piece in pieces(change):
                 self._applier.apply(piece)

@@ -4,6 +4,7 @@ What lives here: when the engine is asked, and which running connections are loo
 What it must not know: what policies mean, the store, time.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from octet.agent.desired import Desired, merged
@@ -15,6 +16,8 @@ from octet.policy.engine import Engine, Owner
 from octet.policy.gates import Gate
 from octet.policy.judge import Packet
 from octet.policy.told import Told
+
+log = logging.getLogger(__name__)
 
 
 class Policing:
@@ -34,6 +37,7 @@ class Policing:
         self._gate = gate
         self._view: View | None = None
         self._changes: list[ViewChange] = []
+        self._told: set[tuple[str, str]] = set()
 
     def begin(self, view: View, endpoints: Iterable[Endpoint]) -> None:
         """Decide for the first time, about a whole view; the comparison with the kernel makes it true."""
@@ -45,10 +49,11 @@ class Policing:
         self._take(self.engine.parts)
 
     def attach(self, endpoint: Endpoint) -> Change:
-        """Return what an endpoint's policy changes in the kernel."""
+        """Return what an endpoint's policy changes in the kernel; what has nothing to do with it waits."""
         if self.engine is None:
             return Change()
-        return merged([self.flush(), self._take(self.engine.attach(endpoint))])
+        self._note(self.engine)
+        return self._take(self.engine.attach(endpoint))
 
     def detach(self, key: Attachment) -> Change:
         """Return what changes when an endpoint goes."""
@@ -70,17 +75,38 @@ class Policing:
         return merged([self.flush(), self._take(self.engine.learn(view, ever))])
 
     def flush(self) -> Change:
-        """Decide about what was noted; return what changes in the kernel."""
-        if self.engine is None or self._view is None or not self._changes:
+        """Decide about all that was noted; return what changes in the kernel."""
+        if self.engine is None:
             return Change()
-        changes, self._changes = self._changes, []
-        return self._take(self.engine.see(self._view, changes))
+        self._note(self.engine)
+        return self._take(self.engine.settle())
+
+    @property
+    def waits(self) -> bool:
+        """Is there anything for ``step``?"""
+        return self.engine is not None and (self.engine.waits or bool(self._changes))
+
+    def step(self) -> Change:
+        """Decide about a slice of what was noted, and tell if more waits; return its change."""
+        if self.engine is None:
+            return Change()
+        self._note(self.engine)
+        change = self._take(self.engine.step()) if self.engine.waits else Change()
+        if self.engine.waits:
+            self.on_news()
+        return change
+
+    def _note(self, engine: Engine) -> None:
+        if self._view is not None and self._changes:
+            changes, self._changes = self._changes, []
+            engine.note(self._view, changes)
 
     def affected(self) -> set[Address]:
         """Take away the addresses of endpoints about which something is decided otherwise."""
         if self.engine is None:
             return set()
-        found, self.engine.affected = self.engine.affected, set()
+        found = set(self.engine.affected)
+        self.engine.affected.clear()
         return found
 
     def doubt(self) -> None:
@@ -96,10 +122,21 @@ class Policing:
         """Return what the prefixes of logged packets stand for."""
         return self.engine.told() if self.engine is not None else {}
 
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Policies that are too large to be enforced, and why; the pods that they select are isolated."""
+        return self.engine.refused if self.engine is not None else {}
+
+    def _tell(self) -> None:
+        for policy, reason in self.refused.items() - self._told:
+            log.error("a policy is refused", extra={"policy": policy, "reason": reason})
+        self._told = set(self.refused.items())
+
     def _take(self, parts: Mapping[Owner, Blueprint]) -> Change:
         """Give the contributions; what several owners hand over to each other is in the end no change.
 
         Who lets go comes last, so that an object which two owners want in turn is never away between.
         """
+        self._tell()
         ordered = sorted(parts.items(), key=lambda each: len(each[1]) == 0)
         return merged([self._desired.replace(owner, part) for owner, part in ordered])

@@ -88,6 +88,7 @@ class Report:
         self._metrics.peers.set(len(self._network.view.peers))
         self._metrics.wanted.set(len(self._desired.objects))
         self._metrics.failing.set(len(self._failures))
+        self._metrics.refused_policies.set(len(self._network.refused))
         self._metrics.silence.set(self._watch.silence)
         if (pool := self._endpoints.pool) is not None:
             for family in (4, 6):
@@ -106,6 +107,7 @@ class Report:
             "peers": [peer.name for peer in view.peers],
             "wanted": len(self._desired.objects),
             "names": {name: sorted(map(str, held)) for name, held in view.learned.items()},
+            "refused": self._network.refused,
             "failures": self._failures,
             "obstacles": self._network.obstacles,
             "endpoints": [_endpoint(entry) for entry in self._endpoints],

@@ -71,7 +71,7 @@ def explain(
     from octet.policy.telling.traffic import read
 
     wanted = read(port) if port else None
-    view = _view(files, name, source)
+    view = _view(files, name, source, destination)
     found = answers(view, source, destination, wanted)
     if as_json:
         output.print_json([_as_json(each) for each in found])
@@ -80,11 +80,11 @@ def explain(
         typer.echo(("\n" if number else "") + "\n".join(map(output.printable, _lines(each))))
 
 
-def _view(files: Path | None, name: str | None, source: str) -> "View":
-    """Return the cluster of files, or a lab's as the node of the source knows it."""
+def _view(files: Path | None, name: str | None, source: str, destination: str) -> "View":
+    """Return the cluster of files, or a lab's as the ends' nodes know it."""
     from octet.lab import Lab
     from octet.lab.fabric import UPLINK
-    from octet.lab.reading import completed, files_of, names_of, objects_of, view_of
+    from octet.lab.reading import completed, files_of, names_of, objects_of, refused_of, view_of
     from octet.policy.telling.ends import find
 
     if files is not None:
@@ -94,8 +94,9 @@ def _view(files: Path | None, name: str | None, source: str) -> "View":
         return view_of(completed(objects)[0])
     lab = Lab.find(name)
     view = view_of(objects_of(lab), UPLINK)
-    node = next((end.node for end in find(view, source, ())), "")
-    return replace(view, learned=names_of(lab, node)) if node else view
+    nodes = [next((end.node for end in find(view, each, ())), "") for each in (source, destination)]
+    view = replace(view, refused=refused_of(lab, dict.fromkeys(node for node in nodes if node)))
+    return replace(view, learned=names_of(lab, nodes[0])) if nodes[0] else view
 
 
 def _as_json(answer: "Answer") -> dict[str, Any]:

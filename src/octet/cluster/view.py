@@ -132,6 +132,7 @@ class View:
         cluster_policies, ... host_endpoints: what else policies are made of, by (namespace, name), the
             namespace empty where the kind has none.
         learned: what domain names mean, as far as pods of this node have asked for them.
+        refused: policies (``KIND NAMESPACE/NAME``) that are too large for this node, and why.
     """
 
     me: str
@@ -156,6 +157,7 @@ class View:
     global_network_sets: Named[GlobalNetworkSet] = field(default_factory=Named)
     host_endpoints: Named[HostEndpoint] = field(default_factory=Named)
     learned: Mapping[str, frozenset[Address]] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for row in _KINDS.values():

@@ -6,6 +6,7 @@ What it must not know: what is asked of the View.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from itertools import islice
 from pathlib import Path
@@ -42,6 +43,15 @@ def names_of(lab: Lab, node: str) -> dict[str, frozenset[Address]]:
     except OctetError:
         return {}
     return {name: frozenset(map(ip_address, held)) for name, held in told["names"].items()}
+
+
+def refused_of(lab: Lab, nodes: Iterable[str]) -> dict[str, str]:
+    """Return the policies that agents refuse, and why; of an agent that is silent nothing is known."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        with suppress(OctetError):
+            found |= json.loads(lab.ask_agent(node, "/state"))["refused"]
+    return found
 
 
 def files_of(path: Path) -> tuple[list[Object], tuple[str, ...]]:

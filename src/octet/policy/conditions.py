@@ -4,7 +4,7 @@ What lives here: rules that say more than "who, and which port" (those are merge
 What it must not know: chains, verdicts, other rules.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -22,6 +22,7 @@ from octet.blueprint.nft import (
     Lookup,
     Part,
     Range,
+    Set,
     Value,
     daddr,
     saddr,
@@ -29,7 +30,7 @@ from octet.blueprint.nft import (
 from octet.cluster.netpol import INGRESS
 from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
 from octet.policy.holders import Entry, merged, name, word
-from octet.policy.rules import Ports, Rule, Side, Span, digest
+from octet.policy.rules import EVERY_PORT, Ports, Rule, Side, Span, digest, gathered
 
 Parts = tuple[Part, ...]
 
@@ -53,6 +54,9 @@ ICMP_WORDS: dict[int, dict[int, str]] = {
 }
 """The types whose words stand in our rules (nft(8), ICMP and ICMPv6 types), by IANA's numbers."""
 
+INLINE = 64
+"""Ports, or ranges of them, that stand in a rule itself; more are a set."""
+
 _ICMP_FIELDS = {4: (ICMP_TYPE, ICMP_CODE), 6: (ICMPV6_TYPE, ICMPV6_CODE)}
 _FAMILY_OF = {1: 4, 58: 6}
 
@@ -64,12 +68,15 @@ class Matching:
     Attributes:
         passing: are the packets for others than the endpoint, so that names of ports are theirs?
         entries: who is in which set.
+        ports: sets of ports too many to stand in a rule, and which.
     """
 
     direction: str
     families: tuple[int, ...]
     passing: bool = False
     entries: list[Entry] = field(default_factory=list)
+    ports: dict[Set, tuple[Span, ...]] = field(default_factory=dict)
+    _kinds: dict[str, set[str]] = field(default_factory=dict)
 
     def alternatives(self, rule: Rule) -> Iterator[Parts]:
         """Yield parts that hold together; a packet that any of them holds for is meant."""
@@ -119,6 +126,29 @@ class Matching:
         excluded += [part for each in side.no_ports for part in self._not_ports(each, family, source=source)]
         return [(*(part for each in chosen for part in each), *excluded) for chosen in product(*choices)]
 
+    def anybody(self, rules: Iterable[Rule]) -> Iterator[Parts]:
+        """Yield the ports that anybody may use of some rules, one comparison for each protocol."""
+        for ports in gathered(ports for rule in rules for ports in rule.ports):
+            if ports.protocol is not None and ports.spans:
+                only = Compare(L4PROTO, word(ports.protocol))
+                every = merged(ports.spans) == [EVERY_PORT]
+                yield (only,) if every else (only, self._in(DPORT, ports.spans))
+
+    def _in(self, asked: Field, stated: Iterable[Span], *, negated: bool = False) -> Part:
+        """Return the match of a port; of many in a set of their own, shared by all that ask for the same."""
+        held = merged(stated)
+        if len(held) <= INLINE:
+            return Compare(asked, *spans(held), negated=negated)
+        into = _stem("s", held)
+        ranged = any(first != last for first, last in held)
+        self.ports[Set(into, ("inet_service",), interval=ranged)] = tuple(held)
+        return Lookup(asked, into=into, negated=negated)
+
+    def _asked(self, entry: Entry) -> None:
+        """Note who is in a set."""
+        self.entries.append(entry)
+        self._kinds.setdefault(entry.stem, set()).update(entry.kinds)
+
     def _union(
         self, union: Sequence[Group], family: int, address: Field, *, service_ports: bool
     ) -> list[Parts]:
@@ -127,16 +157,16 @@ class Matching:
         stem = _stem("u", (self.families, tuple(union)))
         for group in union:
             own = service_ports and isinstance(group, ServiceEndpoints)
-            self.entries.append(Entry(stem, group, (), own, self.families))
-        for kind in _kinds(self.entries, stem):
+            self._asked(Entry(stem, group, (), own, self.families))
+        for kind in sorted(self._kinds[stem]):
             fields = (address, L4PROTO, DPORT) if kind == "p" else (address,)
             found.append((Lookup(*fields, into=name(stem, kind, family)),))
         return found
 
     def _outside(self, group: Group, family: int, address: Field) -> Iterator[Part]:
         stem = _stem("u", (self.families, (group,)))
-        self.entries.append(Entry(stem, group, families=self.families))
-        for kind in _kinds(self.entries, stem):
+        self._asked(Entry(stem, group, families=self.families))
+        for kind in sorted(self._kinds[stem]):
             yield Lookup(address, into=name(stem, kind, family), negated=True)
 
     def _ports(self, ports: Ports, family: int, *, far: bool, source: bool) -> list[Parts]:
@@ -145,7 +175,7 @@ class Matching:
         asked = SPORT if source else DPORT
         protocol: Parts = (Compare(L4PROTO, word(ports.protocol)),) if ports.protocol is not None else ()
         if ports.spans:
-            found.append((*protocol, Compare(asked, *spans(ports.spans))))
+            found.append((*protocol, self._in(asked, ports.spans)))
         if ports.names and far:
             found.append((self._named(ports, family, source=source, negated=False),))
         return found
@@ -153,14 +183,14 @@ class Matching:
     def _not_ports(self, ports: Ports, family: int, *, source: bool) -> Iterator[Part]:
         asked = SPORT if source else DPORT
         if ports.spans:
-            yield Compare(asked, *spans(ports.spans), negated=True)
+            yield self._in(asked, ports.spans, negated=True)
         if ports.names:
             yield self._named(ports, family, source=source, negated=True)
 
     def _named(self, ports: Ports, family: int, *, source: bool, negated: bool) -> Part:
         only = Ports(ports.protocol, (), ports.names)
         stem = _stem("q", (self.families, only))
-        self.entries.append(Entry(stem, EVERY_POD, (only,), families=self.families))
+        self._asked(Entry(stem, EVERY_POD, (only,), families=self.families))
         address, port = (saddr(family), SPORT) if source else (daddr(family), DPORT)
         return Lookup(address, L4PROTO, port, into=name(stem, "p", family), negated=negated)
 
@@ -168,10 +198,6 @@ class Matching:
 def spans(held: Sequence[Span]) -> list[Value]:
     """Return ranges of ports as values, without overlap."""
     return [first if first == last else Range(first, last) for first, last in merged(held)]
-
-
-def _kinds(entries: Sequence[Entry], stem: str) -> str:
-    return "".join(sorted({kind for each in entries if each.stem == stem for kind in each.kinds}))
 
 
 def _stem(letter: str, what: object) -> str:

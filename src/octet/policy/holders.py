@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from octet.blueprint import KernelObject
-from octet.blueprint.nft import Element, Network, Range, Set, collapse
+from octet.blueprint.nft import Element, Range, Set
 from octet.blueprint.nft.values import PROTOCOLS
 from octet.cluster.calico_rules import NUMBERS
 from octet.cluster.objects import Address, Pod
@@ -25,13 +25,18 @@ from octet.policy.groups import (
     DomainAddresses,
     Group,
     KubernetesPods,
+    Networks,
     NodeAddresses,
     ServiceEndpoints,
+    ends,
+    merged,
 )
+from octet.policy.limits import MOST_WORK, TooLargeError
 from octet.policy.rules import Ports, Span
 
 _WORDS = {number: name for name, number in PROTOCOLS.items()}
 _NAMES = {number: name for name, number in NUMBERS.items()}
+_KINDS: dict[int, type[IPv4Address] | type[IPv6Address]] = {4: IPv4Address, 6: IPv6Address}
 _INTERVAL = {"h": False, "p": False, "n": True, "r": True, "q": True}
 
 
@@ -128,38 +133,35 @@ def named(ports: Ports, pod: Pod) -> Iterator[tuple[int, Span]]:
             yield number, (held.port, held.port)
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """Return ranges in order, those that touch or overlap as one."""
-    found: list[Span] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
-        else:
-            found.append((first, last))
-    return found
-
-
 def of_networks(view: View, entries: Iterable[Entry]) -> Iterator[KernelObject]:
-    """Yield what else is in the sets: networks, nodes, endpoints of services, what names mean."""
-    plain: dict[str, list[Network]] = {}
-    ported: dict[tuple[str, int], list[tuple[Network, Span]]] = {}
+    """Yield what else is in the sets: networks, nodes, endpoints of services, what names mean.
+
+    Raises:
+        TooLargeError: to find out what they come to is too much work.
+    """
+    plain: dict[tuple[str, int], list[Span]] = {}
+    ported: dict[tuple[str, int, int], list[tuple[Span, Span]]] = {}
     for entry in entries:
         if entry.own_ports and isinstance(entry.group, ServiceEndpoints):
             yield from _service(view, entry, entry.group)
             continue
-        for network in entry.group.networks(view) if has_networks(entry.group) else ():
-            if network.version not in entry.families:
-                continue
+        for family in entry.families if has_networks(entry.group) else ():
+            where = _addresses(entry.group, view, family)
             if not entry.ports:
-                plain.setdefault(entry.stem, []).append(network)
+                plain.setdefault((entry.stem, family), []).extend(where)
             for protocol, span in _numbered(entry.ports):
-                ported.setdefault((entry.stem, protocol), []).append((network, span))
-    for stem, networks in plain.items():
-        yield from _plain(stem, networks)
-    for (stem, protocol), pairs in ported.items():
-        for family in (4, 6):
-            held = [pair for pair in pairs if pair[0].version == family]
-            yield from _ported(stem, family, word(protocol), held)
+                ported.setdefault((entry.stem, protocol, family), []).extend((each, span) for each in where)
+    for (stem, family), spans in plain.items():
+        yield from _plain(stem, family, spans)
+    for (stem, protocol, family), pairs in ported.items():
+        yield from _ported(stem, family, word(protocol), pairs)
+
+
+def _addresses(group: Group, view: View, family: int) -> list[Span]:
+    """Return the first and last addresses of what belongs to a group and is no pod's."""
+    if isinstance(group, Networks):
+        return group.spans(family)
+    return [ends(each) for each in group.networks(view) if each.version == family]
 
 
 def _numbered(ports: Iterable[Ports]) -> Iterator[tuple[int, Span]]:
@@ -174,43 +176,51 @@ def _service(view: View, entry: Entry, group: ServiceEndpoints) -> Iterator[Elem
             yield Element(name(entry.stem, "p", address.version), address, word(protocol), port)
 
 
-def _plain(stem: str, networks: list[Network]) -> Iterator[Element]:
-    hosts = {each for each in networks if each.prefixlen == each.max_prefixlen}
-    for host in hosts:
-        yield Element(name(stem, "h", host.version), host.network_address)
-    for family in (4, 6):
-        for network in collapse((each for each in networks if each not in hosts), family):
-            yield Element(name(stem, "n", family), network)
+def _plain(stem: str, family: int, spans: Iterable[Span]) -> Iterator[Element]:
+    kind, wide = _KINDS[family], list[Span]()
+    for first, last in dict.fromkeys(spans):
+        if first == last:
+            yield Element(name(stem, "h", family), kind(first))
+        else:
+            wide.append((first, last))
+    for first, last in merged(wide):
+        yield Element(name(stem, "n", family), Range(kind(first), kind(last)))
 
 
 def _ported(
-    stem: str, family: int, protocol: str | int, pairs: list[tuple[Network, Span]]
+    stem: str, family: int, protocol: str | int, pairs: Iterable[tuple[Span, Span]]
 ) -> Iterator[Element]:
-    rest: list[tuple[Network, Span]] = []
-    for network, span in pairs:
-        if network.prefixlen == network.max_prefixlen and span[0] == span[1]:
-            yield Element(name(stem, "p", family), network.network_address, protocol, span[0])
+    kind, rest = _KINDS[family], list[tuple[Span, Span]]()
+    for where, ports in dict.fromkeys(pairs):
+        if where[0] == where[1] and ports[0] == ports[1]:
+            yield Element(name(stem, "p", family), kind(where[0]), protocol, ports[0])
         else:
-            rest.append((network, span))
-    for where, span in pieces(rest):
-        yield Element(name(stem, "q", family), where, protocol, Range(*span))
+            rest.append((where, ports))
+    for (first, last), ports in pieces(rest):
+        yield Element(name(stem, "q", family), Range(kind(first), kind(last)), protocol, Range(*ports))
 
 
-def pieces(pairs: Iterable[tuple[Network, Span]]) -> Iterator[tuple[Range, Span]]:
-    """Yield disjoint rectangles that cover the same addresses and ports, all of one family."""
-    held = list(pairs)
+def pieces(pairs: Iterable[tuple[Span, Span]], work: int = MOST_WORK) -> Iterator[tuple[Span, Span]]:
+    """Yield disjoint rectangles that cover the same addresses and ports.
+
+    Raises:
+        TooLargeError: there are too many that overlap; ``work`` is how many may be looked at.
+    """
     changes: dict[int, Counter[Span]] = {}
-    for network, span in held:
-        changes.setdefault(int(network.network_address), Counter())[span] += 1
-        changes.setdefault(int(network.broadcast_address) + 1, Counter())[span] -= 1
-    kind = IPv4Address if held and held[0][0].version == 4 else IPv6Address
+    for (first, last), ports in pairs:
+        changes.setdefault(first, Counter())[ports] += 1
+        changes.setdefault(last + 1, Counter())[ports] -= 1
     open_spans: Counter[Span] = Counter()
     start, spans = 0, list[Span]()
     for at in sorted(changes):
         open_spans.update(changes[at])
-        now = merged(span for span, count in open_spans.items() if count)
+        open_spans = +open_spans
+        work -= len(open_spans)
+        if work < 0:
+            raise TooLargeError
+        now = merged(open_spans)
         if now != spans:
-            yield from ((Range(kind(start), kind(at - 1)), span) for span in spans)
+            yield from (((start, at - 1), span) for span in spans)
             start, spans = at, now
 
 

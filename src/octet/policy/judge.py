@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from octet.cluster.netpol import INGRESS
 from octet.cluster.objects import Address, Pod
 from octet.cluster.view import View
-from octet.policy.groups import Candidate, Group, ServiceEndpoints
+from octet.policy.groups import Candidate, Group, Networks, ServiceEndpoints
 from octet.policy.holders import named
 from octet.policy.rules import DEFAULT, Action, Ports, Rule, Side, Stage
 
@@ -108,6 +108,8 @@ class _Asked:
         if isinstance(group, ServiceEndpoints) and address == self._packet.destination:
             wanted = (address, self._packet.protocol, self._packet.port)
             return wanted in set(group.ports(self._view))
+        if isinstance(group, Networks):
+            return group.holds(address)
         pod = self._pods[address]
         if pod is not None and group.has(Candidate(self._view, pod)):
             return True

@@ -32,6 +32,10 @@ ADMIN_ORDER, DEFAULT_ORDER, BASELINE_ORDER = 1_000.0, 1_000_000.0, 10_000_000.0
 """Orders of the tiers that are always there (Calico: kube-admin, default, kube-baseline)."""
 
 
+REFUSED = "refused"
+"""What stands in the tiers' place where a policy is too large to be enforced: what it selects is isolated."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Member:
     """A policy within a tier.
@@ -83,7 +87,16 @@ def stages(view: View, pod: Pod, direction: str) -> tuple[Stage, ...]:
     for name, members in _tiers(view, candidate, direction).items():
         tier_object = _tier(view, name)
         found.append((tier_object.order, name, _stage(tier_object, members)))
-    return tuple(stage for _, _, stage in sorted(found, key=lambda each: each[:2]))
+    return _unless_refused(view, [stage for _, _, stage in sorted(found, key=lambda each: each[:2])])
+
+
+def _unless_refused(view: View, found: list[Stage]) -> tuple[Stage, ...]:
+    """Return tiers, or one that denies everything where a policy of theirs is refused."""
+    held = (origin for stage in found for origin in stage.policies) if view.refused else ()
+    refused = tuple(origin for origin in held if str(origin) in view.refused)
+    if not refused:
+        return tuple(found)
+    return (Stage(REFUSED, refused, (), Action.DENY, identity=digest((REFUSED, refused))),)
 
 
 def _tiers(view: View, candidate: Candidate, direction: str) -> dict[str, list[_Member]]:
@@ -125,7 +138,7 @@ def host_stages(view: View, policies: list[CalicoNetworkPolicy], direction: str)
     for each in policies:
         tiers.setdefault(each.tier, []).append(_CALICO[direction](each))
     found = [(_tier(view, name), members) for name, members in tiers.items()]
-    return tuple(_stages_in_order(found))
+    return _unless_refused(view, list(_stages_in_order(found)))
 
 
 def _stages_in_order(found: list[tuple[Tier, list[_Member]]]) -> Iterator[Stage]:

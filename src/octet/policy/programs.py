@@ -11,7 +11,6 @@ what its other end has to say.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
 from weakref import WeakValueDictionary
 
 from octet.blueprint import KernelObject
@@ -24,10 +23,12 @@ from octet.blueprint.nft import (
     Chain,
     Compare,
     Counter,
+    Element,
     Lookup,
     Midstream,
     Part,
     Rule,
+    Set,
     Verdict,
     daddr,
     goto,
@@ -35,12 +36,13 @@ from octet.blueprint.nft import (
 )
 from octet.cluster.netpol import INGRESS
 from octet.cluster.objects import Pod
+from octet.cluster.view import View
 from octet.policy.conditions import Matching, spans
-from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
-from octet.policy.holders import Entry, declarations, has_networks, merged, name, named, word
-from octet.policy.memo import Memo
-from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage, digest
+from octet.policy.groups import EVERY_POD, Networks, ServiceEndpoints
+from octet.policy.holders import Entry, declarations, name, named, of_networks
+from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Span, Stage, digest
 from octet.policy.rules import Rule as Meaning
+from octet.policy.runs import manner, mergeable, runs, split
 from octet.policy.told import Told, denied, logged, plain
 
 _BUILT: "WeakValueDictionary[tuple[object, ...], Program]" = WeakValueDictionary()
@@ -77,7 +79,9 @@ class Program:
         entrance: the chain that the dispatch map leads to. Of policies that only allow it goes by which there
             are, not by what they say: where one says something else, sets and dispatch stay.
         identity: stands for all that the policies say.
-        objects: chains and declarations.
+        sets, chains: their declarations, and what asks them.
+        ports: what is in sets of ports.
+        rules: all of its policies'.
         entries: who is in the sets.
         told: what the log's prefixes stand for.
         watches: which collections of the view addresses in the sets come from.
@@ -86,12 +90,28 @@ class Program:
 
     entrance: str
     identity: str
-    objects: tuple[KernelObject, ...]
+    sets: tuple[KernelObject, ...]
+    chains: tuple[KernelObject, ...]
+    ports: Mapping[Set, tuple[Span, ...]]
+    rules: tuple[Meaning, ...]
     entries: tuple[Entry, ...]
     families: tuple[int, ...]
     told: tuple[Told, ...]
     watches: frozenset[str]
     peers: Mapping[str, Mapping[int, Peers]]
+
+    @property
+    def size(self) -> int:
+        """About how many elements its sets have that are no pods'."""
+        groups = (entry.group for entry in self.entries)
+        blocks = (len(group.cidrs) + len(group.exceptions) for group in groups if isinstance(group, Networks))
+        return sum(map(len, self.ports.values())) + sum(blocks)
+
+    def held(self, view: View) -> Iterator[KernelObject]:
+        """Yield what is in its sets but for pods. Raises TooLargeError."""
+        for declared, held in self.ports.items():
+            yield from (Element(declared.name, value) for value in spans(held))
+        yield from of_networks(view, self.entries)
 
 
 def program(
@@ -139,6 +159,12 @@ def program(
     return held
 
 
+def forget() -> None:
+    """Write everything anew from now on, though somebody may have it."""
+    _BUILT.clear()
+    _NEWEST.clear()
+
+
 def _only_allows(stages: tuple[Stage, ...]) -> bool:
     """May sets stay when policies change? Where all they do is to allow, in one tier that denies the rest.
 
@@ -147,7 +173,7 @@ def _only_allows(stages: tuple[Stage, ...]) -> bool:
     """
     if len(stages) != 1 or not stages[0].name or stages[0].otherwise is not Action.DENY:
         return False
-    return all(_MANNER(rule).sort == (Action.ALLOW,) for rule in stages[0].rules)
+    return all(manner(rule).sort == (Action.ALLOW,) for rule in stages[0].rules)
 
 
 def resolved(stage: Stage, pod: Pod, direction: str) -> Stage:
@@ -218,7 +244,10 @@ class _Writer:
         return Program(
             entrance=self._name(0),
             identity=identity,
-            objects=(*sets, *chains, *self._denials.values()),
+            sets=(*sets, *self._matching.ports),
+            chains=(*chains, *self._denials.values()),
+            ports=self._matching.ports,
+            rules=tuple(rule for stage in self._stages for rule in stage.rules),
             entries=(*alone, *self._shared()),
             families=self._families,
             told=tuple(self._told.values()),
@@ -239,7 +268,7 @@ class _Writer:
             rules.append(_invalid())
             rules.append(Rule(Midstream(), self._deny(stage.policies[0], reject=stage.reject)))
         after = goto(self._name(number + 1)) if number + 1 < len(self._stages) else self._default(stage)
-        for index, run in enumerate(_runs(stage.rules, passing=self._passing)):
+        for index, run in enumerate(runs(stage.rules, passing=self._passing)):
             rules += self._run(f"{self._name(number)}-{index}", run, after)
         end = after if stage.otherwise is Action.PASS else self._deny(stage.policies[-1], reject=stage.reject)
         rules.append(Rule(end, comment=plain(f"end of tier {stage.tier}")))
@@ -271,20 +300,27 @@ class _Writer:
 
     def _run(self, stem: str, run: list[Meaning], after: Verdict) -> Iterator[Rule]:
         verdict, comment = self._verdict(run[0], after), _comment(run)
-        if not _mergeable(run[0]) or (self._passing and run[0].named):
-            for parts in self._matching.alternatives(run[0]):
-                yield Rule(*parts, *verdict, comment=comment)
+        for parts in self._parts(stem, run):
+            yield Rule(*parts, *verdict, comment=comment)
+
+    def _parts(self, stem: str, run: list[Meaning]) -> Iterator[tuple[Part, ...]]:
+        """Yield what has to hold of a packet that a run is about: any of these."""
+        if not mergeable(run[0]) or (self._passing and run[0].named):
+            yield from self._matching.alternatives(run[0])
             return
-        anybodys = [rule for rule in run if _MANNER(rule).anybody]
+        anybodys = [rule for rule in run if manner(rule).anybody]
         if any(not rule.ports for rule in anybodys):
-            yield Rule(*verdict, comment=comment)
+            yield ()
             return
+        run, twice = split(run)
         before = self._before.get(stem, {})  # what that version found out of a rule still holds
         peers = {id(rule): before.get(id(rule)) or self._peers_of(stem, rule) for rule in run}
         self._peers[stem] = peers
         kinds = set("".join({each.kinds for each in peers.values()}))
-        for parts in (*_anybody(anybodys), *self._lookups(stem, kinds)):
-            yield Rule(*parts, *verdict, comment=comment)
+        yield from self._matching.anybody(anybodys)
+        yield from self._lookups(stem, kinds)
+        for rule in twice:
+            yield from self._matching.alternatives(rule)
 
     def _peers_of(self, stem: str, rule: Meaning) -> Peers:
         """Return who a rule of a run is about."""
@@ -312,77 +348,8 @@ class _Writer:
                 yield (Lookup(*fields, into=name(stem, kind, family)),)
 
 
-@dataclass(frozen=True, slots=True)
-class _Manner:
-    """How a rule stands beside others.
-
-    Attributes:
-        never: can no packet match it?
-        sort: rules that have this in common can be asked together.
-        policy: whose it is, for comments.
-        anybody: is it about every other end?
-    """
-
-    never: bool
-    sort: tuple[object, ...]
-    policy: str
-    anybody: bool
-
-
-def _manner(rule: Meaning) -> _Manner:
-    denied = (rule.origin.policy, rule.reject) if rule.action is Action.DENY else ()
-    alone = rule.action is Action.LOG or not _mergeable(rule)
-    sort = (id(rule),) if alone else (rule.action, *denied)
-    return _Manner(_never(rule), sort, str(rule.origin.policy), not rule.far.all_of)
-
-
-_MANNER = Memo(_manner)
-
-
-def _runs(rules: Iterable[Meaning], *, passing: bool) -> Iterator[list[Meaning]]:
-    """Yield rules that can be asked together, in order; what is not simple stands alone."""
-
-    def sort(rule: Meaning) -> tuple[object, ...]:
-        return (id(rule),) if passing and rule.named else _MANNER(rule).sort
-
-    for _, group in groupby((rule for rule in rules if not _MANNER(rule).never), key=sort):
-        yield list(group)
-
-
-def _mergeable(rule: Meaning) -> bool:
-    """Tell whether a rule can share its lookups with others.
-
-    A port's name is a pod's: beside networks it means the pods in there that have it, which is two questions.
-    """
-    named_ports = any(ports.names for ports in rule.ports)
-    return rule.simple and not (named_ports and any(map(has_networks, _groups(rule))))
-
-
-def _groups(rule: Meaning) -> Iterator[Group]:
-    for union in rule.far.all_of:
-        yield from union
-
-
-def _never(rule: Meaning) -> bool:
-    """Can no packet match: are ports stated, and the pod has none of them?"""
-    sides = [rule.ports, rule.far.ports, rule.near.ports]
-    return any(stated and not any(each.spans or each.names for each in stated) for stated in sides)
-
-
-def _anybody(run: list[Meaning]) -> Iterator[tuple[Part, ...]]:
-    """Yield the ports of a run that anybody may use, one comparison for each protocol."""
-    held: dict[int, list[tuple[int, int]]] = {}
-    for rule in run:
-        for ports in rule.ports:
-            if ports.protocol is not None and ports.spans:
-                held.setdefault(ports.protocol, []).extend(ports.spans)
-    for protocol, stated in sorted(held.items()):
-        only = Compare(L4PROTO, word(protocol))
-        yield (only,) if merged(stated) == [(0, 65535)] else (only, Compare(DPORT, *spans(stated)))
-
-
 def _comment(run: list[Meaning]) -> str:
-    origins = list(dict.fromkeys(_MANNER(rule).policy for rule in run))
+    origins = list(dict.fromkeys(manner(rule).policy for rule in run))
     return plain(origins[0] if len(origins) == 1 else f"{len(origins)} policies, such as {origins[0]}")
 
 
@@ -397,4 +364,4 @@ def _invalid() -> Rule:
     return Rule(Compare(CT_STATE, "invalid"), Counter(), DROP)
 
 
-__all__ = ["OPEN", "Program", "Side", "open_chain", "program"]
+__all__ = ["OPEN", "Program", "Side", "forget", "open_chain", "program"]

@@ -4,6 +4,7 @@ What lives here: ``Rule``, ``Stage``, and what happens where no policy says anyt
 What it must not know: any dialect, addresses, nftables.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha1
@@ -44,6 +45,16 @@ class Ports:
 
 
 EVERY_PORT: Span = (0, 65535)
+
+
+def gathered(ports: Iterable[Ports]) -> tuple[Ports, ...]:
+    """Return the same ports as one value for each protocol, in the order in which they were said."""
+    spans: dict[int | None, dict[Span, None]] = {}
+    names: dict[int | None, dict[str, None]] = {}
+    for each in ports:
+        spans.setdefault(each.protocol, {}).update(dict.fromkeys(each.spans))
+        names.setdefault(each.protocol, {}).update(dict.fromkeys(each.names))
+    return tuple(Ports(protocol, tuple(held), tuple(names[protocol])) for protocol, held in spans.items())
 
 
 @dataclass(frozen=True, slots=True)

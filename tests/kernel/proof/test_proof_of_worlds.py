@@ -12,6 +12,7 @@ import policy_judges
 import policy_world
 from octet.oracle import Flow, World, decide
 from policy_corners import Corner, corners
+from policy_forms import TWICE, written
 from policy_net import ATTACH, PolicyNet, policy_net
 from policy_worlds import RandomWorld, generate
 
@@ -52,6 +53,13 @@ def test_random_worlds_with_real_packets(net: PolicyNet) -> None:
     """In 200 random worlds for each way of attaching, each first packet arrives or does not, as specified."""
     for seed in range(FIRST, FIRST + WORLDS):
         judged(net, seed, hosts=False)
+
+
+def test_random_worlds_with_real_packets_where_rules_ask_twice(net: PolicyNet) -> None:
+    """The same in 60 worlds where no rule is a product of peers and ports, some with host endpoints."""
+    with written(TWICE):
+        for seed in range(FIRST + 500, FIRST + 560):
+            judged(net, seed, hosts=seed % 4 == 3)
 
 
 def test_random_worlds_with_host_endpoints_and_real_packets(net: PolicyNet) -> None:

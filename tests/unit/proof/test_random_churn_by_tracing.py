@@ -6,6 +6,7 @@ from octet.blueprint import Blueprint
 from octet.oracle import World, decide
 from policy_cases import named
 from policy_churn import Churn
+from policy_forms import FORMS, written
 
 STEPS, QUESTIONS = 12, 10
 
@@ -30,16 +31,20 @@ def followed(seed: int) -> list[str]:
     return wrong
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("seed", range(2))
-def test_transactions_lead_to_what_would_be_compiled_from_nothing(seed):
+def test_transactions_lead_to_what_would_be_compiled_from_nothing(seed, form):
     """Policies, labels, pods, addresses that pass to others: each transaction leads to the right table."""
-    assert followed(seed) == []
+    with written(form):
+        assert followed(seed) == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("block", range(3))
-def test_long_churn(block):
-    """The same for 300 clusters with twelve transactions each."""
-    for seed in range(100 + block * 100, 200 + block * 100):
-        assert followed(seed) == []
+def test_long_churn(block, form):
+    """The same for 300 clusters with twelve transactions each, in both forms."""
+    with written(form):
+        for seed in range(100 + block * 100, 200 + block * 100):
+            assert followed(seed) == []

@@ -5,7 +5,7 @@ orders them (``kernel.nft``), which feature wants them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from octet.blueprint.base import Key
 from octet.blueprint.nft.packet import Part, Verdict
@@ -192,22 +192,20 @@ class Element:
         of: the set or map.
         values: the key, one value per concatenated type.
         target: of a map: the value, or a verdict; None in a set.
+        key: identity: the set and the key in it; there are many elements, and each is asked for it often.
     """
 
     of: str
     values: tuple[Value, ...]
     target: tuple[Value, ...] | Verdict | None
+    key: Key = field(init=False, compare=False, repr=False)
 
     def __init__(self, of: str, *values: Value, target: tuple[Value, ...] | Verdict | None = None) -> None:
         object.__setattr__(self, "of", of)
         object.__setattr__(self, "values", tuple(canonical(value) for value in values))
         object.__setattr__(self, "target", target)
+        object.__setattr__(self, "key", ("nft-element", of, *map(str, self.values)))
         check_name(of)
-
-    @property
-    def key(self) -> Key:
-        """Identity: the set and the key in it."""
-        return ("nft-element", self.of, *(str(value) for value in self.values))
 
     def __str__(self) -> str:
         held = " . ".join(str(value) for value in self.values)

@@ -18,7 +18,7 @@ from octet.policy.groups import (
     Networks,
     NodeAddresses,
 )
-from octet.policy.rules import Action, Origin, Rule, Side, Stage, digest
+from octet.policy.rules import Action, Origin, Rule, Side, Stage, digest, gathered
 
 KIND = "ClusterNetworkPolicy"
 ACTIONS = {ACCEPT: Action.ALLOW, DENY: Action.DENY, PASS: Action.PASS}
@@ -70,7 +70,7 @@ def _rule(rule: ClusterRule, origin: Origin, *, reject: bool) -> Iterator[Rule]:
         yield Rule(Action.DENY, origin, reject=reject)
     elif peers:
         yield Rule(
-            action, origin, Side((peers,)), ports=tuple(ports(each) for each in rule.ports), reject=reject
+            action, origin, Side((peers,)), ports=gathered(ports(each) for each in rule.ports), reject=reject
         )
 
 

@@ -12,7 +12,7 @@ from octet.cluster.netpol import Rule as Allowed
 from octet.cluster.objects import Pod
 from octet.cluster.view import View
 from octet.policy.groups import DomainAddresses, Group, KubernetesPods, Networks
-from octet.policy.rules import EVERY_PORT, Action, Origin, Ports, Rule, Side
+from octet.policy.rules import EVERY_PORT, Action, Origin, Ports, Rule, Side, gathered
 
 
 def selecting(view: View, pod: Pod, direction: str) -> Iterator[NetworkPolicy]:
@@ -35,7 +35,7 @@ def rules(policy: NetworkPolicy, direction: str) -> Iterator[Rule]:
 def _rule(allowed: Allowed, origin: Origin) -> Rule:
     peers = tuple(group(peer, origin.namespace) for peer in allowed.peers)
     far = Side((peers,)) if peers else Side()
-    return Rule(Action.ALLOW, origin, far, ports=tuple(ports(port) for port in allowed.ports))
+    return Rule(Action.ALLOW, origin, far, ports=gathered(ports(port) for port in allowed.ports))
 
 
 def group(peer: Peer, namespace: str) -> Group:

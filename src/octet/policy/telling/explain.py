@@ -3,7 +3,7 @@
 What lives here: the answer for two ends and one kind of traffic. What it must not know: nftables, printing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from octet.cluster.netpol import EGRESS, INGRESS
@@ -12,7 +12,7 @@ from octet.cluster.view import View
 from octet.policy.gates import TUNNELS
 from octet.policy.groups import DomainAddresses
 from octet.policy.judge import Judgement, Packet, judge
-from octet.policy.ordering import stages
+from octet.policy.ordering import REFUSED, stages
 from octet.policy.rules import Action, Stage
 from octet.policy.telling.crossing import crossings
 from octet.policy.telling.ends import NODE, End
@@ -95,7 +95,7 @@ class Explainer:
 
     def _steps(self, source: End, destination: End, packet: Packet) -> Iterator[Step]:
         for asked in self._asked(source, destination, packet):
-            yield _step(asked)
+            yield _step(asked, self.view.refused)
 
     def _asked(self, source: End, destination: End, packet: Packet) -> Iterator[_Asked]:
         """Yield what everybody says whom a packet meets, in its order: pods inside, nodes between them."""
@@ -111,11 +111,11 @@ class Explainer:
         return "/".join(pod.key), direction, held, judge(held, packet, direction, self.view), ""
 
 
-def _step(asked: _Asked) -> Step:
+def _step(asked: _Asked, refused: Mapping[str, str]) -> Step:
     name, direction, held, found, words = asked
     rule = found.rule
     return Step(
-        words=words or _sentence(held, found, direction),
+        words=words or _sentence(held, found, direction, refused),
         allowed=found.allowed,
         direction=direction,
         pod=name,
@@ -160,8 +160,11 @@ def _decider(found: Judgement) -> str:
     return str(found.stage.policies[-1]) if found.stage is not None else ""
 
 
-def _sentence(held: tuple[Stage, ...], found: Judgement, direction: str) -> str:
+def _sentence(held: tuple[Stage, ...], found: Judgement, direction: str, refused: Mapping[str, str]) -> str:
     word = direction.lower()
+    if found.stage is not None and found.stage.tier == REFUSED:
+        policy = str(found.stage.policies[0])
+        return f"{policy} is refused, and what it selects is isolated: {refused[policy]}"
     if not held:
         return f"no policy selects it for {word}, and what nothing forbids is allowed"
     if found.stage is None:
