@@ -29,7 +29,7 @@ from octet.policy.groups import Candidate, Group
 from octet.policy.holders import Entry, has_pods, of_address, of_networks
 from octet.policy.hosts import Hosts, hosts
 from octet.policy.indexing import Groups, likely
-from octet.policy.judge import Packet, judge
+from octet.policy.lasting import Lasting
 from octet.policy.ordering import stages
 from octet.policy.programs import Program, program
 from octet.policy.rules import Stage
@@ -57,6 +57,7 @@ class Engine:
     Attributes:
         affected: addresses of this node's endpoints about which something is decided otherwise than before;
             who looks at running connections takes them away.
+        affected_hosts: is something decided otherwise about this node's host endpoints?
 
     Every method that changes something returns the contributions that are different now, an empty one where
     an owner has none any more; together they are one transaction.
@@ -64,6 +65,7 @@ class Engine:
 
     def __init__(self, view: View, gate: Gate) -> None:
         self.affected: set[Address] = set()
+        self.affected_hosts = False
         self._view = view
         self._gate = gate
         self._endpoints: dict[Attachment, Endpoint] = {}
@@ -87,6 +89,11 @@ class Engine:
     def blueprint(self) -> Blueprint:
         """Return everything together."""
         return union(self._parts.values())
+
+    @property
+    def has_hosts(self) -> bool:
+        """Is something decided about this node's own interfaces?"""
+        return self._hosts is not None and bool(self._hosts.programs)
 
     def told(self) -> dict[str, Told]:
         """Return what the prefixes of logged packets stand for, as long as there are such rules."""
@@ -120,6 +127,7 @@ class Engine:
             del self._attached[place]
         for address in endpoint.addresses:
             self._local.pop(address, None)
+        self.affected.update(endpoint.addresses)
         self._note(endpoint, dirty)
 
     def _note(self, endpoint: Endpoint, dirty: Dirty) -> None:
@@ -197,9 +205,7 @@ class Engine:
             dirty.endpoints |= dict.fromkeys(self._endpoints)
 
     def _inside(self, namespace: str) -> Iterator[Attachment]:
-        for (name, _), keys in self._attached.items():
-            if name == namespace:
-                yield from keys
+        return (key for (name, _), keys in self._attached.items() if name == namespace for key in keys)
 
     def _addresses(self, pod: Pod) -> Iterable[Address]:
         """Return a pod's addresses; of a pod of this node also those that its status does not say yet."""
@@ -242,25 +248,18 @@ class Engine:
         for key, chosen in self._chosen.items():
             if any(each is not None and each.entrance in dirty.altered for each in chosen):
                 self.affected.update(self._endpoints[key].addresses)
+        held = self._hosts.programs if self._hosts is not None else ()
+        self.affected_hosts |= any(each.entrance in dirty.altered for each in held)
 
-    def judge(self, packet: Packet) -> bool:
-        """May a connection go on that begins with this packet, as far as this node's endpoints have a say?
-
-        What a policy that keeps running connections forbids goes on.
-        """
-        for way, address in ((EGRESS, packet.source), (INGRESS, packet.destination)):
-            pod = self._pod_at(address) if address in self._local else None
-            if pod is None:
-                continue
-            lasting = replace(self._view, learned=self._ever)
-            found = judge(stages(self._view, pod, way), packet, way, lasting, self._pod_at)
-            if not found.allowed and not (found.stage is not None and found.stage.keep):
-                return False
-        return True
+    def lasting(self) -> Lasting:
+        """Return who judges running connections, as long as nothing changes."""
+        lasting = replace(self._view, learned=self._ever)
+        return Lasting(lasting, self._local, self._pod_at, self._stages, self._gate.ends)
 
     def affect_all(self) -> None:
         """Note all endpoints, where nobody knows what was decided before."""
         self.affected.update(self._local)
+        self.affected_hosts = True
 
     def _replace(self, owner: Owner, part: Blueprint, changed: dict[Owner, Blueprint]) -> bool:
         """Give an owner's part; False where it is as before."""
@@ -308,6 +307,7 @@ class Engine:
             self._use(each, 1, dirty)
         for each in before.programs:
             self._use(each, -1, dirty)
+        self.affected_hosts |= before != self._hosts
         return Blueprint(self._hosts.objects)
 
     def _programs_of(
