@@ -106,6 +106,23 @@ def test_exactly_the_flow_is_forgotten(
 
 
 @pytest.mark.usefixtures("_tracked")
+@pytest.mark.parametrize(
+    ("flow", "gone"),
+    [
+        (Flow(6, UDP, 53, LOOP6), {("::1", "53")}),
+        (Flow(6, UDP, 53, ip_address("fd00::9")), set()),
+        (Flow(6, UDP, 53, answered_by=LOOP6), {("::1", "53")}),
+        (Flow(6, UDP, 53, answered_by=ip_address("fd00::9")), set()),
+    ],
+)
+def test_ipv6_addresses_are_respected(flow: Flow, gone: set[tuple[str, str]]) -> None:
+    """Exactly the flow is forgotten though kernels' own filter may find what has another IPv6 address."""
+    before = entries()
+    forget([flow])
+    assert before - entries() == gone
+
+
+@pytest.mark.usefixtures("_tracked")
 def test_many_flows_at_once() -> None:
     """More flows than are worth a sweep each are forgotten by one listing."""
     forget(Flow(4, UDP, port) for port in range(40, 60))

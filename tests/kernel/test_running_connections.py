@@ -11,7 +11,7 @@ import pytest
 
 from octet.blueprint import Change
 from octet.blueprint.nft import ACCEPT, CT_STATE, DPORT, L4PROTO, Chain, Compare, Hook, Nat, Rule
-from octet.kernel import connections, namespaces
+from octet.kernel import connections, features, namespaces
 from octet.kernel.nft import NftFacility
 
 pytestmark = pytest.mark.kernel
@@ -74,10 +74,67 @@ def test_one_is_cut_and_others_go_on(space: int, family: int) -> None:
         held = list(connections.listed([family], space))
         mine = [each for each in held if each.source_port == first.getsockname()[1]]
         assert len(mine) == 1
-        assert connections.cut(mine, space) == 1
+        assert connections.forget(mine, space) == 1
         left = list(connections.listed([family], space))
         assert [each for each in held if each not in mine] == left
-        assert connections.cut(mine, space) == 1
+        assert connections.forget(mine, space) == 1
+
+
+BEYOND = {4: "127.0.0.9", 6: "fd00::9"}
+NOBODY = {4: "127.0.0.8", 6: "fd00::8"}
+
+
+def send(space: int, family: int) -> None:
+    """Send a datagram from each of two addresses to the other, and from the first to itself.
+
+    The first ones after an IPv6 address is new may be lost.
+    """
+    new = ["ip", "address", "add", BEYOND[family], "dev", "lo", *(["nodad"] if family == 6 else [])]
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    seen = set[int]()
+    with namespaces.inside(space):
+        subprocess.run(new, check=True)
+        while seen != {9, 11, 13}:
+            for source, goal, port in ((BEYOND, HERE, 9), (HERE, BEYOND, 11), (HERE, HERE, 13)):
+                with socket.socket(kind, socket.SOCK_DGRAM) as client:
+                    client.bind((source[family], 7))
+                    client.sendto(b"?", (goal[family], port))
+            seen = {each.port for each in connections.listed([family]) if each.protocol == 17}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_one_bit_of_a_mark_is_set_and_cleared(space: int, family: int) -> None:
+    """Marking changes the bits under its mask, of the connection that is named; those of others stay."""
+    send(space, family)
+    first, *others = (each for each in connections.listed([family], space) if each.protocol == 17)
+    assert connections.mark([first], 0x80, 0xFF, space) == 1
+    assert connections.mark([first], 0x1000_0000, 0x1000_0000, space) == 1
+    (found,) = connections.marked(0x1000_0000, 0x1000_0000, space)
+    assert (found, found.mark) == (first, 0x1000_0080)
+    assert connections.mark([found], 0, 0x1000_0000, space) == 1
+    marks = {each: each.mark for each in connections.listed([family], space) if each.protocol == 17}
+    assert marks == {first: 0x80, **dict.fromkeys(others, 0)}
+    assert list(connections.marked(0x1000_0000, 0x1000_0000, space)) == []
+
+
+@pytest.mark.parametrize("few", [4, 0], ids=["by-the-kernel", "by-us"])
+@pytest.mark.parametrize("family", [4, 6])
+def test_only_some_addresses_connections_are_listed(
+    space: int, family: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the kernel looks for them or we do: those that an address began, and those it answers in."""
+    monkeypatch.setattr(connections, "FEW", few)
+    send(space, family)
+    for address, ports in ((HERE, {9, 11, 13}), (BEYOND, {9, 11}), (NOBODY, set[int]())):
+        found = connections.listed([4, 6], space, [ip_address(address[family])])
+        assert {each.port for each in found if each.protocol == 17} == ports
+
+
+def test_this_kernel_filters_or_not_but_never_wrongly() -> None:
+    """Whether the kernel lists by address is found out, and ``octet doctor`` says the same."""
+    assert all(map(connections.filters, (4, 6))) is (
+        features.probe()["conntrack-list-by-filter"].answer is features.Answer.YES
+    )
 
 
 def test_the_nodes_own_addresses_are_known(space: int) -> None:

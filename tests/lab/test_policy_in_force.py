@@ -19,6 +19,7 @@ from policy_lab import (
     SERVER,
     TALK,
     Cluster,
+    cluster,
     egress,
     octet,
     only,
@@ -33,16 +34,8 @@ MODELS = ("canal", "flannel:policy")
 @pytest.fixture(scope="module", params=MODELS)
 def lab(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     model = request.param
-    held = Cluster(f"policy-{model.replace(':', '-')}", model, {})
-    octet("lab", "up", "--name", held.name, "--model", model, "--nodes", "2", "--family", "dual")
-    try:
-        for pod, node in (("b", "node1"), ("c", "node1"), ("b2", "node2"), ("c2", "node2")):
-            held.run(pod, node, label=pod[0])
-        held.run("a", "node1", sys.executable, "-c", SERVER, label="a")
-        assert until(lambda: held.ask("b", "a") == ["yes", "yes"]), (held.addresses, held.ask("b", "a"))
+    with cluster(f"policy-{model.replace(':', '-')}", model, "--family", "dual") as held:
         yield held
-    finally:
-        octet("lab", "down", held.name)
 
 
 def test_who_may_and_who_may_not(lab: Cluster, tmp_path: Path) -> None:

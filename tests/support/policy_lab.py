@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 OCTET = str(Path(sys.executable).with_name("octet"))
@@ -59,7 +60,7 @@ except OSError as error:
 """
 TALK = """
 import socket, sys, time
-s = socket.create_connection((sys.argv[1], 80), timeout=2)
+s = socket.create_connection((sys.argv[1], int((sys.argv[2:] or ["80"])[0])), timeout=2)
 s.settimeout(0.5)
 print("up", flush=True)
 last = time.monotonic()
@@ -138,6 +139,65 @@ s.settimeout(2)
 s.sendto(struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + asked + bytes([0, 0, 1, 0, 1]), (sys.argv[1], 53))
 print(socket.inet_ntoa(s.recv(512)[-4:]))
 """
+DUET = """
+import socket, sys, time
+own, peer = int(sys.argv[1]), (sys.argv[2], int(sys.argv[3])) if len(sys.argv) > 2 else None
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.bind(("::", own))
+s.settimeout(0.01)
+if peer and ":" not in peer[0]:
+    peer = ("::ffff:" + peer[0], peer[1])
+last, said = 0.0, "silence"
+print("up", flush=True)
+while True:
+    if peer:
+        try:
+            s.sendto(b"tune", peer)
+        except OSError:
+            pass
+    try:
+        _, peer = s.recvfrom(100)
+        last = time.monotonic()
+    except OSError:
+        pass
+    now = "heard" if time.monotonic() - last < 0.7 else "silence"
+    if now != said:
+        said = now
+        print(said, flush=True)
+"""
+FALSE_ALARM = """
+import socket, struct, sys
+victim, far, near_port, far_port = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+family = socket.AF_INET6 if ":" in victim else socket.AF_INET
+source, goal = (socket.inet_pton(family, each) for each in (victim, far))
+ports = struct.pack("!HHHH", near_port, far_port, 12, 0)
+if family == socket.AF_INET:
+    inner = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 32, 1, 0, 60, 17, 0, source, goal)
+    inner = inner[:10] + struct.pack("!H", ~sum(struct.unpack("!10H", inner)) % 0xFFFF) + inner[12:]
+    data = struct.pack("!BBHHH", 3, 4, 0, 0, 600) + inner + ports
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    data = data[:2] + struct.pack("!H", ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF) + data[4:]
+    s = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+else:
+    inner = struct.pack("!IHBB", 6 << 28, 12, 17, 60) + source + goal
+    data = struct.pack("!BBHI", 2, 0, 0, 1280) + inner + ports + b"tune"
+    s = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+for _ in range(5):
+    s.sendto(data, (victim, 0))
+"""
+ALARMS = """
+import socket, sys
+family, source = (socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET), sys.argv[1]
+s = socket.socket(family, socket.SOCK_RAW, 58 if family == socket.AF_INET6 else 1)
+print("up", flush=True)
+while True:
+    data, who = s.recvfrom(2000)
+    kind = data[0] if family == socket.AF_INET6 else data[20]
+    if kind in ((1, 2) if family == socket.AF_INET6 else (3,)):
+        print("alarm from", who[0], flush=True)
+"""
 LISTEN = """
 import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
@@ -149,9 +209,25 @@ while True:
 """
 
 
+@contextmanager
+def cluster(name: str, model: str, *more: str) -> Iterator["Cluster"]:
+    """A lab of two nodes: a serves on node1 beside b and c; b2 and c2 are on node2."""
+    held = Cluster(name, model, {})
+    octet("lab", "up", "--name", held.name, "--model", model, "--nodes", "2", *more)
+    try:
+        for pod, node in (("b", "node1"), ("c", "node1"), ("b2", "node2"), ("c2", "node2")):
+            held.run(pod, node, label=pod[0])
+        held.run("a", "node1", sys.executable, "-c", SERVER, label="a")
+        served = ["yes"] * len(held.addresses["a"])
+        assert until(lambda: held.ask("b", "a") == served), (held.addresses, held.ask("b", "a"))
+        yield held
+    finally:
+        octet("lab", "down", held.name)
+
+
 @dataclass
 class Cluster:
-    """A lab of two nodes: a serves on node1 beside b and c; b2 and c2 are on node2."""
+    """A lab and the addresses of its pods."""
 
     name: str
     model: str
@@ -187,6 +263,12 @@ class Cluster:
             finally:
                 process.kill()
 
+    @contextmanager
+    def voice(self, place: str, *command: str) -> Iterator["Voice"]:
+        """Have a program run meanwhile, and hear what it says."""
+        with self.running(place, *command) as process:
+            yield Voice(process)
+
     def ask(self, place: str, pod: str, port: int = 80, kind: str = "tcp", seconds: float = 0.7) -> list[str]:
         """Ask a pod by each of its addresses; return what came of it."""
         return [
@@ -216,6 +298,26 @@ class Cluster:
         return sum(found)
 
 
+class Voice:
+    """What a running program says, line by line."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.lines: list[str] = []
+        assert process.stdout is not None
+        self._stream = process.stdout
+        Thread(target=self._hear, daemon=True).start()
+
+    def _hear(self) -> None:
+        with suppress(ValueError):
+            for line in self._stream:
+                self.lines.append(line.strip())
+
+    @property
+    def last(self) -> str:
+        """The last line that it said, empty if none."""
+        return self.lines[-1] if self.lines else ""
+
+
 def octet(*arguments: str) -> str:
     done = subprocess.run([OCTET, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
@@ -223,8 +325,7 @@ def octet(*arguments: str) -> str:
 
 
 def word(item: dict[str, object]) -> str:
-    known = {"NetworkPolicy": "networkpolicy", "GlobalNetworkPolicy": "globalnetworkpolicy"}
-    return known[str(item["kind"])]
+    return str(item["kind"]).lower()
 
 
 def name(item: dict[str, object]) -> str:

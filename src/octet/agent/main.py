@@ -82,6 +82,7 @@ class Agent:
         reader = resources.enter_context(HostKernel(memory=memory))
         monitor = resources.enter_context(Monitor())
         worker = resources.enter_context(ThreadPoolExecutor(1, "kernel-reader"))
+        tracker = resources.enter_context(ThreadPoolExecutor(1, "connection-reader"))
         self._journal = journal = Journal(config.run / "journal.db")
         resources.callback(journal.close)
         metrics, desired, sandboxes = Metrics(), Desired(), HostSandboxes()
@@ -97,7 +98,7 @@ class Agent:
         self._watch = Watch(self._store, self._network, config.running, register=config.register)
         self._repair = Repair(self._network, endpoints, care, desired, applier, reader, worker, metrics)
         self._acquaintance = Acquaintance(self._network)
-        self._cutting = Cutting(policing, worker)
+        self._cutting = Cutting(policing, tracker, self._network.is_settled)
         self._learning = Learning(self._network) if config.running.policy else None
         self._hearing = Hearing(monitor, desired)
         self._reaper = Reaper(endpoints, reader, worker)
@@ -119,7 +120,7 @@ class Agent:
         self._policing.on_news = self._police_soon
         if self._config.running.policy:
             self._requests.acquainted = self._acquaintance.made
-        self._network.on_policed = self._cutting.notice
+        self._network.on_policed = self._policing.on_affected = self._cutting.notice
 
     def _police_soon(self) -> None:
         """Have policy made so once what else is known now has been taken in: many events are one change."""

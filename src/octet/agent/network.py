@@ -94,6 +94,10 @@ class Network:
         """Why some peers' pods can't be reached though nothing failed here, a sentence each."""
         return [text for texts in self._obstacles.values() for text in texts]
 
+    def is_settled(self) -> bool:
+        """Does the kernel hold what is wanted, as far as it did not refuse?"""
+        return self.settled == self.generation
+
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
         self.view = view
@@ -117,7 +121,7 @@ class Network:
     def police(self) -> None:
         """Make what policy wants so, as far as the view changed, a slice of it."""
         change = self._policing.step()
-        if change and self.settled == self.generation:
+        if change and self.is_settled():
             for piece in pieces(change):
                 self._applier.apply(piece)
             self.on_policed()
@@ -126,7 +130,7 @@ class Network:
         """Take what names mean, and have it in force."""
         self.view = replace(self.view, learned=now)
         change = self._policing.learn(self.view, ever)
-        if change and self.settled == self.generation:
+        if change and self.is_settled():
             self._applier.apply(change)
 
     def compared(self, generation: int, *, differed: bool) -> None:
@@ -172,7 +176,7 @@ class Network:
         for name in names:
             del self._changed[name]
         change = merged([self._contribute(name, self.view.nodes.get(name)) for name in names])
-        if change and self.settled == self.generation:
+        if change and self.is_settled():
             self._applier.apply(change)
         return bool(self._changed)
 

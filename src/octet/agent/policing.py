@@ -6,18 +6,36 @@ What it must not know: what policies mean, the store, time.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from octet.agent.desired import Desired, merged
 from octet.blueprint import Blueprint, Change
 from octet.cluster.endpoint import Attachment, Endpoint
 from octet.cluster.objects import Address
 from octet.cluster.view import View, ViewChange
+from octet.errors import NotReadyError
 from octet.policy.engine import Engine, Owner
 from octet.policy.gates import Gate
-from octet.policy.judge import Packet
+from octet.policy.lasting import Lasting
 from octet.policy.told import Told
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What something is decided otherwise about.
+
+    Attributes:
+        addresses: of this node's endpoints, or of such that are gone.
+        hosts: are this node's host endpoints?
+    """
+
+    addresses: frozenset[Address] = frozenset()
+    hosts: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.addresses) or self.hosts
 
 
 class Policing:
@@ -28,16 +46,19 @@ class Policing:
     Attributes:
         engine: None before ``begin``, and without a gate.
         on_news: told that ``flush`` has something to do.
+        on_affected: told that something is decided otherwise about running connections.
     """
 
     def __init__(self, desired: Desired, gate: Gate | None) -> None:
         self.engine: Engine | None = None
         self.on_news: Callable[[], None] = lambda: None
+        self.on_affected: Callable[[], None] = lambda: None
         self._desired = desired
         self._gate = gate
         self._view: View | None = None
         self._changes: list[ViewChange] = []
         self._told: set[tuple[str, str]] = set()
+        self._lasting: Lasting | None = None
 
     def begin(self, view: View, endpoints: Iterable[Endpoint]) -> None:
         """Decide for the first time, about a whole view; the comparison with the kernel makes it true."""
@@ -101,22 +122,42 @@ class Policing:
             changes, self._changes = self._changes, []
             engine.note(self._view, changes)
 
-    def affected(self) -> set[Address]:
-        """Take away the addresses of endpoints about which something is decided otherwise."""
+    @property
+    def has_hosts(self) -> bool:
+        """Has this node host endpoints?"""
+        return self.engine is not None and self.engine.has_hosts
+
+    def affected(self) -> Affected:
+        """Take away what something is decided otherwise about."""
         if self.engine is None:
-            return set()
-        found = set(self.engine.affected)
+            return Affected()
+        found = Affected(frozenset(self.engine.affected), self.engine.affected_hosts)
         self.engine.affected.clear()
+        self.engine.affected_hosts = False
         return found
+
+    def affect(self, affected: Affected) -> None:
+        """Give back what was taken away and not looked at."""
+        if self.engine is not None:
+            self.engine.affected.update(affected.addresses)
+            self.engine.affected_hosts |= affected.hosts
 
     def doubt(self) -> None:
         """Have all endpoints' connections looked at: the kernel held something else than what is wanted."""
         if self.engine is not None:
             self.engine.affect_all()
 
-    def may_go_on(self, packet: Packet) -> bool:
-        """May a running connection go on that began with this packet?"""
-        return self.engine is None or self.engine.judge(packet)
+    def lasting(self) -> Lasting:
+        """Return who judges running connections until something changes.
+
+        Raises:
+            NotReadyError: nothing is decided yet.
+        """
+        if self.engine is None:
+            raise NotReadyError("nothing is known of policies yet")
+        if self._lasting is None:
+            self._lasting = self.engine.lasting()
+        return self._lasting
 
     def told(self) -> Mapping[str, Told]:
         """Return what the prefixes of logged packets stand for."""
@@ -138,5 +179,8 @@ class Policing:
         Who lets go comes last, so that an object which two owners want in turn is never away between.
         """
         self._tell()
+        self._lasting = None
+        if self.engine is not None and (self.engine.affected or self.engine.affected_hosts):
+            self.on_affected()
         ordered = sorted(parts.items(), key=lambda each: len(each[1]) == 0)
         return merged([self._desired.replace(owner, part) for owner, part in ordered])

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from octet.kernel import namespaces
+from octet.kernel import connections, namespaces
 from octet.kernel.netlink import wire
 from octet.kernel.netlink.wire import NETLINK_NETFILTER, Message, Socket
 
@@ -73,8 +73,15 @@ def forget(flows: Iterable[Flow], namespace: int | None = None) -> None:
         with namespaces.inside(namespace):
             socket = Socket(NETLINK_NETFILTER)
     with socket:
-        if len(wanted) > _MANY or not by_filter(socket, wanted):
+        few = len(wanted) <= _MANY and all(map(_findable, wanted))
+        if not few or not by_filter(socket, wanted):
             by_listing(socket, wanted)
+
+
+def _findable(flow: Flow) -> bool:
+    """Does the kernel's filter find what a flow describes? By IPv6 addresses it may find all others."""
+    addressed = flow.destination is not None or flow.answered_by is not None
+    return not addressed or connections.filters(flow.family)
 
 
 def by_filter(socket: Socket, flows: Sequence[Flow]) -> bool:

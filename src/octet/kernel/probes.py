@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from octet.blueprint import Change, Shaper
-from octet.kernel import conntrack, namespaces
+from octet.kernel import connections, conntrack, namespaces
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.interfaces import (
     GROUP,
@@ -221,6 +221,13 @@ def conntrack_filter() -> None:
     with Socket(NETLINK_NETFILTER) as socket:
         if not conntrack.by_filter(socket, [conntrack.Flow(4, 17, 53)]):
             raise _refuse(errno.EOPNOTSUPP, "the kernel deletes single entries only")
+
+
+def conntrack_listing() -> None:
+    """List the connections of one address, of each family, among others."""
+    known = [family for family in (4, 6) if connections.filters(family)]
+    if known != [4, 6]:
+        raise _refuse(errno.EOPNOTSUPP, f"of IPv{known[0]} addresses only" if known else "")
 
 
 def token_bucket() -> None:

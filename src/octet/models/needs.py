@@ -33,7 +33,7 @@ def needs(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str, ..
     )
     found = {feature for part in parts for item in part for feature in _needed(item)}
     if running.policy:
-        found |= {"nftables-concatenated-ranges", "nftables-log"}
+        found |= {"nftables-concatenated-ranges", "nftables-log", "conntrack-mark"}
     return tuple(sorted(found | ({"ipv6"} if 6 in families else set())))
 
 

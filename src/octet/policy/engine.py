@@ -6,19 +6,16 @@ is decided (``turns``), the kernel, timing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
 from octet.cluster.endpoint import Attachment, Endpoint
-from octet.cluster.netpol import EGRESS, INGRESS
-from octet.cluster.objects import Address, Pod
+from octet.cluster.objects import Address
 from octet.cluster.view import View, ViewChange
 from octet.policy.dirty import Dirty
 from octet.policy.gates import Gate
-from octet.policy.judge import Packet, judge
+from octet.policy.lasting import Lasting
 from octet.policy.noting import note, same
-from octet.policy.ordering import stages
 from octet.policy.parts import Owner
 from octet.policy.told import Told
 from octet.policy.turns import Turns
@@ -44,11 +41,25 @@ class Engine:
 
     @property
     def affected(self) -> set[Address]:
-        """Addresses of this node's endpoints about which something is decided otherwise than before.
+        """Addresses of endpoints, some of them gone, about which something is decided otherwise than before.
 
         Who looks at running connections clears it.
         """
         return self._turns.affected
+
+    @property
+    def affected_hosts(self) -> bool:
+        """Is something decided otherwise about this node's host endpoints? Cleared like ``affected``."""
+        return self._turns.affected_hosts
+
+    @affected_hosts.setter
+    def affected_hosts(self, affected: bool) -> None:
+        self._turns.affected_hosts = affected
+
+    @property
+    def has_hosts(self) -> bool:
+        """Is something decided about this node's own interfaces?"""
+        return self._turns.has_hosts
 
     @property
     def refused(self) -> Mapping[str, str]:
@@ -93,6 +104,7 @@ class Engine:
         if endpoint is not None:
             dirty.endpoints[key] = None
             dirty.addresses |= dict.fromkeys(endpoint.addresses)
+            self.affected.update(endpoint.addresses)
 
     def _at_once(self, dirty: Dirty) -> dict[Owner, Blueprint]:
         for _ in self._turns.slices(dirty):
@@ -164,28 +176,14 @@ class Engine:
             self._amid = None
         return self._taken()
 
-    def judge(self, packet: Packet) -> bool:
-        """May a connection go on that begins with this packet, as far as this node's endpoints have a say?
-
-        What a policy that keeps running connections forbids goes on.
-        """
-        view = self._turns.view
-        for way, address in ((EGRESS, packet.source), (INGRESS, packet.destination)):
-            pod = self._pod_at(address) if address in self._turns.attached.local else None
-            if pod is None:
-                continue
-            lasting = replace(view, learned=self._ever)
-            found = judge(stages(view, pod, way), packet, way, lasting, self._pod_at)
-            if not found.allowed and not (found.stage is not None and found.stage.keep):
-                return False
-        return True
-
-    def _pod_at(self, address: Address) -> Pod | None:
-        return self._turns.attached.pod_at(address, self._turns.view)
+    def lasting(self) -> Lasting:
+        """Return who judges running connections, as long as nothing changes."""
+        return self._turns.lasting(self._ever)
 
     def affect_all(self) -> None:
         """Note all endpoints, where nobody knows what was decided before."""
         self.affected.update(self._turns.attached.local)
+        self.affected_hosts = True
 
 
 __all__ = ["Engine", "Owner"]

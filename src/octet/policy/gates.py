@@ -7,6 +7,9 @@ Pods with links of their own are told by interface. Pods behind a bridge are tol
 cannot forge: the bridge's ports are isolated from each other, so everything they send passes the node, and
 is checked against the port's MAC and address first. Who is in no map is dropped: a pod that is not known
 yet, or no more.
+
+What runs goes on without being asked, unless it was cut: then packets of who began it are judged again, so
+that they are counted, told and answered as any denied ones, and no other passes in either direction.
 """
 
 from collections.abc import Iterator
@@ -16,9 +19,11 @@ from ipaddress import IPv6Address, ip_network
 from octet.blueprint import Blueprint, KernelObject, mac
 from octet.blueprint.nft import (
     ACCEPT,
+    CT_DIRECTION,
     CT_STATE,
     DPORT,
     DROP,
+    ICMP_TYPE,
     ICMPV6_TYPE,
     IIFNAME,
     L4PROTO,
@@ -31,15 +36,19 @@ from octet.blueprint.nft import (
     Compare,
     Counter,
     Element,
+    Field,
     Hook,
     Log,
     Lookup,
     Map,
+    Marked,
     Part,
     Rule,
     Set,
     Verdict,
     VerdictMap,
+    answers,
+    began,
     daddr,
     goto,
     jump,
@@ -48,10 +57,22 @@ from octet.blueprint.nft import (
 from octet.cluster.endpoint import BRIDGED_PREFIX, ROUTED_PREFIX, Endpoint
 from octet.policy.programs import OPEN, open_chain
 
-FORWARD, INPUT, GUARD = "policy-forward", "policy-input", "policy-guard"
+FORWARD, INPUT, OUTPUT, GUARD = "policy-forward", "policy-input", "policy-output", "policy-guard"
 FROM, TO = "policy-from", "policy-to"
 OWN = "policy-own"
-"""Stems of the dispatch maps and of the set of true source addresses behind a bridge."""
+"""Stems of the dispatch maps and of the set of each pod's true addresses."""
+
+ERRORS = "policy-errors"
+"""The chain of pods' packets about connections: only of their own they may say something."""
+
+CUT = 0x1000_0000
+"""Bit of a connection's mark: policy forbids it by now, and no packet of it passes.
+
+A mark, because it is there for every connection, also for one that is older than our table (a label is not),
+lasts as long as the connection and goes with it. Of the bits, one that nobody is known to use there: Istio
+0x539, the AWS plugin 0x80, Tailscale 0x00ff0000; the packet mark, with kube-proxy's 0xc000 and Calico's
+0xffff0000, is another field. It is set and cleared under its mask.
+"""
 
 NAMES, NAMES_GROUP = "policy-names", 80
 """The chain that copies resolvers' answers, with the stem of the sets of who gets them; the NFLOG group."""
@@ -75,6 +96,10 @@ NEIGHBOURS = (
 )
 """What IPv6 cannot do without, and policy does not judge (RFC 4861, RFC 3810). Routers' advertisements are
 not among them."""
+
+FAILURES = ("destination-unreachable", 4, "redirect", "time-exceeded", 12)
+FAILURES6 = ("destination-unreachable", "packet-too-big", "time-exceeded", 4)
+"""Types of ICMP that are about another packet (net/netfilter/nf_conntrack_proto_icmp.c and icmpv6.c)."""
 
 UNSPECIFIED = (IPv6Address("::"), ip_network("fe80::/10"))
 
@@ -102,20 +127,30 @@ class Gate:
         """Every link of the node that is a pod's, as rules match it: by its port packets leave for a pod."""
         return (self.bridge, f"{BRIDGED_PREFIX}*") if self.bridge else (self.link,)
 
+    @property
+    def _near(self) -> Field:
+        """What tells which pod a packet is of, whatever it says."""
+        return SMAC if self.bridge else IIFNAME
+
     def base(self) -> Blueprint:
         """Return what there is whatever pods and policies there are."""
         came = Compare(IIFNAME, self.link)
-        running = Rule(Compare(CT_STATE, "established", "related"), ACCEPT)
+        running = tuple(_running(came))
         return Blueprint(
             [
                 *self._holders(),
                 open_chain(),
                 Chain(FROM, (*self._wrapped(), *self._lookups(FROM), _unknown())),
                 Chain(TO, (*self._lookups(TO), *self._no_pod())),
-                Chain(FORWARD, (_told(), running, Rule(came, jump(FROM)), self._towards()), _at("forward")),
-                Chain("policy-output", (_told(),), _at("output")),
+                Chain(
+                    FORWARD,
+                    (_told(), *running, Rule(came, jump(FROM)), self._towards(), _cut()),
+                    _at("forward"),
+                ),
+                Chain(OUTPUT, (_told(), _cut(Compare(CT_STATE, "established", "new"))), _at("output")),
                 Chain(NAMES, tuple(_copies())),
-                Chain(INPUT, (running, *_neighbours(came), Rule(came, jump(FROM))), _at("input")),
+                Chain(INPUT, (*running, *_neighbours(came), Rule(came, jump(FROM)), _cut()), _at("input")),
+                Chain(ERRORS, tuple(self._errors())),
                 Chain(GUARD, tuple(self._guard(came)), Hook("filter", "prerouting", RAW)),
             ]
         )
@@ -140,8 +175,19 @@ class Gate:
                 continue
             for family in (4, 6):
                 yield Map(f"{stem}-address{family}", (f"ipv{family}_addr",))
-        for family in (4, 6) if self.bridge else ():
-            yield Set(f"{OWN}{family}", ("ether_addr", f"ipv{family}_addr"))
+        for family in (4, 6):
+            yield Set(f"{OWN}{family}", (self._near.kind, f"ipv{family}_addr"))
+
+    def _errors(self) -> Iterator[Rule]:
+        """Yield what drops ICMP errors about connections of others, known here or not (RFC 5927 has attacks).
+
+        Routers and nodes may send them about any, so that path MTU discovery works.
+        """
+        for family in (4, 6):
+            for end in (began(family), answers(family)):
+                yield Rule(Lookup(self._near, end, into=f"{OWN}{family}"), RETURN)
+        for field, types in ((ICMP_TYPE, FAILURES), (ICMPV6_TYPE, FAILURES6)):
+            yield Rule(Compare(field, *types), Counter(), DROP, comment="error about another's connection")
 
     def _lookups(self, stem: str) -> Iterator[Rule]:
         if not self.bridge:
@@ -186,17 +232,16 @@ class Gate:
         return Blueprint([*self._entries(endpoint, outgoing, incoming), *copied])
 
     def _entries(self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict) -> Iterator[KernelObject]:
+        near = endpoint.mac if self.bridge else endpoint.host_link
+        own = (*endpoint.addresses, *([mac.link_local(endpoint.mac)] if endpoint.v6 else []))
+        yield from (Element(f"{OWN}{address.version}", near, address) for address in own)
         if not self.bridge:
             yield Element(f"{FROM}-link", endpoint.host_link, target=outgoing)
             yield Element(f"{TO}-link", endpoint.host_link, target=incoming)
             return
         for address in endpoint.addresses:
-            family = address.version
-            yield Element(f"{FROM}-address{family}", address, target=outgoing)
-            yield Element(f"{TO}-address{family}", address, target=incoming)
-            yield Element(f"{OWN}{family}", endpoint.mac, address)
-        if endpoint.v6:
-            yield Element(f"{OWN}6", endpoint.mac, mac.link_local(endpoint.mac))
+            yield Element(f"{FROM}-address{address.version}", address, target=outgoing)
+            yield Element(f"{TO}-address{address.version}", address, target=incoming)
 
 
 def verdict(entrance: str | None, *, other: bool) -> Verdict:
@@ -215,6 +260,20 @@ def _told() -> Rule:
     """Return what leads answers of resolvers to where they are copied."""
     answer = (Compare(L4PROTO, "udp"), Compare(SPORT, DNS), Compare(CT_STATE, "established"))
     return Rule(*answer, jump(NAMES))
+
+
+def _running(came: Part) -> Iterator[Rule]:
+    """Yield what lets go on what runs, and ends what was cut; pods' errors are looked at between."""
+    going = Marked(0, CUT, connection=True)
+    yield Rule(Compare(CT_STATE, "established"), going, ACCEPT)
+    yield Rule(came, Compare(CT_STATE, "invalid", "related"), jump(ERRORS))
+    yield Rule(Compare(CT_STATE, "related"), going, ACCEPT)
+    yield _cut(Compare(CT_DIRECTION, "reply"))
+
+
+def _cut(*which: Part) -> Rule:
+    """Return what drops packets of a connection that was cut."""
+    return Rule(Marked(CUT, CUT, connection=True), *which, Counter(), DROP, comment="cut by policy")
 
 
 def _copies() -> Iterator[Rule]:

@@ -12,6 +12,7 @@ two deny by a rule only. Ordinary ones deny what nothing allows, of what is pass
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from octet.blueprint import KernelObject
 from octet.blueprint.nft import (
@@ -62,6 +63,9 @@ UNTRACKED, SETTLED = "policy-host-untracked", "policy-host-settled"
 SETTLED_MARK = 0x0080_0000
 """Bit of the packet mark that says so of the latter. kube-proxy uses 0xc000; Calico's own default has it."""
 
+TRACKING = -200
+"""Priority of connection tracking (nft(8))."""
+
 DISCOVERY = ("nd-router-solicit", "nd-router-advert", "nd-neighbor-solicit", "nd-neighbor-advert")
 
 
@@ -83,6 +87,16 @@ class Place:
     wants: Callable[[CalicoNetworkPolicy], bool]
     shut: bool = False
     allowed: Verdict = RETURN
+
+    @property
+    def tracked(self) -> bool:
+        """Does connection tracking come before it?"""
+        return self.hook.priority > TRACKING
+
+    @property
+    def before_translation(self) -> bool:
+        """Does translation of destinations come after it?"""
+        return self.hook.at == "prerouting"
 
 
 def _untracked(policy: CalicoNetworkPolicy) -> bool:
@@ -123,10 +137,8 @@ class Hosts:
 
 def hosts(view: View, pods: tuple[str, ...]) -> Hosts:
     """Return it for node ``view.me``; ``pods`` matches the links that pods are behind, which do not count."""
-    mine = [each for each in view.host_endpoints.values() if each.node == view.me]
-    named = {name: each for each in mine if (name := interface(view, each)) not in ("", EVERY)}
-    every = next((each for each in mine if each.interface == EVERY), None)
-    if not mine:
+    named, every = _by_interface(view)
+    if not named and every is None:
         return Hosts()
     chains: list[KernelObject] = []
     programs: dict[str, Program] = {}
@@ -142,6 +154,26 @@ def hosts(view: View, pods: tuple[str, ...]) -> Hosts:
     untracked = Chain(UNTRACKED, (Rule(Notrack(), ACCEPT),))
     settled = Chain(SETTLED, (Rule(SetMark(SETTLED_MARK, SETTLED_MARK), ACCEPT),))
     return Hosts((*chains, untracked, settled), tuple(programs.values()))
+
+
+def _by_interface(view: View) -> tuple[dict[str, HostEndpoint], HostEndpoint | None]:
+    """Return this node's host endpoints by interface, and the one of all others."""
+    mine = [each for each in view.host_endpoints.values() if each.node == view.me]
+    named = {name: each for each in mine if (name := interface(view, each)) not in ("", EVERY)}
+    return named, next((each for each in mine if each.interface == EVERY), None)
+
+
+def at_link(view: View, link: str, pods: tuple[str, ...]) -> HostEndpoint | None:
+    """Return the host endpoint of an interface of this node; ``pods`` as in ``hosts``."""
+    named, every = _by_interface(view)
+    if link in named:
+        return named[link]
+    return None if any(fnmatchcase(link, other) for other in ("", "lo", *pods)) else every
+
+
+def settles(place: Place) -> bool:
+    """Is what a policy allows there allowed for good?"""
+    return place.allowed is not RETURN
 
 
 def interface(view: View, host: HostEndpoint) -> str:
@@ -160,7 +192,7 @@ def stages_at(view: View, host: HostEndpoint, place: Place) -> tuple[Stage, ...]
     stages = host_stages(view, policies, place.direction)
     if place.shut:
         return (*stages, _profiles(host))
-    return stages if place.allowed is RETURN else tuple(_open(stage) for stage in stages)
+    return stages if not settles(place) else tuple(_open(stage) for stage in stages)
 
 
 def _program(view: View, host: HostEndpoint, place: Place) -> Program | None:
@@ -197,7 +229,7 @@ def _on(place: Place, name: str, pods: tuple[str, ...], named: Iterable[str]) ->
 
 def _always(place: Place) -> Iterator[Rule]:
     """Yield what passes whatever policies say."""
-    if place.hook.priority > -200:
+    if place.tracked:
         running = Compare(CT_STATE, "established", "related", "untracked")
         yield Rule(running, ACCEPT)
         yield Rule(Marked(SETTLED_MARK, SETTLED_MARK), ACCEPT)

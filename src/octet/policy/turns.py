@@ -9,7 +9,7 @@ in. Then come, in one slice, the chains that ask, the entries that lead there, a
 they were. Where much goes, it goes last.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -28,6 +28,7 @@ from octet.policy.groups import Candidate, Group
 from octet.policy.holders import of_address
 from octet.policy.hosts import Hosts, hosts
 from octet.policy.indexing import likely
+from octet.policy.lasting import Lasting
 from octet.policy.limits import TooLargeError
 from octet.policy.ordering import stages
 from octet.policy.parts import NOTHING, Parts
@@ -55,6 +56,7 @@ class Turns:
         view: what is known now.
         attached: this node's endpoints.
         affected: addresses of endpoints about which something is decided otherwise than before.
+        affected_hosts: is something decided otherwise about this node's host endpoints?
         asking: the programs that somebody has, or will.
         coming: programs that endpoints will have when what they ask is full.
         refused: policies that are too large, and why.
@@ -64,6 +66,7 @@ class Turns:
         self.view = view
         self.attached = Attached()
         self.affected: set[Address] = set()
+        self.affected_hosts = False
         self.asking = Asking()
         self.coming: dict[Attachment, Pair] = {}
         self.refused: dict[Origin, str] = {}
@@ -83,6 +86,20 @@ class Turns:
     def forget(self) -> None:
         """Forget which policies select whom."""
         self._known.clear()
+
+    @property
+    def has_hosts(self) -> bool:
+        """Is something decided about this node's own interfaces?"""
+        return self._hosts is not None and bool(self._hosts.programs)
+
+    def lasting(self, ever: Mapping[str, frozenset[Address]]) -> Lasting:
+        """Return who judges running connections by now; names mean what they ever meant."""
+        self.forget()
+        view, local = replace(self.view, learned=ever), self.attached.local
+        return Lasting(view, local, self._pod_at, self._stages, self._gate.ends)
+
+    def _pod_at(self, address: Address) -> Pod | None:
+        return self.attached.pod_at(address, self.view)
 
     def slices(self, dirty: Dirty) -> Iterator[None]:
         """Decide, and yield where what has changed so far may be made so."""
@@ -173,6 +190,7 @@ class Turns:
                 self._lead(key, dirty)
         if self._hosts is not self._coming_hosts:
             before, self._hosts = self._hosts or Hosts(), self._coming_hosts
+            self.affected_hosts |= before != self._hosts
             self.parts.replace(("policy", "hosts"), Blueprint(self._hosts.objects))
             for each in self._hosts.programs:  # as in force, beside the count as what comes
                 self.asking.use(each, 1, dirty)
@@ -255,7 +273,7 @@ class Turns:
 
     def _memberships(self, address: Address) -> Iterable[KernelObject]:
         """Return what an address is in, by the pod that has it: of this node, or else by the API's word."""
-        pod = self.attached.pod_at(address, self.view)
+        pod = self._pod_at(address)
         if pod is None or pod.finished:
             return ()
         candidate = Candidate(self.view, pod)
@@ -297,6 +315,8 @@ class Turns:
             endpoint = self.attached.get(key)
             if endpoint is not None and any(each and each.entrance in dirty.altered for each in chosen):
                 self.affected.update(endpoint.addresses)
+        held = self._hosts.programs if self._hosts is not None else ()
+        self.affected_hosts |= any(each.entrance in dirty.altered for each in held)
 
     def _weigh(self) -> None:
         """Refuse what is too large, before it has grown much beyond. Raises TooLargeError."""

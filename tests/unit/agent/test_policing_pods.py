@@ -12,6 +12,7 @@ from octet.blueprint.nft import DROP, Element
 from octet.cluster.view import View
 from octet.kernel.port import Failure, Outcome
 from octet.policy.judge import Packet
+from octet.policy.lasting import Way
 
 
 @pytest.fixture
@@ -142,13 +143,13 @@ async def test_running_connections_are_judged_by_the_new_policy(
     tell(here, "Pod", "ADDED", pod("friend", "10.244.2.9", app="friend"))
     here.policing.affected()
     tell(here, "NetworkPolicy", "ADDED", only("friend", established=established))
-    address = next(iter(here.policing.affected()))
+    address = next(iter(here.policing.affected().addresses))
     assert str(address) == mine
     allowed, forbidden = (
         Packet(type(address)(source), address, 6, 1234, 80) for source in ("10.244.2.9", "10.244.2.10")
     )
-    assert here.policing.may_go_on(allowed)
-    assert here.policing.may_go_on(forbidden) is goes_on
+    assert here.policing.lasting().allows(Way(allowed))
+    assert here.policing.lasting().allows(Way(forbidden)) is goes_on
 
 
 async def test_a_label_that_opens_or_shuts_is_noticed(here: AgentNode) -> None:

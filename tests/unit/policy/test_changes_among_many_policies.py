@@ -14,6 +14,7 @@ from octet.measure.policing.crowds import PEER, pods, selecting
 from octet.policy.engine import Engine
 from octet.policy.gates import Gate
 from octet.policy.judge import Packet
+from octet.policy.lasting import Way
 
 MANY = 300
 SERVER = {"app": "server"}
@@ -86,10 +87,10 @@ def test_connections_that_were_kept_are_cut_when_the_policy_says_so() -> None:
     """A policy that stops keeping what it forbids changes no rule; still the pod's connections are judged."""
     node = Node(**{ESTABLISHED: "keep"})
     stranger = Packet(IPv4Address("203.0.113.1"), ADDRESS, 6, 40000, 80)
-    assert node.engine.judge(stranger)
+    assert node.engine.lasting().allows(Way(stranger))
     item = node.items[3]
     node.change("MODIFIED", {**item, "metadata": {**item["metadata"], "annotations": {}}})
-    assert not node.engine.judge(stranger)
+    assert not node.engine.lasting().allows(Way(stranger))
     assert node.engine.affected == {ADDRESS}
 
 

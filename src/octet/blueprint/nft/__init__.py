@@ -9,6 +9,7 @@ changes that are single elements.
 
 from octet.blueprint.nft.check import find_problems, validate
 from octet.blueprint.nft.fields import (
+    CT_DIRECTION,
     CT_STATE,
     DADDR4,
     DADDR6,
@@ -29,6 +30,8 @@ from octet.blueprint.nft.fields import (
     SMAC,
     SPORT,
     Field,
+    answers,
+    began,
     daddr,
     saddr,
 )
@@ -77,6 +80,7 @@ from octet.blueprint.nft.values import Network, NetworkAddress, Range, Value, co
 __all__ = [
     "ACCEPT",
     "CONTINUE",
+    "CT_DIRECTION",
     "CT_STATE",
     "DADDR4",
     "DADDR6",
@@ -136,6 +140,8 @@ __all__ = [
     "Value",
     "Verdict",
     "VerdictMap",
+    "answers",
+    "began",
     "collapse",
     "daddr",
     "find_problems",

@@ -47,6 +47,7 @@ SPORT = Field("th sport", "inet_service", lambda p, _: p.source_port, needs_prot
 DPORT = Field("th dport", "inet_service", lambda p, _: p.destination_port, needs_protocol=True)
 MARK = Field("meta mark", "mark", lambda p, _: p.mark)
 CT_STATE = Field("ct state", "ct_state", lambda p, _: p.state)
+CT_DIRECTION = Field("ct direction", "ct_dir", lambda p, _: p.direction if p.state != "invalid" else None)
 ICMP_TYPE = Field("icmp type", "icmp_type", lambda p, _: _icmp(p, "icmp"), family=4)
 ICMPV6_TYPE = Field("icmpv6 type", "icmpv6_type", lambda p, _: _icmp(p, "icmpv6"), family=6)
 ICMP_CODE = Field("icmp code", "icmp_code", lambda p, _: _icmp_code(p, "icmp"), family=4)
@@ -62,6 +63,26 @@ def _icmp(packet: Packet, protocol: str) -> Value | None:
 
 def _icmp_code(packet: Packet, protocol: str) -> Value | None:
     return packet.icmp_code if packet.protocol == protocol else None
+
+
+def began(family: int) -> Field:
+    """Return who began the packet's connection, or the one that an ICMP error is about."""
+    return Field(f"ct original {_word(family)} saddr", f"ipv{family}_addr", lambda p, _: _end(p, family, 0))
+
+
+def answers(family: int) -> Field:
+    """Return who answers in that connection: its destination, after translation."""
+    return Field(f"ct reply {_word(family)} saddr", f"ipv{family}_addr", lambda p, _: _end(p, family, 1))
+
+
+def _word(family: int) -> str:
+    return "ip" if family == 4 else "ip6"
+
+
+def _end(packet: Packet, family: int, place: int) -> Value | None:
+    """Return an end of a packet's connection; one that connection tracking makes nothing of has none."""
+    ends = packet.ends or (packet.source, packet.destination)
+    return ends[place] if packet.family == family and packet.state != "invalid" else None
 
 
 def saddr(family: int) -> Field:

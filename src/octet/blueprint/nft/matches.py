@@ -49,23 +49,30 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """The packet mark, under a mask, is (or is not) a value: a test that leaves others' bits alone."""
+    """The packet mark, under a mask, is (or is not) a value: a test that leaves others' bits alone.
+
+    Attributes:
+        connection: is it the mark of the packet's connection that is asked for?
+    """
 
     value: int
     mask: int = 0xFFFFFFFF
     negated: bool = False
+    connection: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.value <= self.mask <= 0xFFFFFFFF or self.value & ~self.mask:
             raise ValueError(f"mark {self.value:#x} under mask {self.mask:#x} never matches")
 
     def __str__(self) -> str:
-        left = "meta mark" if self.mask == 0xFFFFFFFF else f"meta mark & 0x{self.mask:08x}"
+        field = "ct mark" if self.connection else "meta mark"
+        left = field if self.mask == 0xFFFFFFFF else f"{field} & 0x{self.mask:08x}"
         return f"{left} {'!=' if self.negated else '=='} 0x{self.value:08x}"
 
     def evaluate(self, packet: Packet, _: Surroundings) -> Step:
         """Go on if the masked mark is ours."""
-        return packet if (packet.mark & self.mask == self.value) != self.negated else None
+        mark = packet.connection_mark if self.connection else packet.mark
+        return packet if (mark & self.mask == self.value) != self.negated else None
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -23,6 +23,9 @@ class Packet:
         icmp_type: word of ICMP and ICMPv6 (a number for types without one), or empty.
         opens: of TCP: does it begin a connection (SYN without ACK, FIN and RST)?
         source_mac: of the frame it came in, or empty.
+        connection_mark: of its connection.
+        direction: is it of who began its connection (``original``), or for them (``reply``)?
+        ends: who began that connection, and who answers; None where that is who sends it and who gets it.
     """
 
     source: NetworkAddress
@@ -39,6 +42,9 @@ class Packet:
     icmp_code: int = 0
     opens: bool = True
     source_mac: str = ""
+    connection_mark: int = 0
+    direction: str = "original"
+    ends: tuple[NetworkAddress, NetworkAddress] | None = None
 
     @property
     def family(self) -> int:

@@ -4,6 +4,7 @@ What lives here: RTM_NEWROUTE and its kin, both ways. What it must not know: soc
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
@@ -78,6 +79,26 @@ def default_interface(socket: Socket, towards: IPv4Address | IPv6Address) -> int
         if _HEADER.unpack_from(body)[1] == 0:
             return wire.as_int(wire.attributes(body, _HEADER.size).get(_OIF, b""))
     return 0
+
+
+def ways(
+    socket: Socket, towards: Sequence[IPv4Address | IPv6Address]
+) -> dict[IPv4Address | IPv6Address, int]:
+    """Return the number of the interface that packets to each address leave by, where there is a way."""
+    asked = [
+        Message(
+            _RTM_GETROUTE,
+            0,
+            _HEADER.pack(family_of(address.version), address.max_prefixlen, 0, 0, 0, 0, 0, 0, 0)
+            + wire.attribute(_DST, address.packed),
+        )
+        for address in towards
+    ]
+    found: dict[IPv4Address | IPv6Address, int] = {}
+    for address, answer in zip(towards, socket.batch(asked), strict=True):
+        for _, body in answer.replies:
+            found[address] = wire.as_int(wire.attributes(body, _HEADER.size).get(_OIF, b""))
+    return found
 
 
 def _decode(body: bytes, known: Interfaces, wanted: Wanted) -> Route | None:

@@ -241,25 +241,42 @@ class Socket:
         return found
 
     def _dump_once(self, message: Message) -> tuple[list[tuple[int, bytes]], bool]:
+        found: list[tuple[int, bytes]] = []
+        interrupted = False
+        for kind, marks, body in self._listing(message):
+            interrupted |= bool(marks & _F_DUMP_INTERRUPTED)
+            if kind != _NLMSG_DONE:
+                found.append((kind, body))
+        return found, interrupted
+
+    def stream(self, message: Message) -> Iterator[bytes]:
+        """Yield the body of every object that a dump request lists, as the kernel tells them.
+
+        A table that changes under the dump is not read again. Who does not read to the end must close the
+        socket. Raises OSError with the kernel's errno.
+        """
+        for kind, _, body in self._listing(message):
+            if kind != _NLMSG_DONE:
+                yield body
+
+    def _listing(self, message: Message) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (type, flags, body) of all that answers a dump request, the end as well."""
         self._sequence += 1
         sequence, flags = self._sequence, message.flags | REQUEST | DUMP
         self.file.sendall(
             _HEADER.pack(16 + len(message.body), message.type, flags, sequence, 0) + message.body
         )
-        found: list[tuple[int, bytes]] = []
-        interrupted = False
         while True:
             for kind, marks, origin, body in split(self._datagram()):
                 if origin != sequence:
                     continue
-                interrupted |= bool(marks & _F_DUMP_INTERRUPTED)
-                if kind not in {_NLMSG_DONE, _NLMSG_ERROR}:
-                    found.append((kind, body))
-                    continue
-                number, reason = _error(marks, body, 4 if kind == _NLMSG_DONE else 20)
-                if number > 0:
-                    raise OSError(number, reason or os.strerror(number))
-                return found, interrupted
+                if kind in {_NLMSG_DONE, _NLMSG_ERROR}:
+                    number, reason = _error(marks, body, 4 if kind == _NLMSG_DONE else 20)
+                    if number > 0:
+                        raise OSError(number, reason or os.strerror(number))
+                yield kind, marks, body
+                if kind in {_NLMSG_DONE, _NLMSG_ERROR}:
+                    return
 
     def drain(self) -> tuple[list[tuple[int, bytes]], bool]:
         """Return the multicast messages that wait and whether some were lost (ENOBUFS); never blocks."""
