@@ -15,6 +15,7 @@ from octet.policy.engine import Engine
 from octet.policy.gates import Gate
 from octet.policy.holders import pieces
 from octet.policy.judge import Packet as First
+from octet.policy.lasting import Way
 from octet.policy.limits import TooLargeError
 from octet.policy.telling.answers import answers
 from octet.policy.telling.traffic import Traffic
@@ -145,7 +146,7 @@ def test_a_greedy_namespace_takes_nothing_from_others() -> None:
 def test_running_connections_of_what_is_shut_are_judged_so() -> None:
     """What nothing allows any more is cut, too: the same answer as of the rules."""
     node = Node(allowing("large", "blue", 80, 81))
-    assert not node.engine.judge(First(FIRST + 100, FIRST, 6, 40000, 80))
+    assert not node.engine.lasting().allows(Way(First(FIRST + 100, FIRST, 6, 40000, 80)))
 
 
 def test_explaining_names_what_is_refused() -> None:
