@@ -5,19 +5,34 @@ What lives here: the list of kinds. What it must not know: their fields (see ``w
 """
 
 from octet.cluster.netpol import IPBlock, NetworkPolicy, Peer, Port, Requirement, Rule, Selector
+from octet.cluster.ownership import BlockAffinity, IPAMBlock
+from octet.cluster.pools import IPAMConfiguration, IPPool, IPReservation
 from octet.cluster.reading import Address, Network, Words
 from octet.cluster.services import EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
 from octet.cluster.workloads import ContainerPort, Namespace, Node, Pod
 
-KINDS = ("Node", "Namespace", "Pod", "NetworkPolicy", "Service", "EndpointSlice")
+IPAM_KINDS = ("IPPool", "IPReservation", "IPAMConfiguration", "IPAMBlock", "BlockAffinity")
+"""Calico's kinds that addresses in blocks are made of."""
+
+KINDS = ("Node", "Namespace", "Pod", "NetworkPolicy", "Service", "EndpointSlice", *IPAM_KINDS)
 """Kubernetes' singular kinds that a View is made of."""
 
+CLUSTER_KINDS = frozenset({"Node", "Namespace", *IPAM_KINDS})
+"""Kinds whose objects are in no namespace."""
+
 __all__ = [
+    "CLUSTER_KINDS",
+    "IPAM_KINDS",
     "KINDS",
     "Address",
+    "BlockAffinity",
     "ContainerPort",
     "EndpointSlice",
+    "IPAMBlock",
+    "IPAMConfiguration",
     "IPBlock",
+    "IPPool",
+    "IPReservation",
     "Namespace",
     "Network",
     "NetworkPolicy",

@@ -12,20 +12,29 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, Self
 
 from octet.cluster.changes import (
+    AffinityChanged,
+    BlockChanged,
     NamespaceChanged,
     NodeChanged,
     PodChanged,
     PolicyChanged,
+    PoolChanged,
     ServiceChanged,
     SliceChanged,
     Underlay,
     UnderlayChanged,
     ViewChange,
 )
-from octet.cluster.indexes import Key, Named, Namespaces, Nodes, Pods, Slices
+from octet.cluster.indexes import Affinities, Blocks, ByNode, Key, Named, Namespaces, Nodes, Pods, Slices
 from octet.cluster.objects import (
+    CLUSTER_KINDS,
     Address,
+    BlockAffinity,
     EndpointSlice,
+    IPAMBlock,
+    IPAMConfiguration,
+    IPPool,
+    IPReservation,
     Namespace,
     Network,
     NetworkPolicy,
@@ -71,6 +80,11 @@ _KINDS = {
     "NetworkPolicy": _Row("policies", Named, NetworkPolicy.from_object, PolicyChanged),
     "Service": _Row("services", Named, Service.from_object, ServiceChanged),
     "EndpointSlice": _Row("slices", Slices, EndpointSlice.from_object, SliceChanged),
+    "IPPool": _Row("pools", Named, IPPool.from_object, PoolChanged),
+    "IPReservation": _Row("reservations", Named, IPReservation.from_object, PoolChanged),
+    "IPAMConfiguration": _Row("ipam_config", Named, IPAMConfiguration.from_object, PoolChanged),
+    "IPAMBlock": _Row("blocks", ByNode, IPAMBlock.from_object, BlockChanged),
+    "BlockAffinity": _Row("affinities", ByNode, BlockAffinity.from_object, AffinityChanged),
 }
 
 
@@ -96,6 +110,7 @@ class View:
         pod_cidrs: the cluster's: what all nodes' pod CIDRs lie in.
         service_cidrs: what service addresses lie in.
         pods, policies, services, slices: by (namespace, name).
+        pools, reservations, ipam_config, blocks, affinities: addresses in blocks, by ("", name).
     """
 
     me: str
@@ -108,6 +123,11 @@ class View:
     policies: Named[NetworkPolicy] = field(default_factory=Named)
     services: Named[Service] = field(default_factory=Named)
     slices: Slices = field(default_factory=Slices)
+    pools: Named[IPPool] = field(default_factory=Named)
+    reservations: Named[IPReservation] = field(default_factory=Named)
+    ipam_config: Named[IPAMConfiguration] = field(default_factory=Named)
+    blocks: Blocks = field(default_factory=ByNode)
+    affinities: Affinities = field(default_factory=ByNode)
 
     def __post_init__(self) -> None:
         for row in _KINDS.values():
@@ -171,7 +191,9 @@ class View:
 def _key(kind: str, item: Item) -> str | Key:
     _, metadata = read(kind, item)
     name = metadata.text("name")
-    return name if kind in ("Node", "Namespace") else (metadata.text("namespace", "default"), name)
+    if kind in ("Node", "Namespace"):
+        return name
+    return ("" if kind in CLUSTER_KINDS else metadata.text("namespace", "default")), name
 
 
 def _parsed(
