@@ -218,8 +218,11 @@ class Affinity(msgspec.Struct, frozen=True):
 
     @property
     def routed(self) -> bool:
-        """Do packets to this block go to the node?"""
-        return self.state == CONFIRMED and not self.deleted and self.type == "host"
+        """Do packets to this block go to the node, if the block says that it is the node's?
+
+        While somebody tries to delete it they do: the block may turn out to be in use.
+        """
+        return self.state != PENDING and not self.deleted and self.type == "host"
 
 
 class Handle(msgspec.Struct, frozen=True):

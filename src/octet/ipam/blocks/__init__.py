@@ -25,7 +25,7 @@ Entry points:
     collecting.collect(...): what a node that is gone held.
     octet.agent.blocks.BlockKeeper: drives all of it with a store.
 
-Safety. An address is a node's own once the block in the store says so by compare-and-swap; pods get only such
-addresses. A node takes them ahead of need, as *stock* (an allocation without a handle, ``note: octet-stock``),
+Safety. An address is a node's own once the block in the store says so by compare-and-swap; pods get no other
+ones. A node takes addresses ahead of need, as *stock* (allocations without a handle, ``note: octet-stock``),
 so an ADD needs no store, and nobody borrows or reclaims what a node may be handing out at this moment.
 """
