@@ -15,7 +15,7 @@ from octet.cluster.reading import Address, Network
 from octet.errors import BadConfigurationError, NotFoundError
 from octet.ipam.blocks import block as change
 from octet.ipam.blocks import claiming, handles, steps
-from octet.ipam.blocks.candidates import Taken, place
+from octet.ipam.blocks.candidates import Taken, cidr_of, place
 from octet.ipam.blocks.selection import Rules
 from octet.ipam.blocks.steps import BLOCK, RaceError, Steps, Update
 
@@ -29,6 +29,7 @@ class Want:
         owner: what the block is to say of each.
         claims: may a block be claimed for it?
         borrows: may it be an address of another node's block? Strict affinity forbids it in any case.
+        blocks: how many the node has already.
     """
 
     count: int
@@ -36,6 +37,7 @@ class Want:
     owner: Allocation
     claims: bool = True
     borrows: bool = True
+    blocks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def auto_assign(rules: Rules, want: Want, own: Iterable[Network], now: float) ->
     Args:
         rules: the node's, and what the cluster allows.
         want: how many, out of which pools, for whom.
-        own: the node's blocks whose claims are confirmed.
+        own: those of the node's blocks, with claims confirmed, that may have room.
         now: seconds since 1970.
 
     The handle's object, where the owner has a handle, is written by whoever keeps handles (``handles``).
@@ -74,7 +76,7 @@ def auto_assign(rules: Rules, want: Want, own: Iterable[Network], now: float) ->
     if len(got.addresses) >= want.count or not want.pools or not (want.claims or want.borrows):
         return got
     everything = yield from steps.blocks()
-    if want.claims and rules.config.claims and len(own) < rules.config.most_blocks:
+    if want.claims and rules.config.claims and want.blocks < rules.config.most_blocks:
         got += yield from _from_claim(rules, want, want.count - len(got.addresses), everything, now)
     if len(got.addresses) < want.count and want.borrows and not rules.config.strict_affinity:
         got += yield from _borrowed(rules, want, want.count - len(got.addresses), everything, now)
@@ -195,7 +197,7 @@ def assign(rules: Rules, address: Address, owner: Allocation, now: float) -> Ste
     pool = rules.pool_of(address)
     if pool is None:
         raise BadConfigurationError("addresses", "address", str(address), "is in no enabled pool")
-    cidr = block_of(pool, address)
+    cidr = cidr_of(pool, address)
     return (yield from steps.persistent(partial(_assign_once, rules, cidr, address, owner, now), str(cidr)))
 
 
@@ -218,13 +220,6 @@ def _assign_once(rules: Rules, cidr: Network, address: Address, owner: Allocatio
         return Got((), (found,))
     written = Block.from_object((yield Update(BLOCK, change.written(left).to_object())))
     return Got((address,), (written,))
-
-
-def block_of(pool: IPPool, address: Address) -> Network:
-    """Return the block that an address of a pool is in."""
-    shift = address.max_prefixlen - pool.block_size
-    kind = type(pool.cidr)
-    return kind((int(address) >> shift << shift, pool.block_size))
 
 
 def release(handle: str, now: float, cooldown: int) -> Steps[tuple[Address, ...]]:
@@ -258,4 +253,4 @@ def _release_once(handle: str, cidr: Network, now: float, cooldown: int) -> Step
     return tuple(mine)
 
 
-__all__ = ["Got", "Want", "assign", "auto_assign", "block_of", "owner_of", "release"]
+__all__ = ["Got", "Want", "assign", "auto_assign", "owner_of", "release"]

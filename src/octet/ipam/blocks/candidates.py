@@ -6,10 +6,9 @@ place that the node's name decides, so that a node finds the same blocks again a
 """
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Network, IPv6Network
 
 from octet.cluster.pools import IPPool, overlap
-from octet.cluster.reading import Network
+from octet.cluster.reading import Address, Network
 
 _FNV_BASIS, _FNV_PRIME = 0x811C9DC5, 0x01000193  # FNV-1, 32 bits, as Go's hash/fnv New32
 
@@ -32,8 +31,13 @@ def walk(pool: IPPool, node: str) -> Iterator[Network]:
 def nth(pool: IPPool, number: int) -> Network:
     """Return a pool's block by its number."""
     first = int(pool.cidr.network_address) + (number << (pool.cidr.max_prefixlen - pool.block_size))
-    kind = IPv4Network if pool.cidr.version == 4 else IPv6Network
-    return kind((first, pool.block_size))
+    return type(pool.cidr)((first, pool.block_size))
+
+
+def cidr_of(pool: IPPool, address: Address) -> Network:
+    """Return the block that an address of a pool is in."""
+    shift = address.max_prefixlen - pool.block_size
+    return type(pool.cidr)((int(address) >> shift << shift, pool.block_size))
 
 
 class Taken:

@@ -41,7 +41,7 @@ def claim(node: str, cidr: Network, now: float, fill: Fill) -> Steps[Block | Non
     except RaceError:
         held = yield from steps.block(cidr)
         if held is None or held.host != node:
-            yield from _withdraw(node, cidr)
+            yield from withdraw(node, cidr)
             return None
         made = held
     return made if (yield from _confirm(node, cidr)) else None
@@ -52,7 +52,7 @@ def confirm(node: str, held: Block) -> Steps[bool]:
     current = (yield from steps.affinity(node, held.cidr)) or (yield from _pending(node, held.cidr))
     found = yield from steps.block(held.cidr)
     if found is None or found.host != node:
-        yield from _withdraw(node, held.cidr)
+        yield from withdraw(node, held.cidr)
         return False
     if current is None or current.state == CONFIRMED:
         return current is not None
@@ -119,7 +119,8 @@ def _confirm(node: str, cidr: Network) -> Steps[bool]:
     return (yield from _write(replace(held, state=CONFIRMED))) is not None
 
 
-def _withdraw(node: str, cidr: Network) -> Steps[None]:
+def withdraw(node: str, cidr: Network) -> Steps[None]:
+    """Delete a node's claim of a block, where there is one."""
     held = yield from steps.affinity(node, cidr)
     if held is not None:
         yield from steps.gone(AFFINITY, held)

@@ -1,8 +1,8 @@
 """This node's addresses, given and taken without a store: what an ADD and a DEL see.
 
-What lives here: ``Shelf``: who has what, what is ready, what is on its way back, what could not be had. It is
-all synchronous; between two calls of a ``Tender``'s steps it may change. What it must not know: the store, time
-(it is told), how a block is written.
+What lives here: ``Shelf``: who has what, what is ready, what is on its way back, what could not be had. All
+of it is synchronous; between two requests of a ``Tender``'s steps it may change. What it must not know: the
+store, time (it is told), how a block is written.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -101,6 +101,7 @@ class Shelf:
         parting: being freed at this moment: not this node's until the block is read again.
         demands, asks: what the store is to be asked for.
         on_work: told that there is something for the tender to do.
+        on_change: told of an address of which the block is to say something else.
     """
 
     def __init__(self, node: str, used: Iterable[Holding] = (), cooling: Iterable[Holding] = ()) -> None:
@@ -178,8 +179,8 @@ class Shelf:
         """
         if not self.open:
             raise NotReadyError("this node's address blocks are not known yet")
-        wish, spans = self.wishes(*pod), tuple(ranges)
-        wanted = _by_family((*requested, *_unless(requested, wish.addresses)), wish)
+        wish, spans, named = self.wishes(*pod), tuple(ranges), tuple(requested)
+        wanted = _by_family((*named, *_unless(named, wish.addresses)), wish)
         if owner in self._used:
             return _same(self._used[owner].given, wanted)
         chosen = [
@@ -220,6 +221,18 @@ class Shelf:
             del self._holders[address]
             self.leaving[address] = self.now
             self.on_change(address)
+        self.on_work()
+
+    def obey(self, rules: Rules) -> None:
+        """Take other rules; demands for pools that are not there, or disabled, are forgotten."""
+        self.rules = rules
+        enabled = {pool.name: pool for pool in rules.pools if not pool.disabled}
+        for key, demand in tuple(self.demands.items()):
+            if all(name in enabled for name in key[1]):
+                demand.pools = tuple(enabled[name] for name in key[1])
+                demand.again = 0.0
+            else:
+                del self.demands[key]
         self.on_work()
 
     def expect(self, wish: Wish) -> None:
@@ -312,7 +325,7 @@ class Shelf:
         return (address for addresses in self._cooling for address in addresses)
 
 
-def _unless(requested: Iterable[Address], others: tuple[Address, ...]) -> tuple[Address, ...]:
+def _unless(requested: tuple[Address, ...], others: tuple[Address, ...]) -> tuple[Address, ...]:
     families = {address.version for address in requested}
     return tuple(address for address in others if address.version not in families)
 

@@ -1,7 +1,7 @@
 """Addresses that a node may give out at once: allocated to it in their blocks, used by nobody.
 
-What lives here: ``Stock``, kept by block in the order in which addresses are to be used, and its mark in blocks.
-What it must not know: why an address is here, the store.
+What lives here: ``Stock``, kept by block in the order in which addresses are to be used, and how a block says
+that an address is stock. What it must not know: why an address is here, the store.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from octet.cluster.pools import IPPool, pool_of
 from octet.cluster.reading import Address, Network
 
 NOTE = "octet-stock"
-"""``note`` of an allocation without a handle: a node has it ready. To Calico it is in use, and not its own."""
+"""``note`` of an allocation without a handle: a node has it ready. Calico takes it for one in use."""
 
 
 def mark(node: str) -> Allocation:
@@ -59,7 +59,7 @@ class Stock:
         return tuple(self._blocks.get(cidr, ()))
 
     def within(self, pools: Iterable[IPPool], own: Iterable[Network]) -> Iterator[Address]:
-        """Yield the addresses of some pools in the order to use them: of own blocks first, then borrowed ones."""
+        """Yield the addresses of some pools in the order to use them: own blocks' first, then borrowed."""
         wanted, mine = tuple(pools), frozenset(own)
         for first in (True, False):
             for cidr, addresses in self._blocks.items():
