@@ -12,6 +12,8 @@ import msgspec
 from octet.cluster.blocks import Affinity, Block
 from octet.cluster.reading import Address, Network
 
+NOBODY = frozenset({""})
+
 
 class IPAMBlock(msgspec.Struct, frozen=True, gc=False):
     """A block: whose it is, and which of its addresses are on other nodes.
@@ -45,8 +47,9 @@ class IPAMBlock(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def nodes(self) -> frozenset[str]:
-        """Every node that packets to this block may go to."""
-        return frozenset({self.host, *(node for _, node in self.elsewhere)}) - {""}
+        """Every node that packets to this block may go to; ``""`` where to none."""
+        named = (self.host, *(node for _, node in self.elsewhere))
+        return frozenset(node for node in named if node) or NOBODY
 
 
 class BlockAffinity(msgspec.Struct, frozen=True, gc=False):

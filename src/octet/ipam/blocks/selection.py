@@ -56,7 +56,7 @@ class Wish:
     families: tuple[int, ...] = (4,)
     pools: tuple[tuple[int, tuple[str, ...]], ...] = ()
     addresses: tuple[Address, ...] = ()
-    namespace: Words = NOTHING
+    namespace: Words = field(default_factory=lambda: NOTHING)
 
     def named(self, family: int) -> tuple[str, ...]:
         """Return the pools that it names for a family."""
@@ -75,7 +75,7 @@ class Rules:
     """
 
     node: str
-    labels: Words = NOTHING
+    labels: Words = field(default_factory=lambda: NOTHING)
     pools: tuple[IPPool, ...] = ()
     reserved: tuple[Network, ...] = ()
     config: IPAMConfiguration = _DEFAULTS

@@ -11,6 +11,7 @@ from functools import partial
 from octet.cluster.blocks import Block
 from octet.cluster.pools import IPPool, pool_of
 from octet.cluster.reading import Address, Network
+from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotFoundError
 from octet.ipam.blocks import assigning, claiming, handles, steps
 from octet.ipam.blocks import block as change
@@ -67,6 +68,22 @@ class Tender:
         """Have a block and its claim looked at: somebody said that they are not as they were."""
         self._recheck[cidr] = None
 
+    def notice(self, view: View) -> None:
+        """Have every block looked at of which the view says something else than is known here.
+
+        The view may be behind, so that nothing is believed but that a look is due.
+        """
+        if not self._shelf.open:
+            return
+        claims = view.affinities.of_node(self._shelf.node).values()
+        routed = {each.cidr for each in claims if each.routed}
+        blocks = view.blocks.of_node(self._shelf.node).values()
+        seen = {each.cidr for each in blocks if each.host == self._shelf.node}
+        for cidr in (seen | {each.cidr for each in claims}) ^ self._shelf.own.keys():
+            self.recheck(cidr)
+        for cidr in self._shelf.own.keys() - (routed & seen):
+            self.recheck(cidr)
+
     def next(self, now: float) -> Steps[None] | None:
         """Return the next thing to do, or None. It is done to its end, or to its error, before the next."""
         self._shelf.now = now
@@ -102,7 +119,7 @@ class Tender:
         return tuple(leaked)
 
     def _work(self, now: float) -> Iterator[Work]:
-        shelf, ledger = self._shelf, self._ledger
+        ledger = self._ledger
         for cidr in self._recheck:
             yield cidr, self._heal(cidr, now)
         yield from self._urgent(now)
@@ -335,7 +352,7 @@ class Tender:
                 continue
             others = [each for each in shelf.own if pool_of(demand.pools, each.network_address) is not None]
             left = shelf.ready(demand) - len(shelf.stock.of(cidr))
-            if len(others) == 1 or left < self._target(demand)[1]:
+            if len(others) == 1 or left < self._target(demand)[0]:
                 return True
         return False
 
