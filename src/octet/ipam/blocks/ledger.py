@@ -78,6 +78,15 @@ class Ledger:
                 found[cidr] = found.get(cidr, 0) + 1
         return found
 
+    def parted(self, block: Block) -> frozenset[str]:
+        """Return the handles that a block has addresses of which this node gives to nobody or to another."""
+        found = set()
+        for address in self.of(block.cidr, self._homes):
+            slot, says = block.at(address), self._shelf.says(address)
+            if slot is not None and slot.node == self._shelf.node and address not in self.strangers:
+                found |= {slot.handle} - {says.handle if says is not None else "", ""}
+        return frozenset(found)
+
     def take_in(self, block: Block, now: float, order: Sequence[Address] = ()) -> None:
         """Take note of a block as it is in the store; nothing of this node's may be in flight for it.
 
@@ -87,6 +96,10 @@ class Ledger:
             order: addresses that were allocated by this write, the longest free first.
         """
         self._blocks[block.cidr] = block
+        if block.host != self._shelf.node:
+            self._shelf.disowned(block.cidr)
+        elif block.cidr not in self._shelf.own:
+            self._shelf.shut.add(block.cidr)
         ready: list[Address] = []
         ranks = {address: rank for rank, address in enumerate(order)}
 
@@ -107,6 +120,7 @@ class Ledger:
     def forget(self, cidr: Network) -> None:
         """Take note that a block is gone: what is in use in it has no block any more."""
         self._blocks.pop(cidr, None)
+        self._shelf.disowned(cidr)
         for address in tuple(self.of(cidr, self._homes)):
             self._shelf.stock.remove(address)
             for each in (self._shelf.leaving, self._shelf.parting, self.strangers):

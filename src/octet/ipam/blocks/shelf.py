@@ -96,6 +96,7 @@ class Shelf:
         now: seconds since 1970, told by the driver.
         open: has the store been read? Before, nothing is given.
         own: blocks of this node whose claims are confirmed.
+        shut: blocks that say they are this node's, without a confirmed claim: nothing of them is given.
         stock: what is ready.
         leaving: given up and free to be freed; when, or None where nobody had used it.
         parting: being freed at this moment: not this node's until the block is read again.
@@ -111,6 +112,7 @@ class Shelf:
         self.now = 0.0
         self.open = False
         self.own: dict[Network, None] = {}
+        self.shut: set[Network] = set()
         self.stock = Stock()
         self.leaving: dict[Address, float | None] = {}
         self.parting: dict[Address, float | None] = {}
@@ -223,8 +225,20 @@ class Shelf:
             self.on_change(address)
         self.on_work()
 
+    def confirmed(self, cidr: Network) -> None:
+        """Take note that a block is this node's, and packets to it come here."""
+        self.own[cidr] = None
+        self.shut.discard(cidr)
+
+    def disowned(self, cidr: Network) -> None:
+        """Take note that a block is not this node's."""
+        self.own.pop(cidr, None)
+        self.shut.discard(cidr)
+
     def obey(self, rules: Rules) -> None:
         """Take other rules; demands for pools that are not there, or disabled, are forgotten."""
+        if rules == self.rules:
+            return
         self.rules = rules
         enabled = {pool.name: pool for pool in rules.pools if not pool.disabled}
         for key, demand in tuple(self.demands.items()):
@@ -267,7 +281,7 @@ class Shelf:
         """Return an address that was asked for by name, or have it got."""
         if address in self._holders:
             raise TakenError(address, self._holders[address].given.owner, "used by")
-        if address in self.stock or address in self.leaving:
+        if (address in self.stock or address in self.leaving) and not self._shut(address):
             return address
         ask = self.asks.setdefault(address, Ask())
         if ask.problem is not None:
@@ -306,7 +320,10 @@ class Shelf:
         raise NotReadyError(f"no address of {names} is ready, some are being got")
 
     def _good(self, address: Address) -> bool:
-        return address not in self.asks and self.rules.usable(address)
+        return address not in self.asks and self.rules.usable(address) and not self._shut(address)
+
+    def _shut(self, address: Address) -> bool:
+        return any(address.version == each.version and address in each for each in self.shut)
 
     def _demand(self, family: int, pools: tuple[IPPool, ...]) -> Demand:
         key = family, tuple(pool.name for pool in pools)

@@ -153,7 +153,8 @@ class Tender:
         for key, demand in self._shelf.demands.items():
             low, high = self._target(demand)
             ready, scarce = self._shelf.ready(demand), self.scarce(demand.pools)
-            if ready < low and demand.again <= now:
+            room = not scarce or any(map(self._has_room, self._shelf.own))
+            if ready < low and room and demand.again <= now:
                 yield key, self._restock(demand, high - ready, now, claims=not scarce)
             if scarce and ready > high:
                 yield key, self._return(demand, ready - high)
@@ -178,7 +179,7 @@ class Tender:
                 ledger.take_in(block, now)
                 self._read[block.cidr] = now
             if block.host == shelf.node and block.cidr in mine and mine[block.cidr].routed:
-                shelf.own[block.cidr] = None
+                shelf.confirmed(block.cidr)
             elif block.host == shelf.node or block.cidr in mine:
                 self.recheck(block.cidr)
         for cidr in mine.keys() - {block.cidr for block in everything}:
@@ -196,13 +197,15 @@ class Tender:
             ledger.take_in(found, now)
         if found is None or found.host != shelf.node:
             yield from claiming.withdraw(shelf.node, cidr)
-            shelf.own.pop(cidr, None)
             if found is None:
                 ledger.forget(cidr)
         elif (yield from claiming.confirm(shelf.node, found)):
-            shelf.own[cidr] = None
+            shelf.confirmed(cidr)
+            if change.warmed(found, now, shelf.rules.config.cooldown) != found:
+                yield from self._write(cidr, now)
         else:
-            shelf.own.pop(cidr, None)
+            shelf.disowned(cidr)
+            shelf.shut.add(cidr)
         self._read[cidr] = now
         self._recheck.pop(cidr, None)
 
@@ -212,17 +215,16 @@ class Tender:
         yield from steps.persistent(partial(self._write_once, cidr, now), str(cidr))
 
     def _write_once(self, cidr: Network, now: float) -> Steps[None]:
-        shelf, ledger = self._shelf, self._ledger
+        ledger = self._ledger
         found = yield from steps.block(cidr)
         if found is None:
             ledger.forget(cidr)
             return
         ledger.take_in(found, now)
-        leaving = {
-            slot.handle for each in ledger.of(cidr, shelf.leaving) if (slot := found.at(each)) is not None
-        }
-        for handle in leaving - {""}:
+        kept: set[str] = set()
+        while handle := next(iter(ledger.parted(found) - kept), ""):  # more may part meanwhile
             yield from handles.keep(handle, ledger.counts(handle))
+            kept.add(handle)
         wanted = ledger.wanted(found, now)
         if wanted != found:
             yield from self._replace(found, wanted, now)
@@ -235,16 +237,15 @@ class Tender:
                 self._ledger.forget(found.cidr)
                 return
             raise steps.RaceError(f"{found.cidr} changed")
+        before = {slot.handle for slot in found.slots if slot is not None}
+        after = {slot.handle for slot in wanted.slots if slot is not None and slot.node == self._shelf.node}
+        self._handles.update(dict.fromkeys(after - before - {""}))
         try:
             item = yield Update(BLOCK, change.written(wanted).to_object())
         except NotFoundError:
             self._ledger.forget(found.cidr)
             return
-        made = Block.from_object(item)
-        before = {slot.handle for slot in found.slots if slot is not None}
-        after = {slot.handle for slot in made.slots if slot is not None and slot.node == self._shelf.node}
-        self._handles.update(dict.fromkeys(after - before - {""}))
-        self._ledger.take_in(made, now)
+        self._ledger.take_in(Block.from_object(item), now)
 
     def _house(self, address: Address, now: float) -> Steps[None]:
         """Find a block for an address that somebody here has, and no block says so."""
@@ -328,7 +329,6 @@ class Tender:
         self.recheck(cidr)
         ledger.part(cidr)
         if (yield from claiming.release(shelf.node, cidr, ledger.stripped, only_empty=True)):
-            shelf.own.pop(cidr, None)
             ledger.forget(cidr)
             self._recheck.pop(cidr, None)
         self._idle[cidr] = now
@@ -361,7 +361,7 @@ class Tender:
             self._ledger.take_in(block, now, got.addresses)
             self._read[block.cidr] = now
             if block.host == self._shelf.node:
-                self._shelf.own[block.cidr] = None
+                self._shelf.confirmed(block.cidr)
 
 
 def _why(shelf: Shelf) -> str:
