@@ -224,7 +224,7 @@ def _port(port: int, source: str) -> int:
 def _refuse_contradictions(config: Config, source: str) -> None:
     """Refuse what each field alone allows and all together do not."""
     stated = config.running.networks.stated
-    if not config.pod_cidrs and not stated:
+    if not config.pod_cidrs and not stated and config.running.blocks is None:
         problem = "is empty: what is inside the cluster must be known, as all else is outside"
         raise BadConfigurationError(
             source, "cluster.pod_cidrs", [], problem, hint='such as ["10.244.0.0/16"]'

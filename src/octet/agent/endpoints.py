@@ -25,7 +25,7 @@ from octet.cni.request import Request
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.spec.result import Result
 from octet.errors import NotReadyError, OctetError, RefusedByKernelError
-from octet.ipam.node_cidr import Allocation, Pool
+from octet.ipam import Addresses, Allocation, Pool
 from octet.ipam.node_cidr import State as PoolState
 from octet.kernel.port import Kernel, Outcome
 from octet.models.model import Running
@@ -63,7 +63,8 @@ class Endpoints:
         self._journal = journal
         self._desired = desired
         self._sandboxes = sandboxes
-        self._pool: Pool | None = None
+        self._pool: Addresses | None = None
+        self._shared = False
         self._retired: list[Entry] = []
         self._leaving: Counter[tuple[Identity, str]] = Counter()
         self._claims = Claims()
@@ -78,9 +79,13 @@ class Endpoints:
         return len(self._entries)
 
     @property
-    def pool(self) -> Pool | None:
+    def pool(self) -> Addresses | None:
         """The node's addresses; None until the node's CIDR is known."""
         return self._pool
+
+    def take_from(self, pool: Addresses) -> None:
+        """Have addresses come from elsewhere than the node's CIDRs; it knows what there is already."""
+        self._pool, self._shared = pool, True
 
     def get(self, key: Attachment | None) -> Entry | None:
         """Return an endpoint that is attached wholly, or None."""
@@ -115,7 +120,7 @@ class Endpoints:
         """
         before, self.site = self.site, site
         networks = [cidr for cidr in (site.network.v4, site.network.v6) if cidr is not None]
-        if before is None or (before.network.v4, before.network.v6) != (site.network.v4, site.network.v6):
+        if not self._shared and (before is None or _cidrs(before) != _cidrs(site)):
             self._pool = Pool(networks, gateway=bool(site.running.attach.shared_link), state=self._state())
         problems = []
         for entry in self:
@@ -146,7 +151,8 @@ class Endpoints:
         self._refuse_known(key, identity)
         self._claims.refuse_ports(request.config.host_ports)
         self._make_room(identity, key.interface)
-        held = pool.allocate(key, request.config.ips, answers.ranges(request.config))
+        pod = request.pod.namespace, request.pod.name
+        held = pool.allocate(key, request.config.ips, answers.ranges(request.config), pod)
         try:
             endpoint = self._endpoint(request, held, site)
             plan = self.plan(endpoint)
@@ -209,7 +215,7 @@ class Endpoints:
         self._journal.write(entry)
         self._entries[endpoint.attachment] = entry
 
-    def _ready(self) -> tuple[Site, Pool]:
+    def _ready(self) -> tuple[Site, Addresses]:
         if self.site is None or self._pool is None or not self.open:
             raise NotReadyError("this node has no pod network yet")
         return self.site, self._pool
@@ -284,6 +290,10 @@ class Endpoints:
 
 def _place(entry: Entry) -> tuple[Identity, str]:
     return entry.identity, entry.attachment.interface
+
+
+def _cidrs(site: Site) -> tuple[object, object]:
+    return site.network.v4, site.network.v6
 
 
 def _least(endpoint: Endpoint) -> tuple[Link]:

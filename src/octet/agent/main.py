@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from octet.agent.applying import Applier
+from octet.agent.blocks import BlockKeeper
 from octet.agent.care import Care
 from octet.agent.config import Config
 from octet.agent.desired import Desired
@@ -92,14 +93,35 @@ class Agent:
         self._requests = Requests(endpoints, care, self._trouble, metrics, waiting)
         self._report = Report(config, self._network, endpoints, desired, self._watch, metrics)
         self._underlay_news = asyncio.Event()
+        self._keeper = self._keep_blocks(journal, reader, worker)
         self._wire()
+
+    def _keep_blocks(
+        self, journal: Journal, reader: HostKernel, worker: ThreadPoolExecutor
+    ) -> BlockKeeper | None:
+        """Have addresses come from blocks, where the model has them in blocks."""
+        config, defaults = self._config, self._config.running.blocks
+        if defaults is None:
+            return None
+        freed, entries = journal.freed(), self._endpoints
+        keeper = BlockKeeper(self._store, config.node, entries, freed, defaults, reader, worker)
+        self._endpoints.take_from(keeper.shelf)
+        self._network.on_view = keeper.see
+        self._requests.wait = keeper.wait
+        self._network.others = lambda: keeper.problems
+        return keeper
 
     def _wire(self) -> None:
         """Let parts that must not know each other hear of each other."""
-        self._watch.on_whole = self._repair.begin
+        self._watch.on_whole = self._begin
         self._hearing.on_drift = self._repair.suspect
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
+
+    def _begin(self) -> None:
+        self._repair.begin()
+        if self._keeper is not None:
+            self._keeper.begin()
 
     def _leave_files(self, site: Site) -> None:
         """Write what other programs read of this node (subnet.env), each file whole or not at all."""
@@ -146,6 +168,7 @@ class Agent:
             self._reaper.run(),
             self._follow_underlay(),
             self._drain(),
+            *([self._keeper.run()] if self._keeper is not None else []),
         ]
         tasks = [asyncio.create_task(each) for each in work]
         ended = asyncio.create_task(stop.wait())

@@ -4,7 +4,7 @@ What lives here: raw request to reply. What it must not know: how an endpoint is
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -19,7 +19,7 @@ from octet.cni.spec import conversion, versions
 from octet.cni.spec.environment import Command
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.wire import RawRequest, Reply
-from octet.errors import OctetError
+from octet.errors import NotReadyError, OctetError
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,10 @@ class Requests:
         trouble: says in a sentence why the node is not as it should be; empty is all well.
         metrics: counts and times them.
         waiting: directory of DELs that the plugin could not deliver.
+
+    Attributes:
+        wait: told for how many seconds a request that came too early has waited, returns once that may have
+            changed; False where there is no use in waiting.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Requests:
         self._trouble = trouble
         self._metrics = metrics
         self._waiting = waiting
+        self.wait: Callable[[float], Awaitable[bool]] = _impatient
         self._answers: Mapping[Command, Callable[[Request], Reply]] = {
             Command.ADD: self._add,
             Command.DEL: self._del,
@@ -53,22 +58,36 @@ class Requests:
         }
 
     async def __call__(self, raw: RawRequest) -> Reply:
-        """Answer one request."""
-        return self.answer(raw)
+        """Answer one request; one that comes too early is tried again for as long as ``wait`` has patience.
+
+        The runtime would try again, too, but only after it has made a whole sandbox anew.
+        """
+        start = perf_counter()
+        outcome = self._attempt(raw)
+        while isinstance(outcome, NotReadyError) and await self.wait(perf_counter() - start):
+            outcome = self._attempt(raw)
+        return self._reply(raw, outcome, start)
 
     def answer(self, raw: RawRequest) -> Reply:
-        """Answer one request, whatever it is."""
+        """Answer one request, whatever it is, at once."""
         start = perf_counter()
-        command = raw.environment.get("CNI_COMMAND", "")
+        return self._reply(raw, self._attempt(raw), start)
+
+    def _attempt(self, raw: RawRequest) -> Reply | Exception:
         try:
             request = parse(raw.environment, raw.stdin, namespace=raw.namespace)
-            reply = self._answers[request.command](request)
+            return self._answers[request.command](request)
         except (OctetError, OSError, ValueError) as error:
-            if not isinstance(error, CniError):
-                log.warning("request failed", extra={"command": command, "error": str(error)})
-            reply = Reply.failure(error, version_of(raw.stdin))
-        self._metrics.request(command, perf_counter() - start, failed=reply.status != 0)
-        return reply
+            return error
+
+    def _reply(self, raw: RawRequest, outcome: Reply | Exception, start: float) -> Reply:
+        command = raw.environment.get("CNI_COMMAND", "")
+        if isinstance(outcome, Exception):
+            if not isinstance(outcome, CniError):
+                log.warning("request failed", extra={"command": command, "error": str(outcome)})
+            outcome = Reply.failure(outcome, version_of(raw.stdin))
+        self._metrics.request(command, perf_counter() - start, failed=outcome.status != 0)
+        return outcome
 
     def drain(self) -> None:
         """Do the DELs that the plugin wrote down while no agent answered."""
@@ -102,6 +121,10 @@ class Requests:
         if gone:
             log.info("collected", extra={"attachments": [str(key) for key in gone]})
         return Reply.success()
+
+
+async def _impatient(_waited: float) -> bool:
+    return False
 
 
 def _version(request: Request) -> Reply:

@@ -12,6 +12,7 @@ from typing import Any
 
 from octet.agent.network import Network
 from octet.agent.registration import publish
+from octet.cluster.objects import KINDS
 from octet.errors import BadConfigurationError, NotFoundError, NotReadyError, OctetError
 from octet.models.model import Running
 from octet.store.contract import ConflictError, ExpiredError, Store, UnavailableError
@@ -26,13 +27,13 @@ class Watch:
     """Keeps the network's view true, and our own Node told.
 
     Attributes:
-        synced: has everything been listed at least once?
+        kinds: what is followed: Nodes, and where addresses are in blocks all that these depend on.
         revision: the store's, of what was last heard of.
         on_whole: told when everything has been listed for the first time.
     """
 
     def __init__(self, store: Store, network: Network, running: Running, *, register: bool) -> None:
-        self.synced = False
+        self.kinds = ("Node", *(kind for kind in KINDS if kind != "Node" and running.blocks is not None))
         self.revision = 0
         self.on_whole: Callable[[], None] = lambda: None
         self._store = store
@@ -42,6 +43,12 @@ class Watch:
         self._silent_since: float | None = time.monotonic()
         self._tell = asyncio.Event()
         self._said: tuple[object, ...] = ()
+        self._listed: set[str] = set()
+
+    @property
+    def synced(self) -> bool:
+        """Has everything been listed at least once?"""
+        return self._listed.issuperset(self.kinds)
 
     @property
     def silence(self) -> float:
@@ -53,10 +60,15 @@ class Watch:
         self._tell.set()
 
     async def follow(self) -> None:
-        """Follow nodes for ever."""
+        """Follow every kind for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            for kind in self.kinds:
+                tasks.create_task(self._follow(kind))
+
+    async def _follow(self, kind: str) -> None:
         while True:
             try:
-                await self._once()
+                await self._once(kind)
             except ExpiredError:
                 continue
             except UnavailableError as error:
@@ -65,24 +77,26 @@ class Watch:
                 log.warning("store unavailable", extra={"error": str(error)})
                 await asyncio.sleep(PAUSE)
 
-    async def _once(self) -> None:
-        listing = await self._store.list("Node")
-        self._silent_since, self.revision = None, listing.revision
-        listed = self._network.view.with_listing("Node", listing.objects)
+    async def _once(self, kind: str) -> None:
+        listing = await self._store.list(kind)
+        self._silent_since, self.revision = None, max(self.revision, listing.revision)
+        listed = self._network.view.with_listing(kind, listing.objects)
         for refused in listed.refused:
             log.warning("object refused", extra={"error": str(refused)})
-        if not self.synced:
-            self.synced = True
-            self.on_whole()
         self._network.see(listed.view, listed.changes)
-        self.tell()
-        async for event in self._store.watch("Node", listing.revision):
-            self.revision = event.revision
-            self._one(event.type.value, event.object)
+        whole = self.synced
+        self._listed.add(kind)
+        if self.synced and not whole:
+            self.on_whole()
+        if kind == "Node":
+            self.tell()
+        async for event in self._store.watch(kind, listing.revision):
+            self.revision = max(self.revision, event.revision)
+            self._one(kind, event.type.value, event.object)
 
-    def _one(self, kind: str, item: Mapping[str, Any]) -> None:
+    def _one(self, kind: str, happened: str, item: Mapping[str, Any]) -> None:
         try:
-            view, changes = self._network.view.with_event("Node", (kind, item))
+            view, changes = self._network.view.with_event(kind, (happened, item))
         except BadConfigurationError as error:
             log.warning("object refused", extra={"error": str(error)})
             return

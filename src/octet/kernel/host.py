@@ -13,7 +13,7 @@ from typing import Self
 
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import Underlay
-from octet.kernel import execution, namespaces, peers
+from octet.kernel import execution, inuse, namespaces, peers
 from octet.kernel.facility import Facility
 from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.linking import Linking
@@ -97,6 +97,10 @@ class HostKernel:
     def underlay(self, interface: str = "", node_addresses: NodeAddresses = ()) -> Underlay:
         """Return the interface that carries what leaves this node, as ``underlay.observe``."""
         return observe(self._socket, interface, node_addresses)
+
+    def in_use(self) -> inuse.Addresses:
+        """Return the addresses that this namespace has or routes out of an interface. Raises OSError."""
+        return inuse.in_use(self._socket)
 
     def close(self) -> None:
         """Let go of sockets; idempotent."""

@@ -17,6 +17,8 @@ from octet.cluster.endpoint import Endpoint, NodeNetwork
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotReadyError
+from octet.ipam.blocks.selection import Defaults
+from octet.models import pooled
 from octet.models.forwarding import forwarding
 from octet.service import hostport
 from octet.transport import Transport
@@ -44,6 +46,8 @@ class Running:
     Attributes:
         networks: the cluster's pod networks, where the options state them.
         masquerade: is traffic that leaves the cluster given the node's address?
+        blocks: where addresses come in blocks out of pools, what pods get that ask for nothing; None is a
+            CIDR per node.
         files: what the original leaves for other programs to read: texts by file name.
     """
 
@@ -52,6 +56,7 @@ class Running:
     networks: PodNetworks = OF_THE_CLUSTER
     masquerade: bool = True
     files: Callable[[NodeNetwork], Mapping[str, str]] = field(default=no_files, compare=False)
+    blocks: Defaults | None = None
 
     def network(self, view: View) -> NodeNetwork:
         """Return this node's share of the pod network.
@@ -61,6 +66,9 @@ class Running:
             BadConfigurationError: the CIDR lies outside of the cluster's network or has no room for a pod,
                 or the underlay's MTU leaves less than the smallest packet.
         """
+        if self.blocks is not None:
+            largest = max(pooled.families(view, self.blocks))
+            return pooled.network(view, self.blocks, self._mtu(view, largest))
         if not self.networks.cluster(view):
             problem = "is empty: what is inside the cluster must be known, as all else is outside"
             raise BadConfigurationError("cluster", "pod_cidrs", [], problem, hint='such as ["10.244.0.0/16"]')
@@ -89,7 +97,7 @@ class Running:
                 self.transport.node(view),
                 forwarding(view, network),
                 hostport.base(own if bridge else (), bridge),
-                masquerade(network.cluster, own) if self.masquerade else Blueprint(),
+                self._outgoing(view, network.cluster, own),
             ]
         )
 
@@ -115,6 +123,13 @@ class Running:
         """Return node and all peers together, and a sentence for each peer that had to be left out."""
         peers = [(peer.name, self.peer(view, peer)) for peer in view.peers]
         return together(self.node(view), peers)
+
+    def _outgoing(
+        self, view: View, cluster: tuple[Network, ...], own: tuple[IPv4Network | IPv6Network, ...]
+    ) -> Blueprint:
+        if self.blocks is not None:
+            return pooled.contribution(view, masqueraded=self.masquerade)
+        return masquerade(cluster, own) if self.masquerade else Blueprint()
 
     def _cidr(self, view: View, family: int) -> Network:
         cidr = self.networks.own(view, family)

@@ -1,7 +1,7 @@
 """Where packets to addresses in blocks go: what each node holds, and what this node swallows.
 
-What lives here: the answer for transports, BGP and ``routes why``, out of the View alone. What it must not
-know: devices, tunnels, who is given an address.
+What lives here: the answer for transports, BGP and ``routes why``, out of the View alone.
+What it must not know: devices, tunnels, who is given an address.
 Source: felix/calc (L3RouteResolver), design/cluster-route-programming: a block goes to its node, an address
 in use on another node (borrowed, or of a block that is nobody's) to that one as /32 or /128.
 """
