@@ -13,6 +13,7 @@ import msgspec
 from octet.agent.care import Care
 from octet.agent.endpoints import Endpoints
 from octet.agent.metrics import Metrics
+from octet.cluster.endpoint import Attachment
 from octet.cni import pending
 from octet.cni.request import Request, parse, version_of
 from octet.cni.spec import conversion, versions
@@ -47,6 +48,7 @@ class Requests:
         self._trouble = trouble
         self._metrics = metrics
         self._waiting = waiting
+        self._early: set[Attachment | None] = set()
         self.wait: Callable[[float], Awaitable[bool]] = _impatient
         self._answers: Mapping[Command, Callable[[Request], Reply]] = {
             Command.ADD: self._add,
@@ -64,9 +66,23 @@ class Requests:
         """
         start = perf_counter()
         outcome = self._attempt(raw)
-        while isinstance(outcome, NotReadyError) and await self.wait(perf_counter() - start):
-            outcome = self._attempt(raw)
+        if isinstance(outcome, NotReadyError):
+            outcome = await self._patiently(raw, outcome, start)
         return self._reply(raw, outcome, start)
+
+    async def _patiently(self, raw: RawRequest, early: NotReadyError, start: float) -> Reply | Exception:
+        """Attempt it again and again, until it is given up: by time, or by a DEL of what would be added."""
+        key = parse(raw.environment, raw.stdin, namespace=raw.namespace).attachment
+        outcome: Reply | Exception = early
+        self._early.add(key)
+        try:
+            while isinstance(outcome, NotReadyError) and await self.wait(perf_counter() - start):
+                if key not in self._early:
+                    break
+                outcome = self._attempt(raw)
+        finally:
+            self._early.discard(key)
+        return outcome
 
     def answer(self, raw: RawRequest) -> Reply:
         """Answer one request, whatever it is, at once."""
@@ -100,6 +116,7 @@ class Requests:
         return Reply.success(conversion.to_json(self._endpoints.add(request), request.version))
 
     def _del(self, request: Request) -> Reply:
+        self._early.discard(request.attachment)
         if request.attachment is not None:
             self._endpoints.delete(request.attachment)
         return Reply.success()
