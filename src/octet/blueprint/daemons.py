@@ -5,17 +5,14 @@ that one peer's change is one file's change. What it must not know: programs, pr
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from octet.blueprint.base import Key
 
-_NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 ROUTE_METRIC = 111
 """Priority of the routes that a routing daemon of ours puts into the kernel. Daemons mark routes with a
 number of their own (BIRD: 12, RTPROT_BIRD of linux/rtnetlink.h); this tells ours from another daemon's."""
-
-LONGEST_NAME = 200
-"""Bytes of a file's name, each part of a path: below what any file system takes (limits.h, NAME_MAX 255)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,19 +33,19 @@ class ConfigFile:
 
     Attributes:
         daemon: the name of the ``Daemon`` that reads it.
-        name: path within the daemon's own directory, such as ``peers/node7.conf``; nothing else is allowed.
+        name: of the file in the daemon's own directory, such as ``node.node7.conf``.
         parts: the text in order; a ``Secret`` stands for what is put in its place when the file is written.
 
     Raises:
-        ValueError: the name could leave the directory, or is too long.
+        ValueError: the name could leave the directory, is hidden, or has more than 200 bytes.
     """
 
     daemon: str
     name: str
-    parts: tuple[str | Secret, ...]
+    parts: tuple[str | Secret, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or max(map(len, self.name.split("/"))) > LONGEST_NAME:
+        if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is no name for a file of a daemon's configuration")
 
     @property

@@ -24,8 +24,15 @@ NEVER = {
 }
 """Never believed: default routes, and prefixes that no other machine can be at (RFC 6890)."""
 
-PARTS = ("owned.conf", "bfd*.conf", "filters/*.conf", "peers/*.conf")
+PARTS = ("owned.conf", "bfd*.conf", "filter.*.conf", "node.*.conf", "peer.*.conf")
 """What is read after tables and kernel, in this order; a pattern that matches nothing is no error."""
+
+RECOVERY = 30
+"""Seconds that a speaker that comes back waits for its peers, before it takes away routes that nobody told
+again. Peers that live are back within their connect retry time; the others must hold nobody up."""
+
+LOG_SIZE = 1 << 20
+"""Bytes of the log, in the daemon's directory, before it begins anew; the one before is kept."""
 
 _OUR_ROUTES = 0x6F  # kernel.port.ROUTE_PROTOCOL: what the agent itself put into the kernel
 
@@ -45,11 +52,12 @@ def _main(speaker: Speaker) -> Lines:
     ignored = [f"-{pattern('speaker', 'ignored_interfaces', each)}" for each in speaker.ignored_interfaces]
     channels = [f"ipv{family};" for family in speaker.families]
     lines = [
-        "log stderr { info, remote, warning, error, auth, fatal, bug };",
+        f'log "bird.log" {LOG_SIZE} "bird.log.1" {{ info, remote, warning, error, auth, fatal, bug }};',
         f"router id {speaker.router_id};",
         "timeformat protocol iso long ms;",
     ]
-    lines += [f"graceful restart wait {speaker.restart_time};"] if speaker.restart_time else []
+    if speaker.restart_time:
+        lines.append(f"graceful restart wait {min(speaker.restart_time, RECOVERY)};")
     lines += ['include "policy.conf";']
     lines += block("protocol device", ["scan time 10;"])
     interfaces = ", ".join([*ignored, '"*"'])

@@ -28,7 +28,7 @@ def filters(wanted: Iterable[Filter]) -> Blueprint:
         BadConfigurationError: a rule that BIRD can't be told.
     """
     return Blueprint(
-        ConfigFile(DAEMON, f"filters/{slug(each.name)}.conf", (joined(_functions(each)),)) for each in wanted
+        ConfigFile(DAEMON, f"filter.{slug(each.name)}.conf", (joined(_functions(each)),)) for each in wanted
     )
 
 

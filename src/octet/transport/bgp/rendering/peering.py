@@ -41,7 +41,7 @@ def session(speaker: Speaker, peer: Session) -> Blueprint:
     parts: tuple[str | Secret, ...] = (joined([*head, *tail, "}"]),)
     if peer.password is not None:
         parts = (joined(head) + '  password "', peer.password, '";\n' + joined([*tail, "}"]))
-    file = ConfigFile(DAEMON, f"peers/{kind}.{slug(peer.name)}.conf", parts)
+    file = ConfigFile(DAEMON, f"{kind}.{slug(peer.name)}.conf", parts)
     return Blueprint([file, *([BFD] if peer.bfd is not None else [])])
 
 
