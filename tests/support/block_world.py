@@ -1,4 +1,4 @@
-"""Several nodes over one store of blocks, moved one request at a time, so that anything may happen in between.
+"""Several nodes over one store of blocks, moved one request at a time: anything may happen in between.
 
 ``World`` is the store and the truth; ``Machine`` is a node: its journal survives the death of its agent, its
 kernel knows which addresses its pods have.
@@ -9,6 +9,7 @@ from ipaddress import ip_network
 
 from octet.cluster.changes import Underlay
 from octet.cluster.endpoint import Attachment
+from octet.cluster.objects import IPAM_KINDS
 from octet.cluster.pools import allocatable
 from octet.cluster.view import View
 from octet.errors import NotFoundError, NotReadyError, OctetError
@@ -115,8 +116,7 @@ class World:
     def view(self, me="nobody", pods=()):
         """Return what a node sees."""
         view = View(me, Underlay("eth0", 1500))
-        kinds = ("Node", "Namespace", "IPPool", "IPReservation", "IPAMConfiguration", "IPAMBlock", "BlockAffinity")
-        for kind in kinds:
+        for kind in ("Node", "Namespace", *IPAM_KINDS):
             listed = view.with_listing(kind, self.answer(List(kind)))
             assert listed.refused == ()
             view = listed.view
@@ -133,7 +133,9 @@ class Machine:
     cooling: dict = field(default_factory=dict)
     freed: dict = field(default_factory=dict)
     shelf: Shelf | None = None
-    defaults: Defaults = Defaults()
+    defaults: Defaults = field(default_factory=Defaults)
+    collecting: bool = False
+    pods: list = field(default_factory=list)
 
     def start(self):
         """Start the agent: it knows its journal and nothing else."""
@@ -143,7 +145,7 @@ class Machine:
         self.ledger = Ledger(self.shelf, self.freed)
         self.tender = Tender(self.shelf, self.ledger)
         self.collector = Collector(self.name)
-        self.steps, self.request, self.collecting = None, None, False
+        self.steps, self.request = None, None
         self.look()
 
     def die(self):
@@ -169,10 +171,10 @@ class Machine:
         if self.steps is None:
             self.steps = self.tender.next(self.world.now)
             if self.steps is None and self.collecting:
-                self.steps = self.collector.next(self.world.view(self.name), self.world.now)
+                self.steps = self.collector.next(self.world.view(self.name, self.pods), self.world.now)
             if self.steps is None:
                 return False
-            self._go(lambda steps: next(steps))
+            self._go(next)
             return True
         try:
             if silent:
@@ -230,7 +232,8 @@ class Machine:
     @property
     def addresses(self):
         """Every address that a pod of this node has, or whose link is still there."""
-        return [each for given in (*self.journal.values(), *self.cooling.values()) for each in given.addresses]
+        given = (*self.journal.values(), *self.cooling.values())
+        return [address for each in given for address in each.addresses]
 
 
 def pool(name="pool", cidr="10.0.0.0/24", block=28, **spec):

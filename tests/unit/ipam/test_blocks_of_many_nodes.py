@@ -1,24 +1,33 @@
 """Nodes that claim, give out, die anywhere and come back, all at once over one store."""
 
-from ipaddress import ip_network
+import random
+from collections import Counter
 
 import pytest
-from block_world import Machine, World, config, node, pool
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
-from octet.cluster.blocks import Block, Handle
+from block_world import Machine, World, config, node, pool
+from octet.cluster.blocks import Allocation, Block, Handle, cidr_name
 from octet.errors import OctetError
 from octet.ipam.blocks import holdings
+from octet.ipam.blocks.block import hand_over
 from octet.ipam.blocks.stock import is_stock
-
 
 NAMES = ("a", "b", "c")
 
 
 class Cluster(RuleBasedStateMachine):
     """Three nodes, a pool of a few small blocks, and everything that can go wrong between two requests."""
+
+    checked = None
 
     @initialize(
         blocks=st.sampled_from([2, 3, 4, 8]),
@@ -92,26 +101,28 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def no_address_twice(self):
-        if not hasattr(self, "machines"):
-            return
-        held = [address for machine in self.machines for address in machine.addresses]
+        held = [address for machine in self.known() for address in machine.addresses]
         assert len(set(held)) == len(held)
 
     @invariant()
     def every_live_address_is_routed(self):
-        if not hasattr(self, "machines"):
+        state = self.known() and self.world.revision, [machine.addresses for machine in self.known()]
+        if state == self.checked:
             return
-        view = self.world.view()
-        for machine in self.machines:
+        self.checked = state
+        view = self.world.view() if self.known() else None
+        for machine in self.known():
             for address in machine.addresses:
                 assert holdings.node_of(view, address) == machine.name
 
     def teardown(self):
         """In the end everybody is alive and has time: nothing is lost, nothing is left."""
-        if not hasattr(self, "machines"):
+        if not self.known():
             return
         for machine in self.machines:
-            self.come_back_and_end(machine)
+            if not machine.alive:
+                machine.start()
+            machine.reap()
         for _ in range(8):
             self.world.now += 61
             for machine in self.machines:
@@ -121,10 +132,8 @@ class Cluster(RuleBasedStateMachine):
         self.every_live_address_is_routed()
         assert_books(self.world, self.machines)
 
-    def come_back_and_end(self, machine):
-        if not machine.alive:
-            machine.start()
-        machine.reap()
+    def known(self):
+        return getattr(self, "machines", [])
 
 
 def assert_books(world, machines):
@@ -156,7 +165,180 @@ def assert_books(world, machines):
         assert not machine.shelf.parting
 
 
-Cluster.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
-)
-test_cluster = Cluster.TestCase
+def settled(examples, steps):
+    """Hypothesis' settings: failures are shrunk, and not explained line by line, which takes minutes."""
+    phases = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+    unhealthy = list(HealthCheck)
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        phases=phases,
+        suppress_health_check=unhealthy,
+    )
+
+
+def test_nodes_at_once():
+    """Whatever happens in between, no address is two pods', each is routed to its node, and nothing leaks."""
+    run_state_machine_as_test(Cluster, settings=settled(12, 25))
+
+
+@pytest.mark.slow
+def test_nodes_at_once_for_long():
+    """The same, with many more turns."""
+    run_state_machine_as_test(Cluster, settings=settled(150, 80))
+
+
+def walk(seed):
+    """One random life of three nodes: cheaper than an example of Hypothesis, and repeatable by its seed."""
+    dice = random.Random(seed)
+    cluster = Cluster()
+    blocks, size = dice.choice([2, 3, 4, 8]), dice.choice([29, 30, 31, 32])
+    cluster.begin(blocks, size, dice.random() < 0.5, dice.choice([0, 0, 90]))
+    deeds = {
+        "work": (7, lambda at: cluster.work(at, dice.choice([1, 1, 2, 3, 8, 30]))),
+        "silence": (1, lambda at: cluster.silence(at, dice.random() < 0.5)),
+        "look": (3, cluster.look),
+        "attach": (3, lambda at: cluster.attach(at, dice.randint(1, 3))),
+        "detach": (2, lambda at: cluster.detach(at, dice.randrange(9))),
+        "reap": (2, cluster.reap),
+        "die": (1, cluster.die),
+        "come back": (2, cluster.come_back),
+        "wait": (1, lambda _at: cluster.wait(dice.choice([1, 31, 61, 121]))),
+    }
+    names, weights = list(deeds), [weight for weight, _ in deeds.values()]
+    for name in dice.choices(names, weights, k=dice.choice([20, 60, 200])):
+        deeds[name][1](dice.randrange(3))
+        cluster.no_address_twice()
+        cluster.every_live_address_is_routed()
+    cluster.teardown()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_lives(seed):
+    """Random lives keep the same promises."""
+    walk(seed)
+
+
+@pytest.mark.slow
+def test_many_random_lives():
+    """Many of them do."""
+    for seed in range(8, 300):
+        walk(seed)
+
+
+def test_what_a_gone_node_had_is_collected():
+    """A node whose Node is gone loses claims and blocks once its pods are gone too, after two looks."""
+    world = World(pool(cidr="10.0.0.0/28", block=30), *map(node, NAMES))
+    machines = [Machine(world, name, collecting=True) for name in NAMES]
+    for machine in machines:
+        machine.start()
+        assert machine.settle()
+    machines[0].add(1)
+    (kept,) = machines[0].add(2)
+    assert machines[0].settle()
+    machines[0].die()
+    del world.objects["Node", "a"]
+    pods = [
+        {
+            "metadata": {"name": "p", "namespace": "n"},
+            "spec": {"nodeName": "a"},
+            "status": {"podIP": str(kept)},
+        }
+    ]
+    for machine in machines[1:]:
+        machine.pods = pods
+    collect(world, machines[1:], rounds=1)
+    assert said(world)["a"] >= 2
+    collect(world, machines[1:], rounds=4)
+    assert (said(world)["a"], holdings.node_of(world.view(), kept)) == (1, "a")
+    for machine in machines[1:]:
+        machine.pods = []
+    collect(world, machines[1:], rounds=4)
+    assert "a" not in said(world)
+    assert not [name for kind, name in world.objects if kind == "BlockAffinity" and name.startswith("a-")]
+    assert not [name for kind, name in world.objects if kind == "IPAMHandle"]
+
+
+def collect(world, machines, rounds):
+    for _ in range(rounds):
+        world.now += 61
+        for machine in machines:
+            assert machine.settle()
+
+
+def said(world):
+    """How many addresses blocks say are on each node."""
+    found = Counter()
+    for (kind, _), item in world.objects.items():
+        if kind == "IPAMBlock":
+            found.update(slot.node for slot in Block.from_object(item).slots if slot is not None)
+    return found
+
+
+def test_a_node_that_comes_back_in_time_keeps_everything():
+    """A node that is away for a while, with its Node object there, loses nothing, however long it takes."""
+    world = World(pool(cidr="10.0.0.0/28", block=30), *map(node, NAMES))
+    machines = [Machine(world, name, collecting=True) for name in NAMES]
+    for machine in machines:
+        machine.start()
+        assert machine.settle()
+    (address,) = machines[0].add(1)
+    assert machines[0].settle()
+    machines[0].die()
+    collect(world, machines[1:], rounds=10)
+    machines[0].start()
+    assert machines[0].settle()
+    assert holdings.node_of(world.view(), address) == "a"
+    assert machines[0].ledger.lost == {}
+
+
+def block_of(world, machine):
+    """A node's first block, as the store has it."""
+    return Block.from_object(world.objects["IPAMBlock", cidr_name(next(iter(machine.shelf.own)))])
+
+
+def test_an_address_that_was_given_away_is_told():
+    """Where the store gave a living pod's address to another node, the agent says so and takes nothing."""
+    world = World(pool(cidr="10.0.0.0/27", block=30), *map(node, NAMES))
+    machine = Machine(world, "a")
+    machine.start()
+    assert machine.settle()
+    (address,) = machine.add(1)
+    assert machine.settle()
+    block = block_of(world, machine)
+    stolen = hand_over(block, [(address, Allocation("net.x", {"node": "b"}))])
+    world.put({**stolen.to_object(), "kind": "IPAMBlock"})
+    world.now += 61
+    assert machine.settle()
+    assert machine.ledger.lost == {
+        address: f"{address} is in use here, and by block {block.cidr} it is net.x's"
+    }
+    assert block_of(world, machine).at(address).handle == "net.x"
+    machine.delete(next(iter(machine.journal)))
+    machine.reap()
+    world.now += 61
+    assert machine.settle()
+    assert machine.ledger.lost == {}
+
+
+def test_addresses_of_nobody_are_given_up_once_the_kernel_was_asked():
+    """After a reboot the journal is empty: what blocks say is here is kept while it is in use, then freed."""
+    world = World(pool(cidr="10.0.0.0/27", block=30), *map(node, NAMES))
+    machine = Machine(world, "a")
+    machine.start()
+    assert machine.settle()
+    (alive,), (dead,) = machine.add(1), machine.add(2)
+    assert machine.settle()
+    machine.die()
+    machine.journal.clear()
+    machine.start()
+    assert machine.settle()
+    assert machine.tender.judge(world.now, {alive}.__contains__) == ()
+    world.now += 61
+    assert machine.tender.judge(world.now, {alive}.__contains__) == (dead,)
+    assert machine.settle()
+    block = block_of(world, machine)
+    assert block.at(alive).handle.endswith("a-1")
+    assert block.at(dead) is None or is_stock(block.at(dead), "a")
+    assert [name for kind, name in world.objects if kind == "IPAMHandle"] == ["k8s-pod-network.a-1"]

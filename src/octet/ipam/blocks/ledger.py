@@ -199,6 +199,7 @@ class Ledger:
         shelf.leaving.pop(address, None)
         shelf.parting.pop(address, None)
         if shelf.holder(address) is None:
+            self.lost.pop(address, None)
             self._homes.pop(address, None)
             self.dirty.pop(address, None)
             return
@@ -221,6 +222,8 @@ class Ledger:
     def _changed(self, address: Address) -> None:
         if self._shelf.holder(address) is not None:
             self._freed.discard(address)
+        else:
+            self.lost.pop(address, None)
         if self._shelf.knows(address):
             self.dirty[address] = None
         else:
