@@ -48,6 +48,9 @@ SCARCE = 8
 PATIENCE = 2.0
 """Seconds for which an ADD waits for an address, or for its pod to be known; a claim takes three writes."""
 
+GLANCE = 0.1
+"""Seconds after which a waiting ADD is tried again in any case."""
+
 ASKED = 30.0
 """Seconds between two looks at the kernel while there are addresses that nobody knows."""
 
@@ -154,10 +157,10 @@ class BlockKeeper:
 
     async def wait(self, waited: float) -> bool:
         """Return once an ADD that found no address may find one; False where it has waited long enough."""
-        if waited >= PATIENCE or not self.whole:
+        if waited >= PATIENCE:
             return False
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE - waited):
+        with suppress(TimeoutError):  # what else it may wait for, such as the kernel, tells nobody
+            async with asyncio.timeout(GLANCE):
                 await self._changed.wait()
         return True
 
