@@ -37,6 +37,17 @@ KINDS = (
     Kind("NetworkPolicy", "networking.k8s.io/v1", ("networkpolicies", "networkpolicy", "netpol")),
     Kind("Service", "v1", ("services", "service", "svc")),
     Kind("EndpointSlice", "discovery.k8s.io/v1", ("endpointslices", "endpointslice")),
+    Kind("IPPool", "projectcalico.org/v3", ("ippools", "ippool"), namespaced=False),
+    Kind("IPReservation", "projectcalico.org/v3", ("ipreservations", "ipreservation"), namespaced=False),
+    Kind(
+        "IPAMConfiguration",
+        "projectcalico.org/v3",
+        ("ipamconfigurations", "ipamconfiguration", "ipamconfig"),
+        namespaced=False,
+    ),
+    Kind("IPAMBlock", "crd.projectcalico.org/v1", ("ipamblocks", "ipamblock"), namespaced=False),
+    Kind("BlockAffinity", "crd.projectcalico.org/v1", ("blockaffinities", "blockaffinity"), namespaced=False),
+    Kind("IPAMHandle", "crd.projectcalico.org/v1", ("ipamhandles", "ipamhandle"), namespaced=False),
 )
 """Every kind a lab takes; the words are kubectl's."""
 
