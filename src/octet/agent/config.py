@@ -21,6 +21,7 @@ from octet.errors import BadConfigurationError
 from octet.models.model import Running
 
 RUN = "/run/octet"
+SECRETS = "/etc/octet/secrets"
 
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", re.ASCII)
 """Names of Kubernetes nodes (RFC 1123 subdomain, at most 253 bytes)."""
@@ -51,6 +52,7 @@ class _Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Paths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: str = RUN
+    secrets: str = SECRETS
 
 
 class _Underlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +81,7 @@ class Config:
         register: make and keep our own Node object, where no kubelet does.
         model: the row's name, with its variant, for people.
         run: directory of sockets, journal and lock.
+        secrets: directory of what is mounted of Secrets, ``NAMESPACE/NAME/KEY`` (passwords of BGP sessions).
         interface: the underlay's; empty is the one with the node's address or the default route.
         health_port: also answer health requests on this loopback TCP port; 0 is no.
     """
@@ -91,6 +94,7 @@ class Config:
     running: Running
     store: Path
     run: Path
+    secrets: Path = Path(SECRETS)
     interface: str = ""
     health_port: int = 0
 
@@ -169,6 +173,7 @@ def parse(document: Mapping[str, object], source: str) -> Config:
         running=_running(file.model, source),
         store=_path(file.store.path, source, "store.path"),
         run=_path(file.paths.run, source, "paths.run", RUN_LIMIT),
+        secrets=_path(file.paths.secrets, source, "paths.secrets"),
         interface=file.underlay.interface,
         health_port=_port(file.health.port, source),
     )

@@ -31,12 +31,15 @@ from octet.agent.repair import Repair
 from octet.agent.report import Report
 from octet.agent.requests import Requests
 from octet.agent.sandboxes import HostSandboxes
+from octet.agent.secrets import SecretFiles
+from octet.agent.sessions import Sessions
 from octet.agent.watch import Watch
 from octet.cluster.changes import Underlay
 from octet.cluster.view import View
 from octet.cni.pending import directory_of
 from octet.cni.server import serve
 from octet.errors import NotReadyError, OctetError
+from octet.kernel.daemons import hosted
 from octet.kernel.host import HostKernel
 from octet.kernel.monitor import Monitor
 from octet.store.embedded import EmbeddedStore
@@ -45,6 +48,9 @@ log = logging.getLogger(__name__)
 
 UNDERLAY_PAUSE = 0.5
 """Seconds before an underlay that is not there is looked for again."""
+
+DAEMON_PAUSE = 0.2
+"""Seconds between looks whether daemons still run."""
 
 DRAIN_PAUSE = 1.0
 """Seconds between looks for DELs that the plugin could not deliver; an ADD looks for them, too."""
@@ -72,8 +78,10 @@ class Agent:
     def __init__(self, config: Config, resources: ExitStack, underlay: Underlay) -> None:
         self._config = config
         memory = config.run / "sysctl.json"
-        self._kernel = kernel = resources.enter_context(HostKernel(memory=memory))
-        reader = resources.enter_context(HostKernel(memory=memory))
+        secrets = SecretFiles(config.secrets)
+        self._daemons = daemons = resources.enter_context(hosted(config.run / "daemons", secrets=secrets))
+        self._kernel = kernel = resources.enter_context(HostKernel(memory=memory, daemons=daemons))
+        reader = resources.enter_context(HostKernel(memory=memory, daemons=daemons))
         monitor = resources.enter_context(Monitor())
         worker = resources.enter_context(ThreadPoolExecutor(1, "kernel-reader"))
         journal = Journal(config.run / "journal.db")
@@ -91,7 +99,8 @@ class Agent:
         self._reaper = Reaper(endpoints, reader, worker)
         waiting = directory_of(config.run / "cni.sock")
         self._requests = Requests(endpoints, care, self._trouble, metrics, waiting)
-        self._report = Report(config, self._network, endpoints, desired, self._watch, metrics)
+        sessions = Sessions(daemons)
+        self._report = Report(config, self._network, endpoints, desired, self._watch, metrics, sessions)
         self._underlay_news = asyncio.Event()
         self._keeper = self._keep_blocks(journal, reader, worker)
         self._wire()
@@ -108,7 +117,6 @@ class Agent:
         self._endpoints.take_from(keeper.shelf)
         self._network.on_view = keeper.see
         self._requests.wait = keeper.wait
-        self._network.others = lambda: keeper.problems
         return keeper
 
     def _wire(self) -> None:
@@ -117,6 +125,7 @@ class Agent:
         self._hearing.on_drift = self._repair.suspect
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
+        self._network.others = self._other_troubles
 
     def _begin(self) -> None:
         self._repair.begin()
@@ -132,6 +141,9 @@ class Agent:
                 draft.replace(self._config.run / name)
             except OSError as error:
                 log.warning("cannot leave a file", extra={"file": name, "error": str(error)})
+
+    def _other_troubles(self) -> list[str]:
+        return [*self._daemons.troubles, *(self._keeper.problems if self._keeper is not None else ())]
 
     def _trouble(self) -> str:
         return "; ".join(self._network.trouble[:3])
@@ -155,6 +167,7 @@ class Agent:
             self._hearing.stop(loop)
             health.close()
             await self._reaper.reap()
+            self._daemons.leave()
             await self._store.close()
         log.info("stopped", extra={"node": self._config.node})
 
@@ -168,6 +181,7 @@ class Agent:
             self._reaper.run(),
             self._follow_underlay(),
             self._drain(),
+            self._look_after_daemons(),
             *([self._keeper.run()] if self._keeper is not None else []),
         ]
         tasks = [asyncio.create_task(each) for each in work]
@@ -196,6 +210,11 @@ class Agent:
                 log.info("underlay changed", extra={"underlay": str(found)})
                 self._network.see(view, changes)
                 self._watch.tell()
+
+    async def _look_after_daemons(self) -> None:
+        while True:
+            self._daemons.tick()
+            await asyncio.sleep(DAEMON_PAUSE)
 
     async def _drain(self) -> None:
         while True:

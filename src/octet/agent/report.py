@@ -16,6 +16,7 @@ from octet.agent.health import Answer
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.records import Entry
+from octet.agent.sessions import Sessions
 from octet.agent.watch import Watch
 
 TEXT = "text/plain; charset=utf-8"
@@ -32,6 +33,7 @@ class Report:
         desired: Desired,
         watch: Watch,
         metrics: Metrics,
+        sessions: Sessions,
     ) -> None:
         self._config = config
         self._network = network
@@ -39,6 +41,7 @@ class Report:
         self._desired = desired
         self._watch = watch
         self._metrics = metrics
+        self._sessions = sessions
 
     @property
     def ready(self) -> bool:
@@ -52,6 +55,7 @@ class Report:
             "/readyz": self._readyz,
             "/metrics": self._metrics_text,
             "/state": self._state,
+            "/bgp": self._sessions.answer,
         }
 
     def _healthz(self) -> Answer:
@@ -69,6 +73,7 @@ class Report:
         self._metrics.wanted.set(len(self._desired.objects))
         self._metrics.failing.set(len(self._network.failures))
         self._metrics.silence.set(self._watch.silence)
+        self._sessions.measure(self._metrics)
         if (pool := self._endpoints.pool) is not None:
             for family in (4, 6):
                 with suppress(KeyError):

@@ -85,7 +85,7 @@ def status(config: ConfigFile = CONFIG, as_json: output.Json = False) -> None:
     """Show what the agent of this node holds; exit 3 when it is not ready or does not answer."""
     from octet.agent.config import load
 
-    state = _ask(load(config).run / "health.sock")
+    state = ask(load(config).run / "health.sock", "/state")
     rows = [
         (each["pod"] or each["attachment"], each["state"], each["v4"] or "-", each["v6"] or "-", each["mtu"])
         for each in state["endpoints"]
@@ -98,10 +98,15 @@ def status(config: ConfigFile = CONFIG, as_json: output.Json = False) -> None:
         raise typer.Exit(output.NOT_READY)
 
 
-def _ask(path: Path) -> dict[str, Any]:
+def ask(path: Path, about: str) -> dict[str, Any]:
+    """Return what an agent's health socket answers, as JSON.
+
+    Raises:
+        NotReadyError: no agent answers, or not to this.
+    """
     connection = _UnixConnection(path)
     try:
-        connection.request("GET", "/state")
+        connection.request("GET", about)
         answer: dict[str, Any] = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotReadyError(f"no agent answers on {path}: {error}", hint="octet agent run") from error

@@ -5,6 +5,7 @@ processes with its fake. What it must not know: what a configuration means, who 
 """
 
 from octet.kernel.daemons.facility import Daemons
+from octet.kernel.daemons.host import hosted
 from octet.kernel.daemons.port import Finished, Process, Processes, Reply
 
-__all__ = ["Daemons", "Finished", "Process", "Processes", "Reply"]
+__all__ = ["Daemons", "Finished", "Process", "Processes", "Reply", "hosted"]

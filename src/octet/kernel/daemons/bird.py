@@ -24,16 +24,16 @@ def check(main: PurePath) -> Sequence[str]:
     return ("bird", "-p", "-c", str(main))
 
 
-def run(main: PurePath, control: PurePath, *, recover: bool) -> Sequence[str]:
+def run(main: PurePath, control: str, *, recover: bool) -> Sequence[str]:
     """Return the command that runs it in the foreground.
 
     Args:
         main: the configuration.
-        control: its control socket.
+        control: the name of its control socket, in the directory that it is started in.
         recover: routes of an earlier run are in the kernel, and are kept until peers have told theirs again
             (graceful restart, RFC 4724, 4.2).
     """
-    return ("bird", "-f", "-c", str(main), "-s", str(control), *(["-R"] if recover else []))
+    return ("bird", "-f", "-c", str(main), "-s", control, *(["-R"] if recover else []))
 
 
 RELOAD = "configure"

@@ -14,7 +14,7 @@ from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, KernelObject,
 from octet.kernel.daemons import bird
 from octet.kernel.daemons.directory import Directory
 from octet.kernel.daemons.port import Processes, Reply, Routes
-from octet.kernel.daemons.supervisor import Supervisor
+from octet.kernel.daemons.supervisor import PATIENCE, Supervisor
 from octet.kernel.port import Failure, Outcome
 
 CHECK_TIME = 20.0
@@ -196,11 +196,11 @@ class Daemons:
         with suppress(OSError):
             self._root.rmdir()
 
-    def ask(self, name: str, command: str) -> Reply:
-        """Ask a daemon. Raises OSError where there is none of that name or it does not answer."""
+    def ask(self, name: str, command: str, seconds: float = PATIENCE) -> Reply:
+        """Ask a daemon. Raises OSError where there is none of that name or it does not answer in time."""
         if name not in self._supervisors:
             raise OSError(errno.ESRCH, f"no daemon {name} runs here")
-        return self._supervisors[name].ask(command)
+        return self._supervisors[name].ask(command, seconds)
 
     @property
     def running(self) -> Mapping[str, Supervisor]:

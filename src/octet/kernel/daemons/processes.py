@@ -19,7 +19,7 @@ from octet.kernel.daemons.port import Finished, Line, Reply
 
 _LIMIT = 16 << 20  # bytes of one answer
 _PEER = struct.Struct("=iII")  # unix(7), SO_PEERCRED: pid, uid, gid
-_LOCALE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+_PLACE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
 class Found:
@@ -96,7 +96,7 @@ class HostProcesses:
             child = subprocess.Popen(
                 command,
                 cwd=directory,
-                env=_LOCALE,
+                env=_PLACE,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -118,7 +118,7 @@ class HostProcesses:
                 child = subprocess.Popen(
                     command,
                     cwd=directory,
-                    env=_LOCALE,
+                    env=_PLACE,
                     stdin=subprocess.DEVNULL,
                     stdout=said,
                     stderr=said,
@@ -133,7 +133,7 @@ class HostProcesses:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as here:
             here.settimeout(1)
             try:
-                here.connect(str(control))
+                _connect(here, control)
             except OSError:
                 return None
             pid, _, _ = _PEER.unpack(here.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
@@ -147,7 +147,7 @@ class HostProcesses:
         deadline = time.monotonic() + seconds
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as here:
             here.settimeout(seconds)
-            here.connect(str(control))
+            _connect(here, control)
             _whole(here, deadline)
             here.sendall(command.encode() + b"\n")
             return _whole(here, deadline)
@@ -157,6 +157,15 @@ class HostProcesses:
         if self._namespace >= 0:
             os.close(self._namespace)
             self._namespace = -1
+
+
+def _connect(here: socket.socket, control: Path) -> None:
+    """Connect through the directory's descriptor: a path may be longer than sun_path (unix(7))."""
+    directory = os.open(control.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        here.connect(f"/proc/self/fd/{directory}/{control.name}")
+    finally:
+        os.close(directory)
 
 
 def _whole(here: socket.socket, deadline: float) -> Reply:

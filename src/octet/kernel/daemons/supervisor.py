@@ -104,7 +104,7 @@ class Supervisor:
         self._directory.control.unlink(missing_ok=True)
         main = self._directory.config / bird.MAIN
         recover = self._has_routes()
-        command = bird.run(main, self._directory.control, recover=recover)
+        command = bird.run(main, self._directory.control.name, recover=recover)
         self._process = self._processes.start(command, self._directory.root, self._directory.last_words)
         self._since = self._clock()
         self.starts += 1
@@ -134,9 +134,9 @@ class Supervisor:
             return self._directory.last_words.read_text(errors="replace")[-400:].strip()
         return ""
 
-    def ask(self, command: str) -> Reply:
-        """Ask it. Raises OSError (TimeoutError) where it does not answer."""
-        return self._processes.ask(self._directory.control, command, PATIENCE)
+    def ask(self, command: str, seconds: float = PATIENCE) -> Reply:
+        """Ask it. Raises OSError (TimeoutError) where it does not answer in time."""
+        return self._processes.ask(self._directory.control, command, seconds)
 
     def reload(self) -> None:
         """Let it read its configuration; ``tick`` tries again until it did.
