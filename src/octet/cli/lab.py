@@ -16,6 +16,7 @@ from octet.errors import BadConfigurationError
 
 if TYPE_CHECKING:
     from octet.lab import Lab
+    from octet.lab.racks import Shape
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +38,8 @@ Name = Annotated[
 ]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Kubernetes namespace of the pod.")]
 Node = Annotated[str, typer.Argument(help="A node, such as node1.")]
+Router = Annotated[str, typer.Argument(help="A router, such as tor1.")]
+Broken = Annotated[str, typer.Argument(help="A node, a router, or a router's link: node1, tor1, tor1/up1.")]
 Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments, after --.")]
 
 
@@ -44,25 +47,35 @@ Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments
     epilog=examples(
         "octet lab up --model flannel --nodes 3",
         "octet lab up --name six --model flannel:host-gw --nodes 2 --family v6",
+        "octet lab up --name racks --model flannel --fabric routed --racks 2 --nodes 4",
     )
 )
 def up(
+    *,
     model: Annotated[str, typer.Option(help="A row of `octet models`.")],
     nodes: Annotated[int, typer.Option(help="How many nodes: node1 ... nodeN.")] = 2,
     name: Annotated[str, typer.Option(help="What to call the lab.")] = "lab",
-    fabric: Annotated[str, typer.Option(help="What connects the nodes: l2 is one switch.")] = "l2",
+    fabric: Annotated[
+        str, typer.Option(help="What connects the nodes: l2, one switch; routed, racks.")
+    ] = "l2",
+    racks: Annotated[int | None, typer.Option(help="Routed: how many racks; 2.")] = None,
+    spines: Annotated[int | None, typer.Option(help="Routed: how many spines; 2.")] = None,
+    uplinks: Annotated[int | None, typer.Option(help="Routed: of each rack's router; one per spine.")] = None,
+    routers: Annotated[str, typer.Option(help="Routed: bird, frr, gobgp, one per rack, with commas.")] = "",
     family: Annotated[str, typer.Option(help="IP families of nodes and pods: v4, v6 or dual.")] = "v4",
     as_json: Json = False,
 ) -> None:
     """Start a lab and wait until all of its nodes are ready.
 
     It lives in namespaces of its own, as root or as an ordinary user, until `octet lab down`: nothing of the
-    machine changes. Every node has its own agent; `outside` is a host beyond the cluster.
+    machine changes. Every node has its own agent; `outside` is a host beyond the cluster. On the fabric
+    `routed`, nodes are in racks of different subnets, below routers that speak BGP: tor1, tor2, spine1, ...
     """
     from octet.lab import Lab
 
+    shape = _shape(racks, spines, uplinks, routers)
     with _progress() as report:
-        lab = Lab.up(model, nodes=nodes, name=name, fabric=fabric, family=family, report=report)
+        lab = Lab.up(model, nodes=nodes, name=name, fabric=fabric, family=family, shape=shape, report=report)
     _nodes(lab, f"lab {lab.name} is up", as_json=as_json)
 
 
@@ -206,13 +219,20 @@ def down(
     _lab(which or name).down()
 
 
-@fault.command(epilog=examples("octet lab fault cut node2", "octet lab fault cut node1 node2"))
+@fault.command(
+    epilog=examples(
+        "octet lab fault cut node2", "octet lab fault cut node1 node2", "octet lab fault cut tor1 spine1"
+    )
+)
 def cut(
-    node: Node,
+    node: Broken,
     peer: Annotated[str, typer.Argument(help="Lose only what passes between the two.")] = "",
     name: Name = None,
 ) -> None:
-    """Unplug a node from the switch, or lose everything between two nodes.
+    """Unplug a node, a router or a router's link, or lose everything between two.
+
+    Between routers, and between a router and a node, a cut is a pulled cable: both ends notice at once
+    (`fault drop` loses in silence). Two nodes are cut from each other in the switch of their rack.
 
     The agents' store is not on the switch: a cut node still hears of changes.
     """
@@ -221,7 +241,7 @@ def cut(
 
 @fault.command(epilog=examples("octet lab fault heal", "octet lab fault heal node2"))
 def heal(
-    node: Annotated[str, typer.Argument(help="Only what is broken at this node.")] = "",
+    node: Annotated[str, typer.Argument(help="Only what is broken at this node or router.")] = "",
     peer: Annotated[str, typer.Argument(help="Only what is broken between the two.")] = "",
     name: Name = None,
 ) -> None:
@@ -236,14 +256,14 @@ def heal(
     )
 )
 def drop(
-    node: Annotated[str, typer.Argument(help="Sent or received by this node.")] = "",
+    node: Annotated[str, typer.Argument(help="Sent or received by this node or router.")] = "",
     peer: Annotated[str, typer.Argument(help="With this one at the other end.")] = "",
     percent: Annotated[float, typer.Option(help="How many of a hundred packets.")] = 100.0,
     protocol: Annotated[str, typer.Option(help="tcp, udp, sctp, icmp, icmpv6, ipip, gre, esp.")] = "",
     port: Annotated[int, typer.Option(help="Destination or source port of tcp, udp, sctp.")] = 0,
     name: Name = None,
 ) -> None:
-    """Lose packets in the switch, as it sees them: protocol and port are the outer packet's.
+    """Lose packets in the switch or at routers, as those see them: protocol and port are the outer packet's.
 
     Delay, jitter, reordering and duplication are not offered: they need the kernel's netem scheduler.
     """
@@ -260,6 +280,33 @@ def kill_agent(node: Node, name: Name = None) -> None:
 def start_agent(node: Node, name: Name = None) -> None:
     """Start a node's agent again and wait until it is ready."""
     _lab(name).start_agent(node)
+
+
+@fault.command("kill-router", epilog=examples("octet lab fault kill-router tor1"))
+def kill_router(router: Router, name: Name = None) -> None:
+    """Kill a router's software with SIGKILL; it stays dead until start-router.
+
+    Its kernel goes on forwarding by what it was last told; `fault cut` takes the whole router away.
+    """
+    _lab(name).kill_router(router)
+
+
+@fault.command("start-router", epilog=examples("octet lab fault start-router tor1"))
+def start_router(router: Router, name: Name = None) -> None:
+    """Start a router's software again and wait until it can be asked."""
+    _lab(name).start_router(router)
+
+
+def _shape(racks: int | None, spines: int | None, uplinks: int | None, routers: str) -> "Shape | None":
+    """Return what was said of a routed fabric, or None where nothing was."""
+    from octet.lab.racks import Shape
+
+    if racks is None and spines is None and uplinks is None and not routers:
+        return None
+    usual = Shape()
+    above = spines or usual.spines
+    software = tuple(word.strip() for word in routers.split(",")) if routers else usual.routers
+    return Shape(racks or usual.racks, above, uplinks or above, software)
 
 
 def _lab(name: str | None) -> "Lab":

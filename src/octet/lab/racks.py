@@ -1,28 +1,29 @@
-"""The fabric ``routed``: racks of nodes below routers of their own, spines above, and the outside above those.
+"""The fabric ``routed``: racks of nodes below routers of their own, spines above, the outside above those.
 
 What lives here: Shape, and every name, address and AS number of such a fabric, computed from each other.
 What it must not know: how a router's software is told (``routers``), the kernel, providers.
 
 ::
 
-                    outside   AS 65200  eth0, eth1: one to each spine; 198.51.100.1 and 2001:db8:ffff::1 on lo
-                    /     \
-              spine1       spine2       AS 65100 (all spines, RFC 7938 section 5.2.1)
-                 |  \\   //  |          links 172.30.R.2U/31, fd00:172:30:R::2U/127: the spine has the even one
-               tor1         tor2        AS 65000 + R; 172.31.R.254 and fd00:172:31:R::fe on its bridge ``rack``
-               /  \         /  \
-           node1  node2  node3  node4   172.31.R.N/24, fd00:172:31:R::N/64 on eth0, default route to their tor
+             outside              AS 65200, eth0, eth1 to spines; 198.51.100.1, 2001:db8:ffff::1 on lo
+        +-------+-------+         172.30.200.2S/31 and fd00:172:30:200::2S/127: the spine has the even one
+      spine1          spine2      AS 65100, all of them (RFC 7938, section 5.2.1)
+        +---+-------+---+         172.30.R.2U/31 and fd00:172:30:R::2U/127: the spine has the even one
+        |   |       |   |
+        tor1         tor2         AS 65000 + R, 172.31.R.254 and fd00:172:31:R::fe on its bridge ``rack``
+       +----+       +----+
+    node1 node2  node3 node4      172.31.R.N/24 and fd00:172:31:R::N/64 on eth0, default route to their tor
 
-- Names: ``torR`` is the router of rack R, ``spineS``; ``upU`` is a tor's uplink U, to spine (U-1) mod spines + 1,
-  where its other end is called ``torR-upU``. A tor's port to node N is ``nodeN``, a spine's to the host outside
-  is ``outside``. Nodes fill racks in order: 4 nodes in 2 racks are 1, 2 and 3, 4.
+- Names: ``torR`` is the router of rack R; its ``upU`` is uplink U, to spine (U-1) mod spines + 1, where the
+  other end is called ``torR-upU``. A tor's port to node N is ``nodeN``, a spine's to the outside ``outside``.
+  Nodes fill racks in order: 4 nodes in 2 racks are 1, 2 and 3, 4.
 - Every link between routers carries one eBGP session per family. Router ids: 172.30.255.R (tors),
   172.30.254.S (spines), 172.30.253.1 (outside).
 - A tor takes eBGP sessions from any address of its rack's subnet, with any AS number but its own (nodes that
-  ask to peer use 64512, Calico's and kube-router's default), both families on either session, with BFD where
-  the node has it. It believes them everything but default routes and the fabric's own subnets, and tells them
-  all it knows, a default route among it.
-- The outside originates default routes, and has a route to what routers were told, and to nothing else.
+  ask to peer use 64512, Calico's and kube-router's default), both families on either session. It believes
+  them everything but default routes and the fabric's own networks, and tells them all it knows, a default
+  route among it. BIRD's tors speak BFD with nodes that have it.
+- The outside originates default routes. It has routes to what it was told of, and to nothing else.
 """
 
 from collections.abc import Iterator
@@ -137,8 +138,7 @@ def outside_interfaces(number: int, version: int) -> tuple[Interface, Interface]
 
 
 def _link(group: int, number: int, version: int) -> tuple[Interface, Interface]:
-    word = str(group) if version == 4 else f"{group:x}"
-    lower, upper = (_LINKS[version].format(group=word, number=2 * number + end) for end in (0, 1))
+    lower, upper = (_LINKS[version].format(group=group, number=2 * number + end) for end in (0, 1))
     return ip_interface(lower), ip_interface(upper)
 
 

@@ -19,6 +19,9 @@ REQUESTS = [
     protocol.Lose(1.5, "node1", "", "udp", 8472),
     protocol.KillAgent("node1"),
     protocol.StartAgent("node1"),
+    protocol.Routers(),
+    protocol.KillRouter("tor1"),
+    protocol.StartRouter("tor1"),
     protocol.Down(),
 ]
 
