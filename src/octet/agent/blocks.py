@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 TICK = 1.0
 """Seconds after which it is looked whether something is due that nobody told of: a grace that is over."""
 
+CALM = 0.1
+"""Seconds for which changes that nobody waits for are gathered into one write of a block."""
+
 PAUSE = 0.5
 """Seconds before a store that could not answer is asked again."""
 
@@ -100,12 +103,13 @@ class BlockKeeper:
         self._tender = Tender(self.shelf, self._ledger)
         self._tender.scarce = self._scarce
         self._collector = Collector(node)
-        self._news, self._changed = asyncio.Event(), asyncio.Event()
+        self._news, self._need, self._changed = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._view: View | None = None
         self._left: dict[str, int] | None = None
         self._asked = 0.0
         self.shelf.wishes = self._wish
         self.shelf.on_work = self._news.set
+        self.shelf.on_need = self._needed
 
     def begin(self) -> None:
         """Take note that everything that the view is made of has been listed."""
@@ -164,26 +168,54 @@ class BlockKeeper:
                 await self._changed.wait()
         return True
 
+    async def _begin_pools(self, view: View) -> None:
+        """Make the first pools where there is none at all, as calico-node does when it starts."""
+        for item in self._defaults.first_pools(view.pod_cidrs):
+            with suppress(ConflictError):
+                await self._store.create("IPPool", item)
+                log.info("made a pool", extra={"pool": item["metadata"]["name"]})
+
     async def run(self) -> None:
         """Keep blocks for ever."""
+        begun = False
         while True:
+            if self.whole and not begun and self._view is not None:
+                begun = bool(self._view.pools) or await self._try_to_begin(self._view)
             self._news.clear()
+            self._need.clear()
             now = time.time()
             work = self._next(now)
             if work is not None:
                 await self._try(work, now)
                 self._wake()
-                await asyncio.sleep(0)  # a store in this process answers at once, and pods wait
                 continue
             await self._ask_the_kernel(now)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TICK):
-                    await self._news.wait()
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for something to do; what nobody waits for may become more, and is then done at once."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TICK):
+                await self._news.wait()
+            async with asyncio.timeout(CALM):
+                await self._need.wait()
+
+    def _needed(self) -> None:
+        self._need.set()
+        self._news.set()
 
     def _next(self, now: float) -> Steps[None] | None:
         if self._view is None or not self.whole:
             return None
         return self._tender.next(now) or self._collector.next(self._view, now)
+
+    async def _try_to_begin(self, view: View) -> bool:
+        try:
+            await self._begin_pools(view)
+        except UnavailableError as error:
+            log.warning("no first pool", extra={"error": str(error)})
+            return False
+        return True
 
     async def _try(self, work: Steps[None], now: float) -> None:
         try:
@@ -226,6 +258,7 @@ async def carry_out(store: Store, work: Steps[Any]) -> Any:
         except StopIteration as done:
             return done.value
         answer, problem = None, None
+        await asyncio.sleep(0)  # a store in this process answers at once, and pods wait
         try:
             answer = await _answer(store, request)
         except ConflictError as error:

@@ -163,6 +163,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing wait for long."""
     monkeypatch.setattr(keeping, "TICK", 0.02)
     monkeypatch.setattr(keeping, "PAUSE", 0.02)
+    monkeypatch.setattr(keeping, "CALM", 0.01)
     monkeypatch.setattr(keeping, "PATIENCE", 0.5)
 
 

@@ -18,7 +18,10 @@ def place(text: str) -> int:
     number = _FNV_BASIS
     for byte in text.encode():
         number = (number * _FNV_PRIME & 0xFFFFFFFF) ^ byte
-    return number
+    # FNV-1 leaves texts that end differently (node1, node2) side by side: mixed as MurmurHash3 ends (fmix32).
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        number = ((number ^ (number >> shift)) * factor) & 0xFFFFFFFF
+    return number ^ (number >> 16)
 
 
 def walk(pool: IPPool, node: str) -> Iterator[Network]:

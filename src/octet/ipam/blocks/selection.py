@@ -36,10 +36,28 @@ class Defaults:
     Attributes:
         families: in which a pod gets an address each (``assign_ipv4``, ``assign_ipv6``).
         pools: names or CIDRs by family (``ipv4_pools``, ``ipv6_pools``); none is every pool.
+        first: further fields (``spec``) of the pools that are made where there is none at all.
     """
 
     families: tuple[int, ...] = (4,)
     pools: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    first: Mapping[str, Any] = field(default_factory=dict)
+
+    def first_pools(self, cidrs: Iterable[Network]) -> list[dict[str, Any]]:
+        """Return the pools that a cluster begins with: its pod CIDRs, named as calico-node names them.
+
+        Fields of ``first`` that an IPv6 pool cannot have (``ipipMode``) are left out of it.
+        """
+        return [self._first(cidr) for cidr in cidrs if cidr.version in self.families]
+
+    def _first(self, cidr: Network) -> dict[str, Any]:
+        more = {key: value for key, value in self.first.items() if cidr.version == 4 or key != "ipipMode"}
+        return {
+            "apiVersion": "projectcalico.org/v3",
+            "kind": "IPPool",
+            "metadata": {"name": f"default-ipv{cidr.version}-ippool"},
+            "spec": {"cidr": str(cidr), "natOutgoing": cidr.version == 4, "nodeSelector": "all()", **more},
+        }
 
 
 @dataclass(frozen=True, slots=True)

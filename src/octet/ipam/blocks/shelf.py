@@ -102,6 +102,7 @@ class Shelf:
         parting: being freed at this moment: not this node's until the block is read again.
         demands, asks: what the store is to be asked for.
         on_work: told that there is something for the tender to do.
+        on_need: told that somebody waits for it.
         on_change: told of an address of which the block is to say something else.
     """
 
@@ -119,6 +120,7 @@ class Shelf:
         self.demands: dict[Key, Demand] = {}
         self.asks: dict[Address, Ask] = {}
         self.on_work: Callable[[], None] = lambda: None
+        self.on_need: Callable[[], None] = lambda: None
         self.on_change: Callable[[Address], None] = lambda _address: None
         self._used: dict[Attachment, Holding] = {}
         self._cooling: dict[tuple[Address, ...], Holding] = {}
@@ -287,7 +289,7 @@ class Shelf:
         if ask.problem is not None:
             del self.asks[address]
             raise ask.problem
-        self.on_work()
+        self.on_need()
         raise NotReadyError(f"{address} is being asked for")
 
     def _best(self, wish: Wish, family: int, spans: tuple[Range, ...]) -> Address:
@@ -311,7 +313,7 @@ class Shelf:
                 return address
         demand = self._demand(family, pools)
         demand.missing += 1
-        self.on_work()
+        self.on_need()
         names = ", ".join(pool.name for pool in pools)
         if demand.exhausted:
             raise ExhaustedError(
