@@ -161,7 +161,9 @@ class Machine:
         self.view = self.world.view(self.name)
         self.shelf.now = self.world.now
         self.shelf.obey(Rules.of(self.view))
-        self.shelf.expect(Wish(self.defaults.families, tuple(self.defaults.pools.items())))
+        meant = Wish(self.defaults.families, tuple(self.defaults.pools.items()))
+        self.shelf.wishes = lambda _namespace, _pod: meant
+        self.shelf.expect(meant)
         taken = Taken(each.cidr for each in self.view.blocks.values())
         self.tender.scarce = lambda pools: 8 * sum(map(taken.left, pools)) < sum(p.capacity for p in pools)
         self.tender.notice(self.view)

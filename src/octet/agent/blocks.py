@@ -16,15 +16,14 @@ from octet.agent.records import Entry
 from octet.cluster.changes import (
     AffinityChanged,
     BlockChanged,
-    NamespaceChanged,
-    NodeChanged,
-    PodChanged,
     PoolChanged,
 )
+from octet.cluster.objects import Node, Pod
 from octet.cluster.pools import IPPool
 from octet.cluster.reading import Address
 from octet.cluster.view import View, ViewChange
 from octet.errors import BadConfigurationError, NotReadyError, OctetError
+from octet.ipam.blocks import assigning
 from octet.ipam.blocks.candidates import Taken
 from octet.ipam.blocks.collecting import Collector
 from octet.ipam.blocks.ledger import Ledger
@@ -105,7 +104,8 @@ class BlockKeeper:
         self._collector = Collector(node)
         self._news, self._need, self._changed = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._view: View | None = None
-        self._left: dict[str, int] | None = None
+        self._left: dict[str, int] = {}
+        self._counted = 0.0
         self._asked = 0.0
         self.shelf.wishes = self._wish
         self.shelf.on_work = self._news.set
@@ -124,12 +124,11 @@ class BlockKeeper:
     def see(self, view: View, changes: Iterable[ViewChange]) -> None:
         """Take the next version of the view."""
         first, self._view = self._view is None, view
-        kinds = {type(each) for each in changes}
-        if first or kinds & {PoolChanged, NodeChanged, NamespaceChanged, PodChanged}:
+        changes = tuple(changes)
+        if first or any(isinstance(each, PoolChanged) or _of_node(each, view.me) for each in changes):
             self.shelf.obey(Rules.of(view))
             self._expect(view)
-        if first or kinds & {BlockChanged, AffinityChanged, PoolChanged}:
-            self._left = None
+        if first or any(isinstance(each, BlockChanged | AffinityChanged) for each in changes):
             self._tender.notice(view)
         self._news.set()
         self._wake()
@@ -153,11 +152,24 @@ class BlockKeeper:
         return wish(self._view, namespace, pod, self._defaults)
 
     def _scarce(self, pools: tuple[IPPool, ...]) -> bool:
-        if self._left is None:
+        if self.shelf.now >= self._counted + TICK:
+            self._counted = self.shelf.now
             taken = Taken(each.cidr for each in self._view.blocks.values()) if self._view else Taken(())
             self._left = {pool.name: taken.left(pool) for pool in self.shelf.rules.pools}
         left = sum(self._left.get(pool.name, 0) for pool in pools)
         return SCARCE * left < sum(pool.capacity for pool in pools)
+
+    async def tunnel(self, handle: str, family: int, kind: str) -> Address | None:
+        """Return the address of one of this node's tunnels, as ``assigning.hold``; None where there is none.
+
+        Raises:
+            NotReadyError: what pools there are isn't known yet, or the store does not answer.
+        """
+        if self._view is None or not self.whole:
+            raise NotReadyError("the cluster's pools are not known yet")
+        work = assigning.hold(Rules.of(self._view), handle, family, kind, time.time())
+        found: Address | None = await carry_out(self._store, work)
+        return found
 
     async def wait(self, waited: float) -> bool:
         """Return once an ADD that found no address may find one; False where it has waited long enough."""
@@ -241,6 +253,15 @@ class BlockKeeper:
         leaked = self._tender.judge(now, lambda address: address in held or view.pods.at(address) is not None)
         if leaked:
             log.info("addresses of nobody are given up", extra={"addresses": [str(each) for each in leaked]})
+
+
+def _of_node(change: ViewChange, name: str) -> bool:
+    """Does a change concern a node itself, or a pod of it?"""
+    both = (change.old, change.new)
+    return any(
+        (isinstance(each, Node) and each.name == name) or (isinstance(each, Pod) and each.node == name)
+        for each in both
+    )
 
 
 async def carry_out(store: Store, work: Steps[Any]) -> Any:

@@ -121,6 +121,20 @@ async def test_single_assignments(opened):
     assert await carry_out(opened, steps.block(got.blocks[0].cidr)) == got.blocks[0]
 
 
+async def test_a_tunnel_keeps_its_address(opened):
+    """A tunnel's handle has one address, the same one whenever it is asked for, and gives it back."""
+    rules, now = Rules.of(await view_of(opened, "b")), time.time()
+
+    def asked():
+        return assigning.hold(rules, "vxlan-tunnel-addr-b", 4, "vxlanTunnelAddress", now)
+
+    first = await carry_out(opened, asked())
+    assert first is not None
+    assert await carry_out(opened, asked()) == first
+    assert await carry_out(opened, assigning.hold(rules, "v6", 6, "vxlanV6TunnelAddress", now)) is None
+    assert await carry_out(opened, assigning.release("vxlan-tunnel-addr-b", now, 0)) == (first,)
+
+
 async def found_pools(store):
     return tuple((await view_of(store, "a")).pools.values())
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from octet.cluster.blocks import Allocation, Block
-from octet.cluster.pools import IPPool, pool_of
+from octet.cluster.pools import TUNNEL, IPPool, pool_of
 from octet.cluster.reading import Address, Network
 from octet.errors import BadConfigurationError, NotFoundError
 from octet.ipam.blocks import block as change
 from octet.ipam.blocks import claiming, handles, steps
 from octet.ipam.blocks.candidates import Taken, cidr_of, place
-from octet.ipam.blocks.selection import Rules
+from octet.ipam.blocks.selection import Rules, Wish
 from octet.ipam.blocks.steps import BLOCK, RaceError, Steps, Update
 
 
@@ -222,6 +222,40 @@ def _assign_once(rules: Rules, cidr: Network, address: Address, owner: Allocatio
     return Got((address,), (written,))
 
 
+def hold(rules: Rules, handle: str, family: int, kind: str, now: float) -> Steps[Address | None]:
+    """Return the address that a handle has on this node, a new one if it has none; None where there is none.
+
+    For a node's own interfaces: ``vxlan-tunnel-addr-NODE`` and its kin, whose pools allow the use ``Tunnel``.
+
+    Args:
+        rules: the node's, and what the cluster allows.
+        handle: by Calico's convention (design/ipam, "Handle IDs").
+        family: 4 or 6.
+        kind: Calico's attribute ``type``, such as ``vxlanTunnelAddress``.
+        now: seconds since 1970.
+    """
+    owner = owner_of(handle, rules.node, type=kind)
+    everything = yield from steps.blocks()
+    found = _held_by(handle, everything, family)
+    if found is None:
+        own = [each.cidr for each in everything if each.host == rules.node]
+        pools = rules.qualified(Wish((family,)), family, TUNNEL)
+        got = yield from auto_assign(rules, Want(1, pools, owner, blocks=len(own)), own, now)
+        found = _held_by(handle, got.blocks, family)
+    if found is not None:
+        yield from handles.keep(handle, {found[0]: 1})
+    return found[1] if found is not None else None
+
+
+def _held_by(handle: str, blocks: Iterable[Block], family: int) -> tuple[Network, Address] | None:
+    for block in blocks:
+        if block.cidr.version == family:
+            for at, slot in enumerate(block.slots):
+                if slot is not None and slot.handle == handle:
+                    return block.cidr, block.address(at)
+    return None
+
+
 def release(handle: str, now: float, cooldown: int) -> Steps[tuple[Address, ...]]:
     """Give up everything that a handle has, and the handle; that it has nothing is no error."""
     held = yield from steps.handle(handle)
@@ -253,4 +287,4 @@ def _release_once(handle: str, cidr: Network, now: float, cooldown: int) -> Step
     return tuple(mine)
 
 
-__all__ = ["Got", "Want", "assign", "auto_assign", "owner_of", "release"]
+__all__ = ["Got", "Want", "assign", "auto_assign", "hold", "owner_of", "release"]

@@ -50,10 +50,12 @@ class Collector:
         self._node = node
         self._departed: dict[str, Departed] = {}
         self._looked: dict[Network, float] = {}
+        self._seen: tuple[object, ...] | None = None
+        self._absent: frozenset[str] = frozenset()
 
     def next(self, view: View, now: float) -> Steps[None] | None:
         """Return the next thing to collect, or None. The view must be whole: what it lacks counts as gone."""
-        gone = _named(view) - view.nodes.keys()
+        gone = self._gone(view)
         for name in self._departed.keys() - gone:
             del self._departed[name]
         for name in gone:
@@ -61,6 +63,13 @@ class Collector:
             if departed.since + GRACE <= now and self._mine(view, name):
                 return self._look(view, name, departed, now)
         return next(self._orphans(view, now), None)
+
+    def _gone(self, view: View) -> frozenset[str]:
+        """Return the nodes that are named and not there; most views differ in other things."""
+        seen = (view.nodes, view.blocks, view.affinities)
+        if self._seen is None or any(new is not old for new, old in zip(seen, self._seen, strict=True)):
+            self._seen, self._absent = seen, _named(view) - view.nodes.keys()
+        return self._absent
 
     def _mine(self, view: View, name: str) -> bool:
         """Is it this agent that collects a thing? One of the ready nodes, the same by everybody's view."""
