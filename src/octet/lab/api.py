@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from octet.errors import NotFoundError, OctetError
-from octet.lab import control, protocol
+from octet.lab import control, protocol, routes
 from octet.lab.join import Doors
 from octet.lab.launch import Report, launch
+from octet.lab.names import FAMILIES
 from octet.lab.objects import Object, read_manifest
 from octet.lab.provider import Foreign, Octet
 from octet.lab.racks import Shape
 from octet.lab.registry import Entry, Registry
+from octet.lab.routes import Route
 
 ANSWER_LIMIT = 2.0
 """Seconds within which a lab that is well says what it is."""
@@ -183,6 +185,19 @@ class Lab:
         """Return the fabric's routers: name, software, asn, id, state, faults."""
         routers: list[Object] = self._ask(protocol.Routers())
         return routers
+
+    def routes(self, target: str = "") -> dict[str, list[Route]]:
+        """Return the routes of a node, router, pod or the outside; left out, of all nodes and routers."""
+        info = self.info()
+        targets = [target] if target else [*info["nodes"], *(each["name"] for each in self.routers())]
+        return {name: [*self._routes(name)] for name in targets}
+
+    def _routes(self, target: str) -> Iterator[Route]:
+        for version in FAMILIES[self.info()["family"]]:
+            done = self.exec(target, routes.command(version))
+            if done.returncode != 0:
+                raise OctetError(f"the routes of {target}: {done.stderr.strip()}")
+            yield from routes.read(done.stdout, version)
 
     def kill_router(self, router: str) -> None:
         """Kill a router's software; it stays dead, and its kernel goes on forwarding."""

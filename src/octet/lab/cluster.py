@@ -6,15 +6,17 @@ What lives here: Cluster. What it must not know: requests, clients, processes ou
 import asyncio
 import json
 import subprocess
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from octet.blueprint import Address
 from octet.cluster.objects import Node
 from octet.cni.runtime import Runtime
-from octet.errors import NotFoundError, OctetError
+from octet.errors import NotFoundError, NotReadyError, OctetError
 from octet.kernel import namespaces
-from octet.lab import agents, breaking, by_hand, fabrics, wiring
+from octet.lab import agents, breaking, by_hand, fabrics, routes, wiring
 from octet.lab.agents import AgentProcess
 from octet.lab.controller import Controller
 from octet.lab.directory import SYSTEM_NAMESPACES, Directory
@@ -22,6 +24,7 @@ from octet.lab.faults import Faults
 from octet.lab.names import Network, Plan, node_names
 from octet.lab.objects import node_object
 from octet.lab.pods import Pods
+from octet.lab.processes import tail
 from octet.lab.protocol import Spec
 from octet.lab.provider import Foreign, Octet, Place
 from octet.lab.routers.process import RouterProcess
@@ -33,6 +36,10 @@ HOME = Path("/run/octet")
 
 Tell = Callable[[str], None]
 _LOOK = 0.005
+_CONVERGING = 0.03
+
+CONVERGED_LIMIT = 20.0
+"""Seconds from the routers' start until each has a route to every rack."""
 
 
 class Cluster:
@@ -57,6 +64,7 @@ class Cluster:
         self.pods = Pods(
             self.spaces, self.directory, {node: self._runtime(node) for node in self.nodes}, logs
         )
+        self._logs = logs
         self._agents = self._make_agents(logs)
         self._routers = {
             name: RouterProcess(router, self.spaces, HOME / name, logs / f"{name}.log")
@@ -171,14 +179,33 @@ class Cluster:
                 (home / "agent.toml").write_text(text)
 
     def _route(self, provider: Foreign, cidrs: Mapping[str, tuple[Network, ...]]) -> None:
-        routes = by_hand.static_routes(self.fabric, cidrs) if provider.static_routes else {}
-        for space, hops in routes.items():
+        ways = by_hand.static_routes(self.fabric, cidrs) if provider.static_routes else {}
+        for space, hops in ways.items():
             lines = [f"route add {cidr} via {via} proto static" for cidr, via in hops]
             wiring.run(self.spaces, space, lines)
 
     async def _start_routers(self) -> None:
         """Start all routers at once, and wait until each knows the way to every rack. Raises OctetError."""
         await together(*(router.start() for router in self._routers.values()))
+        end = time.monotonic() + CONVERGED_LIMIT
+        for router in self._routers.values():
+            while lacks := self._lacks(router.router.name):
+                router.check()
+                if time.monotonic() > end:
+                    log = tail(self._logs / f"{router.router.name}.log")
+                    raise NotReadyError(f"{router.router.name} has no route to {lacks[0]}:\n{log}")
+                await asyncio.sleep(_CONVERGING)
+
+    def _lacks(self, name: str) -> list[Network]:
+        """Return the racks, and what is behind the outside, that a router has no route to, nor is in."""
+        own = {each.interface.network for each in self.fabric.spaces[name].of(Address)}
+        wanted = [network for network in self.fabric.announced if network not in own]
+        found: list[routes.Route] = []
+        for version in self.plan.versions:
+            with namespaces.inside(self.spaces.descriptor(name)):
+                done = subprocess.run(routes.command(version), capture_output=True, text=True, check=True)
+            found += routes.read(done.stdout, version)
+        return routes.missing(found, wanted)
 
     async def _start_agents(self) -> None:
         """Start all agents at once. Raises OctetError."""

@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -62,34 +63,41 @@ def follow() -> None:
     _mount(None, "/", None, _MS_REC | _MS_SLAVE)
 
 
-def apart(source: Path, target: Path) -> int:
-    """Return a descriptor of a new mount namespace, like this one but with ``source`` at ``target``.
+def apart(covers: Mapping[Path, Path]) -> int:
+    """Return a descriptor of a new mount namespace, like this one but with these at other paths' places.
 
-    A child makes it and is gone when this returns. Raises OSError.
+    A child makes it and is gone when this returns.
+
+    Args:
+        covers: what to see, by the path where it is seen; both exist.
+
+    Raises:
+        OSError: the machine refuses.
     """
     ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
-        _be_apart(source, target, theirs)
+        _be_apart(covers, theirs)
     theirs.close()
     with ours:
         try:
             refused = ours.recv(4)
             if refused != bytes(4):
                 number = int.from_bytes(refused, sys.byteorder)
-                raise OSError(number, f"a mount namespace: {os.strerror(number)}", str(target))
+                raise OSError(number, f"a mount namespace: {os.strerror(number)}")
             return os.open(f"/proc/{child}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         finally:
             ours.shutdown(socket.SHUT_WR)
             os.waitpid(child, 0)
 
 
-def _be_apart(source: Path, target: Path, parent: socket.socket) -> NoReturn:
+def _be_apart(covers: Mapping[Path, Path], parent: socket.socket) -> NoReturn:
     number = 0
     try:
         namespaces.unshare(namespaces.CLONE_NEWNS)
         follow()
-        bind(str(source), str(target))
+        for target, source in covers.items():
+            bind(str(source), str(target))
     except OSError as error:
         number = error.errno or errno.EIO
     finally:

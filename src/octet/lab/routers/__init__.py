@@ -76,8 +76,10 @@ class Program:
     Attributes:
         place: where the software and its tools look for sockets; for a router's processes, its own directory.
         files: text by name, in that directory.
+        covers: files of the machine that its processes see others of that directory instead of, by path.
     """
 
     place: str
     commands: tuple[Command, ...]
     files: Mapping[str, str] = field(default_factory=dict)
+    covers: Mapping[str, str] = field(default_factory=dict)

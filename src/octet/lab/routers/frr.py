@@ -3,8 +3,9 @@
 What lives here: rendering; zebra's part is GoBGP's way into the kernel too. What it must not know: BIRD.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from octet.lab.routers import HOLD, KEEPALIVE, RETRY, Command, Neighbour, Program, Router
 
@@ -15,6 +16,10 @@ ZEBRA = f"{PLACE}/zserv.api"
 """Where zebra takes routes from other programs."""
 
 _PROGRAMS = "/usr/lib/frr"
+FILES: Mapping[str, str] = MappingProxyType({"vtysh.conf": "", "group": "root:x:0:\nfrrvty:x:0:root\n"})
+COVERS: Mapping[str, str] = MappingProxyType({"/etc/group": "group", "/etc/frr": "."})
+"""FRR insists on its user being in its own group, of which a lab in a user namespace has none but root's."""
+
 NEEDS = (f"{_PROGRAMS}/zebra", f"{_PROGRAMS}/bgpd")
 _NODES = "NODES"
 _EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
@@ -22,11 +27,8 @@ _EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 
 def program(router: Router) -> Program:
     """Return what starts FRR as this router."""
-    return Program(
-        PLACE,
-        (zebra(), daemon("bgpd", "-p", "179")),
-        {"zebra.conf": _head(router), "bgpd.conf": configuration(router)},
-    )
+    files = {"zebra.conf": _head(router), "bgpd.conf": configuration(router), **FILES}
+    return Program(PLACE, (zebra(), daemon("bgpd", "-p", "179")), files, COVERS)
 
 
 def zebra() -> Command:

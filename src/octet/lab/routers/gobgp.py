@@ -15,8 +15,8 @@ _FAMILIES = {4: "ipv4-unicast", 6: "ipv6-unicast"}
 def program(router: Router) -> Program:
     """Return what starts GoBGP as this router; ``gobgp`` asks it on the loopback device."""
     words = ("gobgpd", "--config-file", f"{frr.PLACE}/gobgpd.toml", "--api-hosts", "127.0.0.1:50051")
-    files = {"zebra.conf": f"hostname {router.name}\n", "gobgpd.toml": configuration(router)}
-    return Program(frr.PLACE, (frr.zebra(), Command(words)), files)
+    files = {"zebra.conf": f"hostname {router.name}\n", "gobgpd.toml": configuration(router), **frr.FILES}
+    return Program(frr.PLACE, (frr.zebra(), Command(words)), files, frr.COVERS)
 
 
 def configuration(router: Router) -> str:

@@ -77,8 +77,9 @@ class RouterProcess:
             (self._directory / name).write_text(text)
         place = Path(self._program.place)
         place.mkdir(mode=0o755, exist_ok=True)
+        covers = {Path(path): self._directory / name for path, name in self._program.covers.items()}
         try:
-            self._room = mounts.apart(self._directory, place)
+            self._room = mounts.apart({place: self._directory, **covers})
         except OSError as error:
             raise OctetError(f"{self.router.name} gets no place of its own: {error}") from error
 
@@ -98,6 +99,13 @@ class RouterProcess:
             raise OctetError(f"the router {self.router.name} does not run", hint=hint)
         self._killed = True
         await asyncio.gather(*(child.kill() for child in self._children))
+
+    def check(self) -> None:
+        """Refuse a router that has ended. Raises OctetError with its last words."""
+        for child in self._children:
+            if child.exit_code is not None and not self._killed:
+                how = ending(child.exit_code)
+                raise OctetError(f"the router {self.router.name} ended ({how}):\n{tail(self._log)}")
 
     def state(self) -> Mapping[str, Any]:
         """Return what to tell about it: state (running, killed or died), process ids, how it ended."""
