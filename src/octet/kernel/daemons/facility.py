@@ -222,6 +222,12 @@ class Daemons:
         for each in self._supervisors.values():
             each.leave()
 
+    def forget(self) -> None:
+        """Let go of all daemons as they are; whoever comes next finds them."""
+        for each in self._supervisors.values():
+            each.forget()
+        self._supervisors.clear()
+
     def close(self) -> None:
         """Nothing is ended: a daemon outlives the kernel port that started it."""
 

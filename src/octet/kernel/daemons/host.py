@@ -31,4 +31,8 @@ def hosted(
         secrets: returns a secret's text, None while it is not known.
     """
     with closing(HostProcesses(namespace)) as processes, closing(KernelRoutes(namespace)) as routes:
-        yield Daemons(root, processes, routes, secrets)
+        daemons = Daemons(root, processes, routes, secrets)
+        try:
+            yield daemons
+        finally:
+            daemons.forget()

@@ -189,6 +189,12 @@ class Supervisor:
             extra={"daemon": self._directory.root.name, "how": how, "pause": self._backoff.pause},
         )
 
+    def forget(self) -> None:
+        """Let go of it as it is."""
+        process, self._process, self._due = self._process, None, 0.0
+        if process is not None:
+            process.forget()
+
     def leave(self) -> None:
         """End it so that no packet is lost: peers keep our routes, the kernel keeps theirs. Idempotent."""
         self._end(bird.GO)
