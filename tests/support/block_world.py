@@ -163,7 +163,7 @@ class Machine:
         self.shelf.obey(Rules.of(self.view))
         meant = Wish(self.defaults.families, tuple(self.defaults.pools.items()))
         self.shelf.wishes = lambda _namespace, _pod: meant
-        self.shelf.expect(meant)
+        self.shelf.expect(meant, standing=True)
         taken = Taken(each.cidr for each in self.view.blocks.values())
         self.tender.scarce = lambda pools: 8 * sum(map(taken.left, pools)) < sum(p.capacity for p in pools)
         self.tender.notice(self.view)

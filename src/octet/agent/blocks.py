@@ -140,7 +140,8 @@ class BlockKeeper:
 
     def _expect(self, view: View) -> None:
         """Have ready what pods of this node will ask for, also those that are only on their way."""
-        self.shelf.expect(Wish(self._defaults.families, tuple(self._defaults.pools.items())))
+        usual = Wish(self._defaults.families, tuple(self._defaults.pools.items()))
+        self.shelf.expect(usual, standing=True)
         for pod in view.pods.on(view.me).values():
             if not pod.ips and not pod.host_network and not pod.finished:
                 with suppress(NotReadyError, BadConfigurationError):

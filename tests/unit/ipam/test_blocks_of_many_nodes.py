@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -19,7 +20,7 @@ from octet.cluster.blocks import Allocation, Block, Handle, cidr_name
 from octet.errors import OctetError
 from octet.ipam.blocks import holdings
 from octet.ipam.blocks.block import hand_over
-from octet.ipam.blocks.selection import Defaults
+from octet.ipam.blocks.selection import Defaults, Wish
 from octet.ipam.blocks.stock import is_stock
 
 NAMES = ("a", "b", "c")
@@ -190,7 +191,7 @@ def test_nodes_at_once():
 @pytest.mark.slow
 def test_nodes_at_once_for_long():
     """The same, with many more turns."""
-    run_state_machine_as_test(Cluster, settings=settled(150, 80))
+    run_state_machine_as_test(Cluster, settings=settled(60, 60))
 
 
 def walk(seed):
@@ -227,7 +228,7 @@ def test_random_lives(seed):
 @pytest.mark.slow
 def test_many_random_lives():
     """Many of them do."""
-    for seed in range(8, 300):
+    for seed in range(8, 160):
         walk(seed)
 
 
@@ -346,3 +347,19 @@ def test_addresses_of_nobody_are_given_up_once_the_kernel_was_asked():
     assert block.at(alive).handle.endswith("a-1")
     assert block.at(dead) is None or is_stock(block.at(dead), "a")
     assert [name for kind, name in world.objects if kind == "IPAMHandle"] == ["k8s-pod-network.a-1"]
+
+
+def test_what_was_asked_for_once_is_not_kept_for_ever():
+    """A node keeps a pool's addresses ready for some minutes after a pod asked for it; then the block goes."""
+    items = [pool(cidr="10.0.0.0/24", block=28), pool("rare", "10.1.0.0/24", 28, nodeSelector="x == 'y'")]
+    world = World(*items, *map(node, NAMES))
+    machine = Machine(world, "a")
+    machine.start()
+    machine.shelf.expect(Wish((4,), ((4, ("rare",)),)))
+    assert machine.settle()
+    assert len(machine.shelf.own) == 2
+    for _ in range(14):
+        world.now += 61
+        assert machine.settle()
+    assert [each in ip_network("10.1.0.0/24") for each in machine.shelf.stock] == [False] * 16
+    assert len(machine.shelf.own) == 1

@@ -62,9 +62,13 @@ class Demand:
         missing: ADDs that found none since there were some.
         exhausted: why there are none to be had, or empty.
         again: not to be tried before, seconds since 1970.
+        asked: when somebody asked last, seconds since 1970.
+        standing: it is never forgotten.
     """
 
     pools: tuple[IPPool, ...]
+    asked: float = 0.0
+    standing: bool = False
     missing: int = 0
     exhausted: str = ""
     again: float = 0.0
@@ -251,18 +255,29 @@ class Shelf:
                 del self.demands[key]
         self.on_work()
 
-    def expect(self, wish: Wish) -> None:
-        """Have addresses ready for pods that ask for this; one that cannot be asked for is left alone."""
+    def expect(self, wish: Wish, *, standing: bool = False) -> None:
+        """Have addresses ready for pods that ask for this; one that cannot be asked for is left alone.
+
+        Args:
+            wish: what they ask for.
+            standing: for as long as there are such pools, and not only for a while.
+        """
         for family in wish.families:
             try:
                 pools = self.rules.qualified(wish, family)
             except BadConfigurationError:
                 continue
             if pools:
-                self._demand(family, pools)
+                self._demand(family, pools).standing |= standing
         for address in wish.addresses:
             if address not in self.stock and address not in self._holders:
                 self.asks.setdefault(address, Ask())
+
+    def forget_demands(self, before: float) -> None:
+        """Forget demands that nobody has made since a time (seconds since 1970), but for standing ones."""
+        for key, demand in tuple(self.demands.items()):
+            if not demand.standing and demand.asked < before:
+                del self.demands[key]
 
     def says(self, address: Address) -> Allocation | None:
         """Return what the block is to say of an address that this node has; None is that it is free."""
@@ -330,7 +345,7 @@ class Shelf:
     def _demand(self, family: int, pools: tuple[IPPool, ...]) -> Demand:
         key = family, tuple(pool.name for pool in pools)
         demand = self.demands.setdefault(key, Demand(pools))
-        demand.pools = pools
+        demand.pools, demand.asked = pools, self.now
         return demand
 
     def _keep(self, holding: Holding) -> None:

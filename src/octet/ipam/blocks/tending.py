@@ -33,6 +33,9 @@ RETRY = 1.0
 IDLE = 60.0
 """Seconds for which a block is without pods before it is given up (as long as Calico waits)."""
 
+FORGOTTEN = 600.0
+"""Seconds after which nothing is kept ready for pods that asked for certain pools and came no more."""
+
 AGAIN = 60.0
 """Seconds after which a block of ours is read again: somebody may have borrowed, freed, cooled down."""
 
@@ -87,6 +90,7 @@ class Tender:
     def next(self, now: float) -> Steps[None] | None:
         """Return the next thing to do, or None. It is done to its end, or to its error, before the next."""
         self._shelf.now = now
+        self._shelf.forget_demands(now - FORGOTTEN)
         if not self._shelf.open:
             return self._open(now)
         for subject, work in self._work(now):
