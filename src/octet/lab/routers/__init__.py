@@ -76,7 +76,8 @@ class Program:
     Attributes:
         place: where the software and its tools look for sockets; for a router's processes, its own directory.
         files: text by name, in that directory.
-        covers: files of the machine that its processes see others of that directory instead of, by path.
+        covers: what its processes see of that directory in place of the machine's, by path; a name that is no
+        file is a folder, at first empty.
     """
 
     place: str

@@ -72,10 +72,12 @@ template bgp session {{
 
 
 def _session(router: Router, neighbour: Neighbour) -> str:
+    # A router that is killed is to be missed at once; nodes that restart are waited for (RFC 4724).
     return f"""\
 protocol bgp {neighbour.name} from session {{
   local {neighbour.local} as {router.asn};
   neighbor {neighbour.address} as {neighbour.asn};
+  graceful restart off;
   ipv{neighbour.local.version} {{ import all; export all; }};
 }}"""
 

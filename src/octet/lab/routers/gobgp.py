@@ -38,9 +38,7 @@ def _zebra() -> str:
   enabled = true
   url = "unix:{frr.ZEBRA}"
   redistribute-route-type-list = ["connect", "kernel"]
-  version = 6
-  software-name = "frr8.4"
-"""
+  version = 6"""
 
 
 def _families(versions: tuple[int, ...], table: str) -> str:

@@ -77,6 +77,9 @@ class RouterProcess:
             (self._directory / name).write_text(text)
         place = Path(self._program.place)
         place.mkdir(mode=0o755, exist_ok=True)
+        for name in self._program.covers.values():
+            if name not in self._program.files:
+                (self._directory / name).mkdir(exist_ok=True)
         covers = {Path(path): self._directory / name for path, name in self._program.covers.items()}
         try:
             self._room = mounts.apart({place: self._directory, **covers})
