@@ -239,6 +239,7 @@ class BlockKeeper:
         except OctetError as error:
             log.warning("address blocks", extra={"error": str(error)})
             self._tender.stumble(now)
+            await asyncio.sleep(PAUSE)
 
     async def _ask_the_kernel(self, now: float) -> None:
         """Give up addresses that blocks say are here and neither the kernel nor any pod has."""

@@ -314,7 +314,7 @@ def test_an_address_that_was_given_away_is_told():
     block = block_of(world, machine)
     stolen = hand_over(block, [(address, Allocation("net.x", {"node": "b"}))])
     world.put({**stolen.to_object(), "kind": "IPAMBlock"})
-    world.now += 61
+    world.now += 301
     assert machine.settle()
     assert machine.ledger.lost == {
         address: f"{address} is in use here, and by block {block.cidr} it is net.x's"
@@ -322,7 +322,7 @@ def test_an_address_that_was_given_away_is_told():
     assert block_of(world, machine).at(address).handle == "net.x"
     machine.delete(next(iter(machine.journal)))
     machine.reap()
-    world.now += 61
+    world.now += 301
     assert machine.settle()
     assert machine.ledger.lost == {}
 
@@ -350,7 +350,7 @@ def test_addresses_of_nobody_are_given_up_once_the_kernel_was_asked():
 
 
 def test_what_was_asked_for_once_is_not_kept_for_ever():
-    """A node keeps a pool's addresses ready for some minutes after a pod asked for it; then the block goes."""
+    """A node keeps a pool's addresses ready for minutes after a pod asked for it; then the block goes."""
     items = [pool(cidr="10.0.0.0/24", block=28), pool("rare", "10.1.0.0/24", 28, nodeSelector="x == 'y'")]
     world = World(*items, *map(node, NAMES))
     machine = Machine(world, "a")

@@ -36,8 +36,14 @@ IDLE = 60.0
 FORGOTTEN = 600.0
 """Seconds after which nothing is kept ready for pods that asked for certain pools and came no more."""
 
-AGAIN = 60.0
-"""Seconds after which a block of ours is read again: somebody may have borrowed, freed, cooled down."""
+AGAIN = 300.0
+"""Seconds after which a block of ours is read again, whatever the view says: two requests for each."""
+
+COOLING = 60.0
+"""The same for a block in which addresses cool down."""
+
+STUMBLED = 10.0
+"""Seconds for which what failed is put off."""
 
 GRACE = 60.0
 """Seconds for which an address that nobody here knows is left alone; then kernel and pods are asked."""
@@ -91,6 +97,7 @@ class Tender:
         """Return the next thing to do, or None. It is done to its end, or to its error, before the next."""
         self._shelf.now = now
         self._shelf.forget_demands(now - FORGOTTEN)
+        self._subject = None
         if not self._shelf.open:
             return self._open(now)
         for subject, work in self._work(now):
@@ -101,7 +108,7 @@ class Tender:
 
     def stumble(self, now: float) -> None:
         """Put off what ended in an error that will not pass by itself; everything else goes on."""
-        self._put_off[self._subject] = now + AGAIN
+        self._put_off[self._subject] = now + STUMBLED
 
     def judge(self, now: float, in_use: Callable[[Address], bool]) -> tuple[Address, ...]:
         """Give up addresses that blocks say are used here and that nobody uses; return them.
@@ -136,7 +143,7 @@ class Tender:
         for cidr in self._idle_blocks(now):
             yield cidr, self._give_up(cidr, now)
         for cidr in ledger.blocks:
-            if self._read.get(cidr, 0.0) + AGAIN <= now:
+            if self._due(cidr) <= now:
                 yield cidr, self._heal(cidr, now)
 
     def _urgent(self, now: float) -> Iterator[Work]:
@@ -162,6 +169,11 @@ class Tender:
                 yield key, self._restock(demand, high - ready, now, claims=not scarce)
             if scarce and ready > high:
                 yield key, self._return(demand, ready - high)
+
+    def _due(self, cidr: Network) -> float:
+        block = self._ledger.read(cidr)
+        cooling = block is not None and any(slot and slot.released for slot in block.slots)
+        return self._read.get(cidr, 0.0) + (COOLING if cooling else AGAIN)
 
     def _target(self, demand: Demand) -> tuple[int, int]:
         """Return below how many addresses a demand is met, and up to how many."""
@@ -263,7 +275,7 @@ class Tender:
         except BadConfigurationError as error:
             ledger.lost[address] = f"{address} is in use here, and {error}"
             ledger.dirty[address] = None
-            self._put_off[address] = now + AGAIN
+            self._put_off[address] = now + COOLING
             return
         self._take_in(got, now)
         self._handles[says.handle] = None
