@@ -15,6 +15,7 @@ DAEMON = "bgp"
 """The name of the node's BGP daemon."""
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_DIGESTED = re.compile(r"_[0-9a-f]{8}$")
 _PATTERN = re.compile(r"[A-Za-z0-9._:@*?-]+")
 
 Lines = list[str]
@@ -26,7 +27,7 @@ def slug(name: str, room: int = 40) -> str:
     What had to be changed carries a digest, so that two names never become one. A symbol has at most 63
     bytes (BIRD, SYM_MAX_LEN), with kind and direction.
     """
-    if _SAFE.fullmatch(name) and len(name) <= room:
+    if _SAFE.fullmatch(name) and len(name) <= room and not _DIGESTED.search(name):
         return name
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)[: room - 9]
     return f"{plain}_{sha256(name.encode()).hexdigest()[:8]}"
