@@ -8,7 +8,7 @@ kernel.
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 
-from octet.cluster.blocks import Block
+from octet.cluster.blocks import Affinity, Block
 from octet.cluster.pools import IPPool, pool_of
 from octet.cluster.reading import Address, Network
 from octet.cluster.view import View
@@ -17,7 +17,7 @@ from octet.ipam.blocks import assigning, claiming, handles, steps
 from octet.ipam.blocks import block as change
 from octet.ipam.blocks.assigning import Want
 from octet.ipam.blocks.ledger import Ledger
-from octet.ipam.blocks.shelf import PATIENCE, Ask, Demand, Shelf
+from octet.ipam.blocks.shelf import PATIENCE, Ask, Demand, Shelf, handle_of
 from octet.ipam.blocks.steps import BLOCK, Steps, Update
 from octet.ipam.blocks.stock import mark
 
@@ -186,24 +186,27 @@ class Tender:
 
     def _open(self, now: float) -> Steps[None]:
         """Read what this node has, and finish or withdraw what it died over."""
-        shelf, ledger = self._shelf, self._ledger
+        shelf = self._shelf
         claims = yield from steps.affinities()
         everything = yield from steps.blocks()
         mine = {each.cidr: each for each in claims if each.node == shelf.node and each.type == "host"}
         for block in everything:
-            if block.host == shelf.node or any(slot and slot.node == shelf.node for slot in block.slots):
-                ledger.take_in(block, now)
-                self._read[block.cidr] = now
-            if block.host == shelf.node and block.cidr in mine and mine[block.cidr].routed:
-                shelf.confirmed(block.cidr)
-            elif block.host == shelf.node or block.cidr in mine:
-                self.recheck(block.cidr)
+            self._meet(block, mine.get(block.cidr), now)
         for cidr in mine.keys() - {block.cidr for block in everything}:
             self.recheck(cidr)
-        self._handles.update(
-            (says.handle, None) for address in shelf.held if (says := shelf.says(address)) is not None
-        )
+        self._handles.update((handle_of(each.owner), None) for each in shelf)
         shelf.open = True
+
+    def _meet(self, block: Block, claim: Affinity | None, now: float) -> None:
+        """Take in a block that has anything of this node's, and settle whose it is."""
+        shelf, own = self._shelf, block.host == self._shelf.node
+        if own or any(slot and slot.node == shelf.node for slot in block.slots):
+            self._ledger.take_in(block, now)
+            self._read[block.cidr] = now
+        if own and claim is not None and claim.routed:
+            shelf.confirmed(block.cidr)
+        elif own or claim is not None:
+            self.recheck(block.cidr)
 
     def _heal(self, cidr: Network, now: float) -> Steps[None]:
         """Read a block and its claim, and make both agree."""
