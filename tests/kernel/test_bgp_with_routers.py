@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from octet.transport.bgp import (
     Action,
     Bfd,
     Filter,
+    Left,
     Operator,
     Prepend,
     Rule,
@@ -246,3 +247,69 @@ def test_a_session_in_another_as_of_ours(switch: Lan, node: Node) -> None:
     assert "BGP.as_path: 64999\n" in router.knows()["10.244.1.0/24"]
     assert node.sessions()["router8"].local_asn == 64999
     assert node.sessions()["router8"].address == str(IPv4Address("10.0.0.8"))
+
+
+def test_what_is_left_to_a_tunnel_is_not_installed(switch: Lan, node: Node) -> None:
+    """Routes of an encapsulated pool stay out of the kernel, but for next hops on the node's own subnet."""
+    far = "route 10.245.1.0/24 unreachable; route 10.246.1.0/24 unreachable; route 10.246.2.0/24 unreachable;"
+    router = config(8, routes=far).replace(
+        "export all; };",
+        "export filter { if net = 10.246.2.0/24 then bgp_next_hop = 10.9.9.9; accept; }; };",
+        1,
+    )
+    switch.router(8, router)
+    node.run("ip route add 10.9.9.9/32 via 10.0.0.8")
+    left = (Left(ip_network("10.245.0.0/16")), Left(ip_network("10.246.0.0/16"), unless_near=True))
+    told = node.speaker(left=left)
+    assert node.hold(daemon(told), session(told, external(8, hops=4))).ok
+    switch.watch(lambda: "10.246.1.0/24" in node.routes())
+    assert {line.split()[0] for line in node.routes().splitlines()} == {"10.246.1.0/24"}
+    assert node.sessions()["router8"].channels[0].imported == 3
+    node.run("ip route del 10.9.9.9/32 via 10.0.0.8")
+
+
+def test_a_route_that_somebody_deletes_is_back(switch: Lan, node: Node) -> None:
+    """BIRD compares its routes with the kernel's: one that is deleted by hand is there again."""
+    switch.router(8, config(8, routes="route 198.51.100.0/24 unreachable;"))
+    told = speaker(node)
+    assert node.hold(daemon(told), session(told, external(8))).ok
+    switch.watch(lambda: "198.51.100.0/24" in node.routes())
+    node.run("ip route del 198.51.100.0/24 metric 111")
+    switch.watch(lambda: "198.51.100.0/24" in node.routes(), seconds=2 * told.scan_time)
+
+
+def test_a_router_behind_a_gateway_is_reached(switch: Lan, node: Node) -> None:
+    """A peer's own address may be beyond a gateway that we are told of (reachableBy)."""
+    router = switch.router(8, config(8))
+    router.run("ip addr add 192.0.2.8/32 dev lo")
+    told = speaker(node)
+    peer = replace(
+        external(8),
+        address=IPv4Address("192.0.2.8"),
+        reached_by=IPv4Address("10.0.0.8"),
+        hops=4,
+        families=(4,),
+    )
+    router.stop()
+    router.start(
+        config(8)
+        .replace("local 10.0.0.8 as", "multihop 4; local 192.0.2.8 as")
+        .replace("ipv6 { import all; export all; next hop address fd00::8; };", "")
+    )
+    assert node.hold(daemon(told), session(told, peer)).ok
+    switch.watch(lambda: bool(router.knows()))
+    assert "192.0.2.8 via 10.0.0.8" in node.routes()
+
+
+def test_ipv4_goes_through_ipv6_next_hops_where_both_can(switch: Lan, node: Node) -> None:
+    """A session over IPv6 alone carries IPv4 routes with IPv6 next hops (RFC 8950)."""
+    text = config(8, routes="route 198.51.100.0/24 unreachable;")
+    text = text.replace("local 10.0.0.8", "local fd00::8").replace("neighbor 10.0.0.1", "neighbor fd00::1")
+    text = text.replace(
+        "ipv4 { import all; export all; };", "ipv4 { import all; export all; extended next hop; };"
+    )
+    switch.router(8, text)
+    told = speaker(node)
+    peer = replace(external(8, extended_next_hop=True), address=IPv6Address("fd00::8"))
+    assert node.hold(daemon(told), session(told, peer)).ok
+    switch.watch(lambda: "198.51.100.0/24 via inet6 fd00::8" in node.routes())
