@@ -261,21 +261,36 @@ def test_a_node_that_peers_is_heard_by_everybody_but_not_about_others(lab: Lab) 
     peering(lab, "node1", "tor1")
 
 
-def test_frr_is_a_racks_router_too() -> None:
-    """FRR peers with the spines and with nodes as BIRD does, and puts shared-out routes into the kernel."""
-    shape = Shape(routers=("frr", "bird"))
+@pytest.mark.parametrize(
+    ("software", "owner", "question"),
+    [
+        ("frr", "frr (bgp)", ["vtysh", "-c", "show bgp summary"]),
+        ("gobgp", "gobgp", ["gobgp", "neighbor"]),
+    ],
+)
+def test_others_are_a_racks_router_too(software: str, owner: str, question: list[str]) -> None:
+    """FRR and GoBGP peer with spines and nodes as BIRD does, and share streams out; each has its own tool."""
+    shape = Shape(routers=(software, "bird"))
     with Lab.up("flannel", nodes=2, fabric="routed", family="dual", shape=shape) as lab:
         assert ways(lab, "tor1", "172.31.2.0/24") == ["up1", "up2"]
-        assert {each.owner for each in lab.routes("tor1")["tor1"]} == {"kernel", "frr (bgp)"}
-        assert "65001" in lab.exec("tor1", ["vtysh", "-c", "show bgp summary"]).stdout
+        wait_for(lambda: ways(lab, "tor1", "fd00:172:31:2::/64") == ["up1", "up2"])
+        assert {each.owner for each in lab.routes("tor1")["tor1"]} == {"kernel", owner}
+        assert "65100" in lab.exec("tor1", question).stdout
         lab.run("a", "node1")
         b = lab.run("b", "node2")
         assert all(reaches(lab, "a", each) for each in b.addresses)
         peering(lab, "node1", "tor1")
+        lab.cut("tor1", "spine1")
+        # The kernel leaves a dead link at once; their software waits for the hold time.
+        wait_for(lambda: reaches(lab, "a", b.addresses[0], 1), 3)
+        wait_for(lambda: ways(lab, "tor1", "172.31.2.0/24") == ["up2"], 14)
+        lab.heal()
+        wait_for(lambda: ways(lab, "tor1", "172.31.2.0/24") == ["up1", "up2"])
         lab.kill_router("tor1")
         wait_for(lambda: ways(lab, "tor2", "172.31.1.0/24") == [], 3)
         lab.start_router("tor1")
         wait_for(lambda: ways(lab, "tor2", "172.31.1.0/24") == ["up1", "up2"])
+        assert "on config line" not in "".join(lab.log("tor1"))
 
 
 @pytest.mark.parametrize("family", ["v4", "v6"])
@@ -293,7 +308,10 @@ def test_host_gateway_says_that_another_rack_is_out_of_reach() -> None:
         near, far = lab.run("b", "node2"), lab.run("c", "node3")
         assert reaches(lab, "a", near.addresses[0])
         assert not reaches(lab, "a", far.addresses[0], 1)
-        assert "node node3 at 172.31.2.3 is not on 172.31.1.0/24" in "".join(lab.log("node1"))
+        status = [OCTET, "agent", "status", "--config", "/run/octet/node1/agent.toml"]
+        told = lab.exec("node1", status).stderr
+        assert "node node3 at 172.31.2.3 is not on 172.31.1.0/24" in told
+        assert "node2" not in told
 
 
 def test_plain_plugins_are_routed_by_hand_and_known_everywhere() -> None:

@@ -16,7 +16,7 @@ from octet.errors import OctetError
 from octet.kernel.port import ROUTE_PROTOCOL
 from octet.lab.names import Network, everywhere
 
-BIRD = 12
+BIRD, GOBGP = 12, 112
 OWNERS: Mapping[int, str] = MappingProxyType({
     1: "icmp redirect",
     2: "kernel",
@@ -27,6 +27,7 @@ OWNERS: Mapping[int, str] = MappingProxyType({
     BIRD: "bird",
     16: "dhcp",
     ROUTE_PROTOCOL: "octet",
+    GOBGP: "gobgp",
     186: "frr (bgp)",
     187: "frr (isis)",
     188: "frr (ospf)",
@@ -35,7 +36,7 @@ OWNERS: Mapping[int, str] = MappingProxyType({
 })  # fmt: skip
 """Who marks routes with a number: linux/rtnetlink.h (RTPROT_*), FRR's zebra/rt_netlink.h, and our own.
 
-GoBGP's routes go through FRR's zebra and carry its number."""
+GoBGP's are put there by ``routers.mirror``, which marks them."""
 
 MAIN, LOCAL = 254, 255
 _KINDS = {1: "", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}

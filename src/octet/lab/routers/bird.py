@@ -33,7 +33,7 @@ def configuration(router: Router) -> str:
         _template(),
         *(_session(router, each) for each in router.neighbours),
         *_nodes(router),
-        f'include "{PLACE}/extra/*.conf";',
+        'include "extra/*.conf";',
     ]
     return "\n\n".join(blocks) + "\n"
 

@@ -1,24 +1,19 @@
 """A router's FRR: zebra for the kernel's routes and bgpd for sessions, each with a file of its own.
 
-What lives here: rendering; zebra's part is GoBGP's way into the kernel too. What it must not know: BIRD.
+What lives here: rendering. What it must not know: BIRD, GoBGP.
 """
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from types import MappingProxyType
+from collections.abc import Iterator
 
 from octet.lab.routers import HOLD, KEEPALIVE, RETRY, Command, Neighbour, Program, Router
 
 PLACE = "/run/frr"
 """Where Debian's FRR and vtysh have their sockets."""
 
-ZEBRA = f"{PLACE}/zserv.api"
-"""Where zebra takes routes from other programs."""
-
 _PROGRAMS = "/usr/lib/frr"
-FILES: Mapping[str, str] = MappingProxyType({"vtysh.conf": "", "group": "root:x:0:\nfrrvty:x:0:root\n"})
+_ZEBRA = "zserv.api"
+_FILES = {"vtysh.conf": "", "group": "root:x:0:\nfrrvty:x:0:root\n"}
 _COVERED = {"/etc/group": "group", "/etc/frr": ".", "/var/tmp": "scratch"}  # noqa: S108 - covered, not used
-COVERS: Mapping[str, str] = MappingProxyType(_COVERED)
 """FRR insists on its user being in its own group, of which a lab in a user namespace has none but root's, and
 keeps crash logs in /var/tmp, which is the machine's."""
 
@@ -29,17 +24,12 @@ _EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 
 def program(router: Router) -> Program:
     """Return what starts FRR as this router."""
-    files = {"zebra.conf": _head(router), "bgpd.conf": configuration(router), **FILES}
-    return Program(PLACE, (zebra(), daemon("bgpd", "-p", "179")), files, COVERS)
+    files = {"zebra.conf": _head(router), "bgpd.conf": configuration(router), **_FILES}
+    zebra = _daemon("zebra", "-z", f"{PLACE}/{_ZEBRA}", socket=_ZEBRA)
+    return Program(PLACE, (zebra, _daemon("bgpd", "-p", "179", "-z", f"{PLACE}/{_ZEBRA}")), files, _COVERED)
 
 
-def zebra() -> Command:
-    """Return the process that puts routes into the kernel."""
-    return daemon("zebra", "-z", ZEBRA, socket=Path(ZEBRA).name)
-
-
-def daemon(name: str, *words: str, socket: str = "") -> Command:
-    """Return one of FRR's processes, with all of its files in the router's own place."""
+def _daemon(name: str, *words: str, socket: str = "") -> Command:
     files = ("-f", f"{PLACE}/{name}.conf", "-i", f"{PLACE}/{name}.pid", "--vty_socket", PLACE)
     user = ("-u", "root", "-g", "root", "--log", "stdout")
     return Command((f"{_PROGRAMS}/{name}", *files, *user, *words), socket or f"{name}.vty")

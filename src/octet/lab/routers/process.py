@@ -24,7 +24,7 @@ READY_LIMIT = 15.0
 """Seconds from a process's start until it can be asked."""
 
 _LOOK = 0.005
-_NEEDS = MappingProxyType({"bird": ("bird",), "frr": frr.NEEDS, "gobgp": ("gobgpd", *frr.NEEDS[:1])})
+_NEEDS = MappingProxyType({"bird": ("bird",), "frr": frr.NEEDS, "gobgp": ("gobgpd", "gobgp")})
 _PACKAGES = MappingProxyType({"bird": "bird2", "frr": "frr", "gobgp": "gobgpd"})
 _RENDERERS = MappingProxyType({"bird": bird.program, "frr": frr.program, "gobgp": gobgp.program})
 
