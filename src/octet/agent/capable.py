@@ -23,7 +23,9 @@ def insist(config: Config, source: str) -> None:
         BadConfigurationError: names every missing feature and the first kernel that has it.
     """
     networks = config.running.networks.stated or config.pod_cidrs
-    families = tuple(sorted({network.version for network in networks}))
+    families: tuple[int, ...] = tuple(sorted({network.version for network in networks}))
+    if not families and config.running.blocks is not None:
+        families = config.running.blocks.families
     needed = needs(config.running, families)
     missing = features.lacking(name for name in needed if name not in ONLY_ASKED_FOR)
     if missing:

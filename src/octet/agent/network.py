@@ -15,7 +15,13 @@ from octet.agent.endpoints import Endpoints, Site
 from octet.agent.pieces import pieces
 from octet.agent.policing import Policing
 from octet.blueprint import Blueprint, Change
-from octet.cluster.changes import NodeChanged, UnderlayChanged
+from octet.cluster.changes import (
+    AffinityChanged,
+    BlockChanged,
+    NodeChanged,
+    PoolChanged,
+    UnderlayChanged,
+)
 from octet.cluster.objects import Address, Node
 from octet.cluster.view import View, ViewChange
 from octet.errors import OctetError
@@ -39,6 +45,8 @@ class Network:
         settled: the generation that the kernel was made to hold; until then changes wait for the comparison.
         on_work: told that there is something to do.
         on_policed: told that policy may be another one in the kernel.
+        on_view: told of each next version of the view, and what changed.
+        others: what other parts have to say about what is not as it should be, a sentence each.
         on_site: told this node's share of the pod network whenever it is decided.
     """
 
@@ -58,6 +66,8 @@ class Network:
         self.settled = -1
         self.on_work: Callable[[], None] = lambda: None
         self.on_policed: Callable[[], None] = lambda: None
+        self.on_view: Callable[[View, Iterable[ViewChange]], None] = lambda _view, _changes: None
+        self.others: Callable[[], list[str]] = list
         self.on_site: Callable[[Site], None] = lambda _site: None
         self._running = running
         self._applier = applier
@@ -82,7 +92,14 @@ class Network:
         """Everything that is not as it should be, a sentence each."""
         problem = [self.problem] if self.problem else []
         kernel = self._applier.failed.values()
-        return [*problem, *kernel, *self._pods, *self._refused.values(), *self._care.unmet]
+        return [
+            *problem,
+            *kernel,
+            *self._pods,
+            *self._refused.values(),
+            *self._care.unmet,
+            *self.others(),
+        ]
 
     @property
     def obstacles(self) -> list[str]:
@@ -91,15 +108,18 @@ class Network:
 
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
-        self.view = view
-        changes = tuple(changes)
+        self.view, changes = view, tuple(changes)
         self._policing.see(view, changes)
+        self.on_view(view, changes)
         own = False
         for each in changes:
             if isinstance(each, NodeChanged) and (name := _name(each)) != view.me:
                 self._changed[name] = None
+            elif isinstance(each, BlockChanged | AffinityChanged):
+                self._changed |= dict.fromkeys(each.nodes & view.nodes.keys() - {view.me})
+                own |= view.me in each.nodes
             else:
-                own |= isinstance(each, NodeChanged | UnderlayChanged)
+                own |= isinstance(each, NodeChanged | UnderlayChanged | PoolChanged)
         if own or self._endpoints.site is None:
             self.decide()
         self.on_work()

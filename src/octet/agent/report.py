@@ -17,6 +17,7 @@ from octet.agent.health import Answer
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.records import Entry
+from octet.agent.sessions import Sessions
 from octet.agent.watch import Watch
 
 TEXT = "text/plain; charset=utf-8"
@@ -35,6 +36,7 @@ class Report:
         watch: Watch,
         metrics: Metrics,
         flows: Flows,
+        sessions: Sessions,
     ) -> None:
         self._config = config
         self._network = network
@@ -43,6 +45,7 @@ class Report:
         self._watch = watch
         self._metrics = metrics
         self._flows = flows
+        self._sessions = sessions
 
     @property
     def ready(self) -> bool:
@@ -56,6 +59,7 @@ class Report:
             "/readyz": self._readyz,
             "/metrics": self._metrics_text,
             "/state": self._state,
+            "/bgp": self._sessions.answer,
         }
 
     @property
@@ -89,6 +93,7 @@ class Report:
         self._metrics.wanted.set(len(self._desired.objects))
         self._metrics.failing.set(len(self._failures))
         self._metrics.silence.set(self._watch.silence)
+        self._sessions.measure(self._metrics)
         if (pool := self._endpoints.pool) is not None:
             for family in (4, 6):
                 with suppress(KeyError):

@@ -27,13 +27,15 @@ class Watch:
     """Keeps the network's view true, and our own Node told.
 
     Attributes:
-        kinds: what is followed: Nodes, and where policies are enforced what they are made of.
+        kinds: what is followed: Nodes, and where policies are enforced or addresses are in blocks all that
+            these depend on.
         revision: the store's, of what was last heard of.
         on_whole: told when everything has been listed for the first time.
     """
 
     def __init__(self, store: Store, network: Network, running: Running, *, register: bool) -> None:
-        self.kinds = ("Node", *(kind for kind in KINDS if kind != "Node" and running.policy))
+        several = running.policy or running.blocks is not None
+        self.kinds = ("Node", *(kind for kind in KINDS if kind != "Node" and several))
         self.revision = 0
         self.on_whole: Callable[[], None] = lambda: None
         self._store = store

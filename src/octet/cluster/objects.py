@@ -26,9 +26,14 @@ from octet.cluster.netpol import (
     Selector,
     StagedKubernetesNetworkPolicy,
 )
+from octet.cluster.ownership import BlockAffinity, IPAMBlock
+from octet.cluster.pools import IPAMConfiguration, IPPool, IPReservation
 from octet.cluster.reading import Address, Network, Words
 from octet.cluster.services import EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
 from octet.cluster.workloads import ContainerPort, Namespace, Node, Pod
+
+IPAM_KINDS = ("IPPool", "IPReservation", "IPAMConfiguration", "IPAMBlock", "BlockAffinity")
+"""Calico's kinds that addresses in blocks are made of."""
 
 KINDS = (
     "Node",
@@ -48,6 +53,7 @@ KINDS = (
     "NetworkSet",
     "GlobalNetworkSet",
     "HostEndpoint",
+    *IPAM_KINDS,
 )
 """Singular kinds that a View is made of, Kubernetes' own names but for one: two groups of its API have a kind
 NetworkPolicy, and the one of projectcalico.org/v3 is CalicoNetworkPolicy here."""
@@ -62,14 +68,17 @@ CLUSTER_KINDS = frozenset(
         "StagedGlobalNetworkPolicy",
         "GlobalNetworkSet",
         "HostEndpoint",
+        *IPAM_KINDS,
     }
 )
 """Kinds whose objects are in no namespace."""
 
 __all__ = [
     "CLUSTER_KINDS",
+    "IPAM_KINDS",
     "KINDS",
     "Address",
+    "BlockAffinity",
     "CalicoNetworkPolicy",
     "ClusterNetworkPolicy",
     "ContainerPort",
@@ -77,7 +86,11 @@ __all__ = [
     "GlobalNetworkPolicy",
     "GlobalNetworkSet",
     "HostEndpoint",
+    "IPAMBlock",
+    "IPAMConfiguration",
     "IPBlock",
+    "IPPool",
+    "IPReservation",
     "Namespace",
     "Network",
     "NetworkPolicy",

@@ -12,27 +12,35 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, Self
 
 from octet.cluster.changes import (
+    AffinityChanged,
+    BlockChanged,
     NamespaceChanged,
     NodeChanged,
     PodChanged,
     PolicyChanged,
     PolicyPartChanged,
+    PoolChanged,
     ServiceChanged,
     SliceChanged,
     Underlay,
     UnderlayChanged,
     ViewChange,
 )
-from octet.cluster.indexes import Key, Named, Namespaces, Nodes, Pods, Slices
+from octet.cluster.indexes import Affinities, Blocks, ByNode, Key, Named, Namespaces, Nodes, Pods, Slices
 from octet.cluster.objects import (
     CLUSTER_KINDS,
     Address,
+    BlockAffinity,
     CalicoNetworkPolicy,
     ClusterNetworkPolicy,
     EndpointSlice,
     GlobalNetworkPolicy,
     GlobalNetworkSet,
     HostEndpoint,
+    IPAMBlock,
+    IPAMConfiguration,
+    IPPool,
+    IPReservation,
     Namespace,
     Network,
     NetworkPolicy,
@@ -104,6 +112,11 @@ _KINDS = {
             ("HostEndpoint", "host_endpoints", HostEndpoint.from_object),
         )
     },
+    "IPPool": _Row("pools", Named, IPPool.from_object, PoolChanged),
+    "IPReservation": _Row("reservations", Named, IPReservation.from_object, PoolChanged),
+    "IPAMConfiguration": _Row("ipam_config", Named, IPAMConfiguration.from_object, PoolChanged),
+    "IPAMBlock": _Row("blocks", ByNode, IPAMBlock.from_object, BlockChanged),
+    "BlockAffinity": _Row("affinities", ByNode, BlockAffinity.from_object, AffinityChanged),
 }
 
 
@@ -132,6 +145,7 @@ class View:
         cluster_policies, ... host_endpoints: what else policies are made of, by (namespace, name), the
             namespace empty where the kind has none.
         learned: what domain names mean, as far as pods of this node have asked for them.
+        pools, reservations, ipam_config, blocks, affinities: addresses in blocks, by ("", name).
     """
 
     me: str
@@ -156,6 +170,11 @@ class View:
     global_network_sets: Named[GlobalNetworkSet] = field(default_factory=Named)
     host_endpoints: Named[HostEndpoint] = field(default_factory=Named)
     learned: Mapping[str, frozenset[Address]] = field(default_factory=dict)
+    pools: Named[IPPool] = field(default_factory=Named)
+    reservations: Named[IPReservation] = field(default_factory=Named)
+    ipam_config: Named[IPAMConfiguration] = field(default_factory=Named)
+    blocks: Blocks = field(default_factory=ByNode)
+    affinities: Affinities = field(default_factory=ByNode)
 
     def __post_init__(self) -> None:
         for row in _KINDS.values():

@@ -17,6 +17,8 @@ from octet.cluster.endpoint import Endpoint, NodeNetwork
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotReadyError
+from octet.ipam.blocks.selection import Defaults
+from octet.models import pooled
 from octet.models.forwarding import forwarding
 from octet.policy.gates import Gate
 from octet.service import hostport
@@ -47,6 +49,8 @@ class Running:
         masquerade: is traffic that leaves the cluster given the node's address?
         policy: do policies decide who may talk to whom?
         interface: the underlay's, where the options say it; empty is unstated.
+        blocks: where addresses come in blocks out of pools, what pods get that ask for nothing; None is a
+            CIDR per node.
         files: what the original leaves for other programs to read: texts by file name.
     """
 
@@ -57,6 +61,7 @@ class Running:
     files: Callable[[NodeNetwork], Mapping[str, str]] = field(default=no_files, compare=False)
     policy: bool = False
     interface: str = ""
+    blocks: Defaults | None = None
 
     @property
     def gate(self) -> Gate | None:
@@ -71,6 +76,9 @@ class Running:
             BadConfigurationError: the CIDR lies outside of the cluster's network or has no room for a pod,
                 or the underlay's MTU leaves less than the smallest packet.
         """
+        if self.blocks is not None:
+            largest = max(pooled.families(view, self.blocks))
+            return pooled.network(view, self.blocks, self._mtu(view, largest))
         if not self.networks.cluster(view):
             problem = "is empty: what is inside the cluster must be known, as all else is outside"
             raise BadConfigurationError("cluster", "pod_cidrs", [], problem, hint='such as ["10.244.0.0/16"]')
@@ -99,7 +107,7 @@ class Running:
                 self.transport.node(view),
                 forwarding(view, network),
                 hostport.base(own if bridge else (), bridge),
-                masquerade(network.cluster, own) if self.masquerade else Blueprint(),
+                self._outgoing(view, network.cluster, own),
                 self.gate.base() if self.gate is not None else Blueprint(),
             ]
         )
@@ -126,6 +134,13 @@ class Running:
         """Return node and all peers together, and a sentence for each peer that had to be left out."""
         peers = [(peer.name, self.peer(view, peer)) for peer in view.peers]
         return together(self.node(view), peers)
+
+    def _outgoing(
+        self, view: View, cluster: tuple[Network, ...], own: tuple[IPv4Network | IPv6Network, ...]
+    ) -> Blueprint:
+        if self.blocks is not None:
+            return pooled.contribution(view, masqueraded=self.masquerade)
+        return masquerade(cluster, own) if self.masquerade else Blueprint()
 
     def _cidr(self, view: View, family: int) -> Network:
         cidr = self.networks.own(view, family)

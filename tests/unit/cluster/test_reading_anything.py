@@ -134,6 +134,34 @@ WHOLE = {
             "ports": [{"name": "web", "protocol": "TCP", "port": 80}],
         }
     },
+    "IPPool": {
+        "spec": {
+            "cidr": "10.0.0.0/16",
+            "blockSize": 26,
+            "vxlanMode": "CrossSubnet",
+            "nodeSelector": "all()",
+            "allowedUses": ["Workload"],
+            "assignmentMode": "Automatic",
+        },
+        "status": {"conditions": [{"type": "Allocatable", "status": "True"}]},
+    },
+    "IPReservation": {"spec": {"reservedCIDRs": ["10.0.0.0/30"]}},
+    "IPAMConfiguration": {
+        "metadata": {"name": "default"},
+        "spec": {"strictAffinity": True, "maxBlocksPerHost": 4, "ipCooldownSeconds": 60},
+    },
+    "IPAMBlock": {
+        "spec": {
+            "cidr": "10.0.0.0/31",
+            "affinity": "host:n",
+            "allocations": [0, None],
+            "unallocated": [1],
+            "attributes": [{"handle_id": "h", "secondary": {"node": "m"}}],
+            "sequenceNumber": 7,
+            "sequenceNumberForAllocation": {"0": 6},
+        }
+    },
+    "BlockAffinity": {"spec": {"cidr": "10.0.0.0/31", "node": "n", "state": "confirmed", "deleted": "false"}},
 }
 WHOLE["StagedKubernetesNetworkPolicy"] = WHOLE["NetworkPolicy"]
 
@@ -174,4 +202,5 @@ def test_anything_in_any_place(kind, data):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_whole_object_is_read(kind):
     """The objects that the test above spoils are themselves read."""
-    assert getattr(objects, kind).from_object({"metadata": METADATA, **WHOLE[kind]}).name == "x"
+    item = {"metadata": METADATA, **WHOLE[kind]}
+    assert getattr(objects, kind).from_object(item).name == item["metadata"]["name"]

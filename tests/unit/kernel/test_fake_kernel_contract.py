@@ -7,8 +7,11 @@ import pytest
 import octet.blueprint as values
 from kernel_contract import CASES, Case
 from kernel_verbs import VERBS, Verb
-from octet.blueprint import KernelObject, Link, LinkDetail, Sysctl, nft
+from octet.blueprint import ConfigFile, Daemon, KernelObject, Link, LinkDetail, Secret, Sysctl, nft
 from octet.kernel.fake import FakeKernel, World
+
+BESIDE_THE_KERNEL = {Daemon, ConfigFile, Secret}
+"""Processes and files: ``test_daemons_are_kept`` judges who keeps them, and what a secret stands for."""
 
 
 class FakeHarness:
@@ -47,7 +50,7 @@ def test_the_table_has_every_kind() -> None:
     details = set(get_args(LinkDetail))
     named = {getattr(values, name) for name in values.__all__}
     kinds = {each for each in named if isinstance(each, type) and hasattr(each, "key")}
-    wanted = (kinds - {Link, KernelObject}) | details | set(get_args(nft.NftObject))
+    wanted = (kinds - BESIDE_THE_KERNEL - {Link, KernelObject}) | details | set(get_args(nft.NftObject))
     assert wanted - {case.kind for case in CASES} == set()
 
 

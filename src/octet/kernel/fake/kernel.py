@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
-from octet.blueprint import Address, Blueprint, Change, KernelObject, Key, Link, Route, Shaper, Sysctl
+from octet.blueprint import (
+    Address,
+    Blueprint,
+    Change,
+    ConfigFile,
+    Daemon,
+    KernelObject,
+    Key,
+    Link,
+    Route,
+    Shaper,
+    Sysctl,
+)
 from octet.blueprint.nft import NftObject, Packet
 from octet.kernel import execution
 from octet.kernel.facility import Facility
@@ -48,7 +60,7 @@ class FakeKernel:
             Netlink(self._here, self.devices),
             Settings(self._here, of_links=True),
         ]
-        return basic if pod else [*basic, Objects(self._here, (Shaper,)), Nft(self._here)]
+        return basic if pod else [*basic, Objects(self._here, (Shaper, Daemon, ConfigFile)), Nft(self._here)]
 
     def read(self, wanted: Blueprint) -> Blueprint:
         """Return what the namespace holds of ours, as ``port.Kernel.read``."""

@@ -1,0 +1,65 @@
+"""BIRD 2 as a daemon: how it is checked, started, told and ended.
+
+What lives here: commands and the reading of their answers (checked: BIRD 2.0.12). Pure.
+What it must not know: processes, files, what is configured.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from octet.kernel.daemons.port import Finished, Reply
+
+MAIN = "bird.conf"
+ROUTE_PROTOCOL = 12
+"""The number on all routes that BIRD puts into the kernel (linux/rtnetlink.h, RTPROT_BIRD)."""
+
+_COMPLAINT = re.compile(r"^(?:bird: )?(?P<file>[^:\n]+):(?P<line>\d+):\d+ (?P<why>.+)$", re.MULTILINE)
+_RECONFIGURED = frozenset({3, 4, 18})
+"""Reconfigured, in progress, confirmed (BIRD's doc/reply_codes)."""
+
+
+def check(main: PurePath) -> Sequence[str]:
+    """Return the command that reads a configuration and does nothing else."""
+    return ("bird", "-p", "-c", str(main))
+
+
+def run(main: PurePath, control: str, *, recover: bool) -> Sequence[str]:
+    """Return the command that runs it in the foreground.
+
+    Args:
+        main: the configuration.
+        control: the name of its control socket, in the directory that it is started in.
+        recover: routes of an earlier run are in the kernel, and are kept until peers have told theirs again
+            (graceful restart, RFC 4724, 4.2).
+    """
+    return ("bird", "-f", "-c", str(main), "-s", control, *(["-R"] if recover else []))
+
+
+RELOAD = "configure"
+GO = "graceful restart"
+"""End without a word to peers: they keep our routes, and the kernel keeps theirs (persist)."""
+
+DOWN = "down"
+"""End for good: sessions are closed with a notification."""
+
+
+def reloaded(reply: Reply) -> str:
+    """Return why a reload was refused; empty when it was not."""
+    return "" if reply.code in _RECONFIGURED else reply.text.strip()
+
+
+def complaint(finished: Finished, root: PurePath) -> tuple[str, str]:
+    """Return (file, sentence) of what is wrong with a configuration; the file's name is relative to its root.
+
+    The file is empty where BIRD names none.
+    """
+    found = _COMPLAINT.search(finished.output)
+    if found is None:
+        return "", finished.output.strip() or f"bird -p ended with {finished.code}"
+    name = found["file"].strip()
+    try:
+        name = str(PurePath(name).relative_to(root))
+    except ValueError:
+        name = name.removeprefix("./")
+    return name, f"{name}:{found['line']}: {found['why']}"
