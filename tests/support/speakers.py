@@ -205,12 +205,19 @@ def settled(machine: Machine) -> bool:
     return "linkdown" not in both and "tentative" not in machine.run("ip addr") and "local fe80::" in both
 
 
+def _odd(before: object, after: object) -> object:
+    """Return what is in one of two lists only."""
+    if not isinstance(before, list) or not isinstance(after, list):
+        return before, after
+    return [each for each in before if each not in after], [each for each in after if each not in before]
+
+
 def _leave_nothing(node: Node, before: dict[str, object], root: Path) -> None:
     """Uninstall, and prove that the namespace is as it was and nothing runs."""
     outcome = prune(node.kernel, Blueprint())
     assert outcome.ok, outcome.failed
     after = snapshot(node.namespace)
-    differing = {key: (before[key], after[key]) for key in after if after[key] != before[key]}
+    differing = {key: _odd(before[key], after[key]) for key in after if after[key] != before[key]}
     assert not differing, differing
     assert not root.exists()
 
