@@ -6,7 +6,7 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
 import pytest
@@ -236,3 +236,22 @@ def test_every_node_may_have_an_as_of_its_own(switch: Lan) -> None:
     switch.watch(lambda: all(knows_all(each, made) for each in made))
     assert {one.asn for one in made[0].sessions().values()} == {64602, 64603}
     assert [held.imported for one in made[0].sessions().values() for held in one.channels] == [1, 1, 1, 1]
+
+
+def test_several_paths_pass_a_reflector(switch: Lan) -> None:
+    """An address that two nodes have is two next hops on a third, though all it hears is one reflector."""
+    made = [switch.node(number) for number in (1, 2, 3, 4)]
+    cluster, shared = IPv4Address("10.0.0.4"), ip_network("10.244.77.7/32")
+    members = {each.name: each.member(client_of=cluster) for each in made[:3]}
+    members["node4"] = made[3].member(cluster_id=cluster)
+    for each in made:
+        owned = (*each.speaker().owned, *([shared] if each.number in {2, 3} else []))
+        speaker = each.speaker(owned=owned)
+        found = [
+            one for other in members.values() for one in between(speaker, members[each.name], other, PLAN)
+        ]
+        assert each.hold(daemon(speaker), *(session(speaker, one) for one in found)).ok
+    switch.watch(lambda: made[0].routes().count("nexthop") == 2)
+    shown = made[0].run("ip route show 10.244.77.7")
+    assert ("via 10.0.0.2" in shown, "via 10.0.0.3" in shown) == (True, True)
+    assert set(made[0].sessions()) == {"node4"}

@@ -202,7 +202,8 @@ class Router(Machine):
 def settled(machine: Machine) -> bool:
     """Has the kernel noticed that the cable is in? It does so a moment later, and adds routes."""
     both = machine.run("ip route") + machine.run("ip -6 route show table all")
-    return "linkdown" not in both and "tentative" not in machine.run("ip addr") and "local fe80::" in both
+    own = ("local fe80::", f"local fd00::{machine.number} ", "multicast ff00::/8 dev eth0")
+    return "linkdown" not in both and all(each in both for each in own)
 
 
 def _odd(before: object, after: object) -> object:
