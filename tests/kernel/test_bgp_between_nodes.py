@@ -6,16 +6,18 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
 import pytest
 
+from octet.agent.uninstall import uninstall
 from octet.blueprint import Blueprint, Secret
+from octet.kernel import namespaces
 from octet.kernel.daemons import hosted
 from octet.kernel.host import HostKernel
 from octet.kernel.reconcile import make_so, prune
-from octet.transport.bgp import Mesh
+from octet.transport.bgp import Mesh, between, daemon, session
 from speakers import PASSWORD, QUICK, Lan, Node, lan, mesh
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
@@ -144,6 +146,32 @@ def test_a_killed_agents_speaker_is_found_again(nodes: list[Node], switch: Lan) 
     assert node.routes() == ""
 
 
+def test_uninstalling_after_a_killed_agent_takes_the_speaker_along(switch: Lan) -> None:
+    """`octet agent uninstall` ends a BIRD that nobody looks after, and leaves neither routes nor files."""
+    pair = [switch.node(number) for number in (1, 2)]
+    assert pair[0].hold(mesh(pair[0], pair, PLAN)).ok
+    place = switch.root / "run"
+    place.mkdir()
+    node = switch.machine(3)
+    foreign = "192.0.2.0/25 via 10.0.0.1 dev eth0 proto bird metric 32"
+    node.run(f"ip route add {foreign}")
+    with hosted(place / "daemons", node.namespace, lambda _secret: PASSWORD) as daemons:
+        kernel = switch.resources.enter_context(HostKernel(node.namespace, daemons=daemons))
+        third = Node(3, node.namespace, daemons, kernel)
+        assert third.hold(mesh(third, [*pair, third], PLAN)).ok
+        assert pair[0].hold(mesh(pair[0], [*pair, third], PLAN)).ok
+        switch.watch(lambda: "10.244.1.0/24" in third.routes() and "10.244.3.0/24" in pair[0].routes())
+        pid = third.pid
+    with namespaces.inside(node.namespace):
+        outcome = uninstall(place)
+    assert outcome.ok, outcome.failed
+    assert third.routes().split() == ["192.0.2.0/25", "via", "10.0.0.1", "dev", "eth0", "metric", "32"]
+    assert third.routes(6) == ""
+    assert not place.exists()
+    assert os.waitpid(pid, os.WNOHANG)[0] == pid, "it has ended, and only its parent has not asked yet"
+    switch.watch(lambda: "10.244.3.0/24" not in pair[0].routes(), seconds=3)
+
+
 def test_other_daemons_routes_are_nobodys_business(nodes: list[Node]) -> None:
     """Routes of another BIRD, and others with our metric, outlive comparison and uninstalling."""
     foreign = ("192.0.2.0/25 via 10.0.0.2 proto bird metric 32", "192.0.2.128/25 via 10.0.0.2 metric 111")
@@ -180,3 +208,50 @@ def test_a_node_that_is_gone_takes_its_routes_along(nodes: list[Node], switch: L
     assert nodes[0].hold(mesh(nodes[0], [nodes[2]], PLAN)).ok
     switch.watch(lambda: "10.244.2.0/24" not in nodes[0].routes())
     assert nodes[0].sessions()["node3"].since == since
+
+
+def test_nodes_without_ipv4_are_a_mesh_too(switch: Lan) -> None:
+    """IPv6 nodes need a router id that is no address of theirs, and nothing else."""
+    pair = [switch.node(number) for number in (1, 2)]
+    members = {each.name: each.member(v4=None) for each in pair}
+    for each in pair:
+        speaker = each.speaker(v4=None)
+        (other,) = (member for name, member in members.items() if name != each.name)
+        sessions = [session(speaker, one) for one in between(speaker, members[each.name], other, PLAN)]
+        assert each.hold(daemon(speaker), *sessions).ok
+    switch.watch(lambda: all(f"fd01:{3 - each.number}::/64" in each.routes(6) for each in pair))
+    assert [each.routes(4) for each in pair] == ["", ""]
+
+
+def test_every_node_may_have_an_as_of_its_own(switch: Lan) -> None:
+    """Nodes of three AS are a mesh of eBGP: every route is direct, and nobody passes on what others told."""
+    made = [switch.node(number) for number in (1, 2, 3)]
+    members = {each.name: each.member(asn=64600 + each.number) for each in made}
+    for each in made:
+        speaker = each.speaker(asn=64600 + each.number)
+        found = [
+            one for other in members.values() for one in between(speaker, members[each.name], other, PLAN)
+        ]
+        assert each.hold(daemon(speaker), *(session(speaker, one) for one in found)).ok
+    switch.watch(lambda: all(knows_all(each, made) for each in made))
+    assert {one.asn for one in made[0].sessions().values()} == {64602, 64603}
+    assert [held.imported for one in made[0].sessions().values() for held in one.channels] == [1, 1, 1, 1]
+
+
+def test_several_paths_pass_a_reflector(switch: Lan) -> None:
+    """An address that two nodes have is two next hops on a third, though all it hears is one reflector."""
+    made = [switch.node(number) for number in (1, 2, 3, 4)]
+    cluster, shared = IPv4Address("10.0.0.4"), ip_network("10.244.77.7/32")
+    members = {each.name: each.member(client_of=cluster) for each in made[:3]}
+    members["node4"] = made[3].member(cluster_id=cluster)
+    for each in made:
+        owned = (*each.speaker().owned, *([shared] if each.number in {2, 3} else []))
+        speaker = each.speaker(owned=owned)
+        found = [
+            one for other in members.values() for one in between(speaker, members[each.name], other, PLAN)
+        ]
+        assert each.hold(daemon(speaker), *(session(speaker, one) for one in found)).ok
+    switch.watch(lambda: made[0].routes().count("nexthop") == 2)
+    shown = made[0].run("ip route show 10.244.77.7")
+    assert ("via 10.0.0.2" in shown, "via 10.0.0.3" in shown) == (True, True)
+    assert set(made[0].sessions()) == {"node4"}

@@ -262,9 +262,9 @@ def test_what_is_left_to_a_tunnel_is_not_installed(switch: Lan, node: Node) -> N
     left = (Left(ip_network("10.245.0.0/16")), Left(ip_network("10.246.0.0/16"), unless_near=True))
     told = node.speaker(left=left)
     assert node.hold(daemon(told), session(told, external(8, hops=4))).ok
+    switch.watch(lambda: node.sessions()["router8"].channels[0].imported == 3)
     switch.watch(lambda: "10.246.1.0/24" in node.routes())
     assert {line.split()[0] for line in node.routes().splitlines()} == {"10.246.1.0/24"}
-    assert node.sessions()["router8"].channels[0].imported == 3
     node.run("ip route del 10.9.9.9/32 via 10.0.0.8")
 
 

@@ -202,7 +202,15 @@ class Router(Machine):
 def settled(machine: Machine) -> bool:
     """Has the kernel noticed that the cable is in? It does so a moment later, and adds routes."""
     both = machine.run("ip route") + machine.run("ip -6 route show table all")
-    return "linkdown" not in both and "tentative" not in machine.run("ip addr") and "local fe80::" in both
+    own = ("local fe80::", f"local fd00::{machine.number} ", "multicast ff00::/8 dev eth0")
+    return "linkdown" not in both and all(each in both for each in own)
+
+
+def _odd(before: object, after: object) -> object:
+    """Return what is in one of two lists only."""
+    if not isinstance(before, list) or not isinstance(after, list):
+        return before, after
+    return [each for each in before if each not in after], [each for each in after if each not in before]
 
 
 def _leave_nothing(node: Node, before: dict[str, object], root: Path) -> None:
@@ -210,7 +218,7 @@ def _leave_nothing(node: Node, before: dict[str, object], root: Path) -> None:
     outcome = prune(node.kernel, Blueprint())
     assert outcome.ok, outcome.failed
     after = snapshot(node.namespace)
-    differing = {key: (before[key], after[key]) for key in after if after[key] != before[key]}
+    differing = {key: _odd(before[key], after[key]) for key in after if after[key] != before[key]}
     assert not differing, differing
     assert not root.exists()
 

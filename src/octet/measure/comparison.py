@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from octet.errors import OctetError
+from octet.errors import BadConfigurationError, OctetError
+from octet.lab.fabrics import FABRICS
 from octet.measure import machine, metrics, rounds
 from octet.measure.candidates import BASELINE, TWIN, Candidate
 from octet.measure.places import ProbeFailedError, Reading
@@ -40,6 +41,10 @@ class Settings:
         seconds: of each probe.
         limit: seconds for everything, within whole rounds; None is no limit.
         command: the command line, for the record.
+        fabric: what connects the nodes; on ``routed`` the two are in different racks.
+
+    Raises:
+        BadConfigurationError: no such fabric.
     """
 
     candidates: tuple[Candidate, ...]
@@ -48,6 +53,12 @@ class Settings:
     seed: int
     limit: float | None = None
     command: tuple[str, ...] = ()
+    fabric: str = "l2"
+
+    def __post_init__(self) -> None:
+        if self.fabric not in FABRICS:
+            hint = f"one of {', '.join(FABRICS)}"
+            raise BadConfigurationError("octet compare", "--fabric", self.fabric, "unknown", hint=hint)
 
 
 Tell = Callable[[str, int, int], None]
@@ -99,6 +110,7 @@ def compare(settings: Settings, tell: Tell) -> Results:
         command=list(settings.command),
         machine={**facts, "steal_s": steal},
         versions=versions,
+        fabric=settings.fabric,
         candidates={candidate.name: candidate.summary for candidate in settings.candidates},
         baseline=BASELINE,
         twin=TWIN,
@@ -115,7 +127,7 @@ def _start(run: _Run, candidate: Candidate, index: int) -> None:
     run.step(f"starting {candidate.name}")
     try:
         run.sites[candidate.name] = run.stack.enter_context(
-            Site.up(candidate, f"compare-{os.getpid()}-{index}")
+            Site.up(candidate, f"compare-{os.getpid()}-{index}", run.settings.fabric)
         )
     except OctetError as error:
         run.failures[candidate.name] = str(error)

@@ -53,6 +53,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         command: the command line that repeats it.
+        fabric: what connected the nodes.
         candidates: name to one sentence, in the order asked for.
         baseline: the candidate that ratios are against.
         twin: an identical copy of the baseline (A/A); empty if there was none.
@@ -77,6 +78,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     shortened: str
     samples: list[Sample]
     failures: list[Failure]
+    fabric: str = "l2"
 
 
 def write(results: Results, path: Path) -> None:

@@ -92,9 +92,9 @@ class Site(AbstractContextManager["Site"]):
     pods: list[PodInfo] = field(default_factory=list)
 
     @classmethod
-    def up(cls, candidate: Candidate, name: str) -> Self:
+    def up(cls, candidate: Candidate, name: str, fabric: str = "l2") -> Self:
         """Start the lab. Raises OctetError."""
-        return cls(candidate, Lab.up(candidate.provider, nodes=len(NODES), name=name))
+        return cls(candidate, Lab.up(candidate.provider, nodes=len(NODES), name=name, fabric=fabric))
 
     def __exit__(self, *_: object) -> None:
         self.lab.down()

@@ -64,6 +64,17 @@ def test_one_change_is_one_check_and_one_reload(here: Here) -> None:
     assert len(here.loaded) == 52
 
 
+def test_a_check_reads_what_could_be_wrong(here: Here) -> None:
+    """A changed session is read with what is common to all; a changed filter is read with every session."""
+    sessions = [file(f"node.{number}.conf") for number in range(9)]
+    assert here.hold(*BASE, *sessions) == []
+    assert here.hold(*BASE, *sessions[1:], file("node.0.conf", "new\n")) == []
+    assert here.processes.read == {"bird.conf", "a.conf", "node.0.conf"}
+    assert len(here.loaded) == 11, "what was not read again is still in force"
+    assert here.hold(*BASE, *sessions[1:], file("node.0.conf", "new\n"), file("filter.x.conf")) == []
+    assert len(here.processes.read) == 12
+
+
 def test_what_is_as_wanted_is_not_touched(here: Here) -> None:
     """A comparison without a difference checks nothing and tells nobody."""
     runs, told = here.processes.runs, len(here.processes.commands)

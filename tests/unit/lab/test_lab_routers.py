@@ -79,7 +79,7 @@ def test_gobgp_is_told_in_toml_of_every_neighbour() -> None:
 
 def test_software_that_is_not_there_is_refused_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is made, the error names the program and what installs it."""
-    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("octet.lab.routers.process.shutil.which", lambda *_, **__: None)
     with pytest.raises(BadConfigurationError, match="bird2"):
         process.check([router()])
 

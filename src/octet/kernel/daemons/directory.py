@@ -5,7 +5,7 @@ What lives here: files, 0600 in directories 0700, each replaced whole. What it m
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 CONFIG, DRAFT, CONTROL, LAST_WORDS = "config", "draft", "control.sock", "last-words"
@@ -38,12 +38,13 @@ class Directory:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def prepare(self) -> None:
-        """Make a draft that is the configuration in force, without copying it."""
+    def prepare(self, skipped: Callable[[str], bool]) -> None:
+        """Make a draft that is the configuration in force but for some files, without copying it."""
         self.discard()
         self.draft.mkdir(mode=0o700, parents=True)
         for name in self.names():
-            os.link(self.config / name, self.draft / name)
+            if not skipped(name):
+                os.link(self.config / name, self.draft / name)
 
     def put(self, name: str, text: str | None) -> None:
         """Write a file of the draft, or take it out."""

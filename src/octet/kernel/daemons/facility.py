@@ -120,9 +120,9 @@ class Daemons:
     ) -> Outcome:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.root.mkdir(mode=0o700, exist_ok=True)
-        directory.prepare()
         files = {item.name: item for item in wanted if isinstance(item, ConfigFile)}
         gone = {item.name: item for item in unwanted if isinstance(item, ConfigFile)}
+        directory.prepare(bird.skipped((*files, *gone)))
         failed = self._draft(directory, files, gone)
         failed |= self._check(directory, {**gone, **files}.keys() - failed.keys())
         good = {each: each in files for each in (*gone, *files) if each not in failed}

@@ -52,6 +52,7 @@ class FakeProcesses:
         made: every process that was ever started, in order.
         commands: what daemons were told, in order.
         runs: how many checks there were.
+        read: the files that the last check has read.
         deaf: let no daemon answer.
         broken: let every new daemon end at once, with these words.
     """
@@ -60,6 +61,7 @@ class FakeProcesses:
         self.made: list[FakeProcess] = []
         self.commands: list[str] = []
         self.runs = 0
+        self.read: set[str] = set()
         self.deaf = False
         self.broken = ""
 
@@ -67,7 +69,9 @@ class FakeProcesses:
         """Check a configuration: its directory is that of the last word."""
         self.runs += 1
         main = Path(command[-1])
-        for name, text in _texts(main.parent).items():
+        texts = _texts(main.parent)
+        self.read = set(texts)
+        for name, text in texts.items():
             for number, line in enumerate(text.splitlines(), 1):
                 if BAD in line.split():
                     return Finished(

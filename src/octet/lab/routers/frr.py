@@ -17,6 +17,9 @@ _COVERED = {"/etc/group": "group", "/etc/frr": ".", "/var/tmp": "scratch"}  # no
 """FRR insists on its user being in its own group, of which a lab in a user namespace has none but root's, and
 keeps crash logs in /var/tmp, which is the machine's."""
 
+_PLAIN = "no zebra nexthop kernel enable\n"
+"""Every route has its own next hops: FRR 8.4 does not put a link that was down back into a kernel's group."""
+
 NEEDS = (f"{_PROGRAMS}/zebra", f"{_PROGRAMS}/bgpd")
 _NODES = "NODES"
 _EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
@@ -24,7 +27,7 @@ _EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 
 def program(router: Router) -> Program:
     """Return what starts FRR as this router."""
-    files = {"zebra.conf": _head(router), "bgpd.conf": configuration(router), **_FILES}
+    files = {"zebra.conf": _head(router) + _PLAIN, "bgpd.conf": configuration(router), **_FILES}
     zebra = _daemon("zebra", "-z", f"{PLACE}/{_ZEBRA}", socket=_ZEBRA)
     return Program(PLACE, (zebra, _daemon("bgpd", "-p", "179", "-z", f"{PLACE}/{_ZEBRA}")), files, _COVERED)
 

@@ -7,6 +7,7 @@ A router has a mount namespace in which its own directory lies where its softwar
 """
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -34,11 +35,16 @@ def program(router: Router) -> Program:
     return _RENDERERS[router.software](router)
 
 
+def _path() -> str:
+    """Return where programs are looked for: an ordinary user's PATH does not lead to routing software."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
 def check(routers: Iterable[Router]) -> None:
     """Refuse software that this machine hasn't. Raises BadConfigurationError naming it."""
     for software in dict.fromkeys(router.software for router in routers):
         for name in _NEEDS[software]:
-            if shutil.which(name) is None:
+            if shutil.which(name, path=_path()) is None:
                 hint = f"make setup installs Debian's package {_PACKAGES[software]}"
                 raise BadConfigurationError("lab", "routers", software, f"{name} is not there", hint=hint)
 
@@ -127,7 +133,9 @@ class RouterProcess:
         if socket is not None:
             socket.unlink(missing_ok=True)
         with self._log.open("ab") as log:
-            child = Child(self._spaces.start(self.router.name, command.words, log, self.room))
+            program = shutil.which(command.words[0], path=_path()) or command.words[0]
+            words = (program, *command.words[1:])
+            child = Child(self._spaces.start(self.router.name, words, log, self.room))
         self._children.append(child)
         name = f"{Path(command.words[0]).name} of {self.router.name}"
         end = time.monotonic() + READY_LIMIT
