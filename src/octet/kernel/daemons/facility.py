@@ -66,7 +66,7 @@ class Daemons:
             daemon = wanted.get(("daemon", path.name))
             supervisor = self._supervisors.get(path.name)
             if not isinstance(daemon, Daemon):
-                yield Daemon(path.name, "bird")
+                yield Daemon(path.name, bird.PROGRAM)
             elif supervisor is not None and (supervisor.running or supervisor.trouble):
                 yield daemon
             for name in directory.names():
@@ -141,6 +141,9 @@ class Daemons:
     def _begin(
         self, item: Daemon, supervisor: Supervisor, done: list[KernelObject], failed: list[Failure]
     ) -> None:
+        if item.program != bird.PROGRAM:
+            failed.append(Failure(item, errno.ENOEXEC, f"there is no kind of daemon called {item.program}"))
+            return
         try:
             supervisor.begin()
         except OSError as error:
