@@ -87,8 +87,8 @@ def peering(lab: Lab, node: str, tor: str) -> None:
     routes = " ".join(f"route {each} unreachable;" for each in told)
     with speaking(lab, node, PEER.format(tor=gateway(lab, node), routes=routes)):
         for network in wanted:
-            wait_for(lambda network=network: ways(lab, tor, network) == ["rack"])  # type: ignore[misc]
-            wait_for(lambda network=network: len(ways(lab, OUTSIDE, network)) == 2)  # type: ignore[misc]
+            wait_for(lambda network=network: ways(lab, tor, network) == ["rack"])
+            wait_for(lambda network=network: len(ways(lab, OUTSIDE, network)) == 2)
         held = {str(each.destination) for each in lab.routes(OUTSIDE)[OUTSIDE]}
         assert not held & {"0.0.0.0/0", "172.31.9.0/24", "172.30.1.2/32"}
         assert ways(lab, tor, "0.0.0.0/0") == ["up1", "up2"]
@@ -104,7 +104,7 @@ def test_one_session_over_ipv6_carries_both_families_and_bfd(lab: Lab) -> None:
     """IPv4 networks have an IPv6 next hop (RFC 8950) on the rack's router, and BFD watches the node."""
     with speaking(lab, "node2", BOTH.format(tor=gateway(lab, "node2", 6))):
         for network in ("10.99.2.0/24", "fd99:2::/64"):
-            wait_for(lambda network=network: len(ways(lab, OUTSIDE, network)) == 2)  # type: ignore[misc]
+            wait_for(lambda network=network: len(ways(lab, OUTSIDE, network)) == 2)
         held = {str(each.destination): each.hops for each in lab.routes("tor2")["tor2"]}
         assert held["10.99.2.0/24"] == held["fd99:2::/64"] == (Hop("fd00:172:31:2::2", "rack"),)
         watched = ["birdc", "show", "bfd", "sessions"]
