@@ -108,8 +108,15 @@ def test_a_killed_speaker_loses_no_packet(nodes: list[Node], switch: Lan) -> Non
         os.kill(node.pid, signal.SIGKILL)
         switch.watch(lambda node=node, starts=starts: node.daemons.running["bgp"].starts == starts)
         assert knows_all(node, nodes), "the kernel keeps what BIRD has left"
-        switch.watch(lambda node=node: node.daemons.running["bgp"].running and up(node))
+        switch.watch(lambda node=node: node.daemons.running["bgp"].running and told_all(node))
+        assert all(knows_all(each, nodes) for each in nodes)
     assert lost(switch.look_after(stream)) == 0
+
+
+def told_all(node: Node) -> bool:
+    """Does every session believe and tell one prefix of each family?"""
+    channels = [held for each in node.sessions().values() for held in each.channels]
+    return len(channels) == 4 and all((held.imported, held.exported) == (1, 1) for held in channels)
 
 
 def up(node: Node) -> bool:
@@ -127,7 +134,8 @@ def test_an_agent_that_ends_and_starts_loses_no_packet(nodes: list[Node], switch
     assert nodes[0].sessions()["node2"].kept
     assert knows_all(nodes[0], nodes)
     assert make_so(node.kernel, node.wanted).ok
-    switch.watch(lambda: up(node) and not nodes[0].sessions()["node2"].kept)
+    switch.watch(lambda: told_all(node) and not nodes[0].sessions()["node2"].kept)
+    assert all(knows_all(each, nodes) for each in nodes)
     assert lost(switch.look_after(stream)) == 0
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from kernel_contract import CASES, Case
+from kernel_contract import CASES, DAEMONS, Case
 from kernel_verbs import VERBS, Verb
 from octet.blueprint import Blueprint
 from octet.kernel import namespaces
+from octet.kernel.daemons import hosted
 from octet.kernel.host import HostKernel
 from octet.kernel.port import Kernel
 from octet.kernel.reconcile import make_gone, prune
@@ -44,7 +45,7 @@ class HostHarness:
 @pytest.fixture
 def home(node_ns: int) -> Iterator[HostKernel]:
     """The kernel of a node."""
-    with HostKernel(node_ns) as kernel:
+    with hosted(DAEMONS, node_ns) as daemons, HostKernel(node_ns, daemons=daemons) as kernel:
         yield kernel
 
 

@@ -1,4 +1,4 @@
-"""Racks and routers with real packets: across racks, around what is broken, and nodes that peer."""
+"""Racks and routers with real packets: across racks, and around what is broken."""
 
 import itertools
 import json
@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,46 +16,13 @@ from octet.errors import NotFoundError, OctetError
 from octet.lab import Lab, control, reference
 from octet.lab.names import OUTSIDE
 from octet.lab.racks import Shape
+from racks import reaches, wait_for, ways
 
 pytestmark = pytest.mark.lab
 
 OCTET = str(Path(sys.executable).with_name("octet"))
 BEYOND = {4: "198.51.100.1", 6: "2001:db8:ffff::1"}
 UP_LIMIT = 8.0
-
-PEER = """
-log stderr all;
-router id 9.9.9.9;
-protocol device {{ }}
-protocol static s4 {{ ipv4; {routes} }}
-protocol bgp tor {{
-  local as 64512;
-  neighbor {tor} external;
-  hold time 9;
-  connect delay time 0;
-  connect retry time 1;
-  ipv4 {{ import all; export all; }};
-}}
-"""
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-def reaches(lab: Lab, target: str, address: str, count: int = 3) -> bool:
-    """Do all of a few pings come back?"""
-    ping = lab.exec(target, ["ping", "-c", str(count), "-i", "0.05", "-W", "1", address])
-    return " 0% packet loss" in ping.stdout
-
-
-def ways(lab: Lab, target: str, destination: str) -> list[str]:
-    """The devices of a route's next hops."""
-    held = [each for each in lab.routes(target)[target] if str(each.destination) == destination]
-    return sorted(hop.dev for each in held for hop in each.hops)
 
 
 @pytest.fixture(scope="module")
@@ -225,104 +191,6 @@ def test_the_command_line_shows_whose_each_route_is(lab: Lab) -> None:
         ["tor1", "bird", "65001"],
         ["tor2", "bird", "65002"],
     ]
-
-
-@contextmanager
-def speaking(lab: Lab, node: str, routes: list[str]) -> Iterator[None]:
-    """A BIRD on a node that peers with its rack's router and announces these networks."""
-    tor = next(str(hop.via) for route in lab.routes(node)[node] for hop in route.hops if hop.via)
-    text = PEER.format(tor=tor, routes=" ".join(f"route {each} unreachable;" for each in routes))
-    place = lab.exec(node, ["mktemp", "-d", "/run/peer.XXXXXX"]).stdout.strip()
-    lab.exec(node, ["tee", f"{place}/bird.conf"], text=text)
-    command = ["bird", "-f", "-c", f"{place}/bird.conf", "-s", f"{place}/bird.ctl"]
-    speaker = lab.popen(node, command, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        speaker.terminate()
-        speaker.wait(timeout=10)
-
-
-def peering(lab: Lab, node: str, tor: str) -> None:
-    """A node that speaks BGP is heard by everybody, but not about what is not its own."""
-    wanted = ["10.99.0.0/24", "10.99.1.1/32"]
-    with speaking(lab, node, [*wanted, "0.0.0.0/0", "172.31.9.0/24", "172.30.1.2/32"]):
-        for network in wanted:
-            wait_for(lambda network=network: ways(lab, tor, network) == ["rack"])  # type: ignore[misc]
-            wait_for(lambda network=network: len(ways(lab, OUTSIDE, network)) == 2)  # type: ignore[misc]
-        held = {str(each.destination) for each in lab.routes(OUTSIDE)[OUTSIDE]}
-        assert not held & {"0.0.0.0/0", "172.31.9.0/24", "172.30.1.2/32"}
-        assert ways(lab, tor, "0.0.0.0/0") == ["up1", "up2"]
-    wait_for(lambda: ways(lab, OUTSIDE, wanted[0]) == [], 12)
-
-
-def test_a_node_that_peers_is_heard_by_everybody_but_not_about_others(lab: Lab) -> None:
-    """Its networks reach the outside over both spines; default routes and the fabric's own are refused."""
-    peering(lab, "node1", "tor1")
-
-
-@pytest.mark.parametrize(
-    ("software", "owner", "question"),
-    [
-        ("frr", "frr (bgp)", ["vtysh", "-c", "show bgp summary"]),
-        ("gobgp", "gobgp", ["gobgp", "neighbor"]),
-    ],
-)
-def test_others_are_a_racks_router_too(software: str, owner: str, question: list[str]) -> None:
-    """FRR and GoBGP peer with spines and nodes as BIRD does, and share streams out; each has its own tool."""
-    shape = Shape(routers=(software, "bird"))
-    with Lab.up("flannel", nodes=2, fabric="routed", family="dual", shape=shape) as lab:
-        assert ways(lab, "tor1", "172.31.2.0/24") == ["up1", "up2"]
-        wait_for(lambda: ways(lab, "tor1", "fd00:172:31:2::/64") == ["up1", "up2"])
-        assert {each.owner for each in lab.routes("tor1")["tor1"]} == {"kernel", owner}
-        assert "65100" in lab.exec("tor1", question).stdout
-        lab.run("a", "node1")
-        b = lab.run("b", "node2")
-        assert all(reaches(lab, "a", each) for each in b.addresses)
-        peering(lab, "node1", "tor1")
-        lab.cut("tor1", "spine1")
-        # The kernel leaves a dead link at once; their software waits for the hold time.
-        wait_for(lambda: reaches(lab, "a", b.addresses[0], 1), 3)
-        wait_for(lambda: ways(lab, "tor1", "172.31.2.0/24") == ["up2"], 14)
-        lab.heal()
-        wait_for(lambda: ways(lab, "tor1", "172.31.2.0/24") == ["up1", "up2"])
-        lab.kill_router("tor1")
-        wait_for(lambda: ways(lab, "tor2", "172.31.1.0/24") == [], 3)
-        lab.start_router("tor1")
-        wait_for(lambda: ways(lab, "tor2", "172.31.1.0/24") == ["up1", "up2"])
-        assert "on config line" not in "".join(lab.log("tor1"))
-
-
-@pytest.mark.parametrize("family", ["v4", "v6"])
-def test_kopeio_crosses_racks(family: str) -> None:
-    """Another tunnel, in one family alone."""
-    with Lab.up("kopeio-vxlan", nodes=2, fabric="routed", family=family) as lab:
-        lab.run("a", "node1")
-        assert reaches(lab, "a", lab.run("b", "node2").addresses[0])
-
-
-def test_host_gateway_says_that_another_rack_is_out_of_reach() -> None:
-    """A model that needs one network serves the rack, and names each node that is in another one."""
-    with Lab.up("flannel:host-gw", nodes=4, fabric="routed") as lab:
-        lab.run("a", "node1")
-        near, far = lab.run("b", "node2"), lab.run("c", "node3")
-        assert reaches(lab, "a", near.addresses[0])
-        assert not reaches(lab, "a", far.addresses[0], 1)
-        status = [OCTET, "agent", "status", "--config", "/run/octet/node1/agent.toml"]
-        told = lab.exec("node1", status).stderr
-        assert "node node3 at 172.31.2.3 is not on 172.31.1.0/24" in told
-        assert "node2" not in told
-
-
-def test_plain_plugins_are_routed_by_hand_and_known_everywhere() -> None:
-    """Routes to a provider's pods are in the racks' routers, as an operator sets them; BGP carries them."""
-    with Lab.up(reference("bridge"), nodes=2, fabric="routed", shape=Shape(routers=("bird", "frr"))) as lab:
-        lab.run("a", "node1")
-        b = lab.run("b", "node2")
-        wait_for(lambda: reaches(lab, "a", b.addresses[0], 1))
-        assert reaches(lab, "a", b.addresses[0])
-        owners = {str(each.destination): each.owner for each in lab.routes("tor1")["tor1"]}
-        assert (owners["10.244.0.0/24"], owners["10.244.1.0/24"]) == ("by hand (static)", "bird")
 
 
 def test_a_killed_supervisor_takes_every_router_along() -> None:

@@ -5,13 +5,18 @@ What it must not know: which kernel it is; the real one is judged by ``ip``, ``b
 """
 
 import errno
+import os
+import tempfile
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
 from typing import Any, Protocol
 
 from octet.blueprint import (
     Address,
     Bridge,
+    ConfigFile,
+    Daemon,
     FdbEntry,
     Ifb,
     KernelObject,
@@ -28,6 +33,9 @@ from octet.blueprint import (
     nft,
 )
 from octet.kernel.port import Kernel
+
+DAEMONS = Path(tempfile.gettempdir()) / f"octet-contract-{os.getpid()}"
+"""Where the real kernel's daemons have their files."""
 
 MAC, OTHER_MAC = "0a:58:0a:01:00:01", "0a:58:0a:01:00:02"
 
@@ -304,6 +312,22 @@ CASES = (
         "rate 16Mbit",
         base=(BRIDGE, IFB),
         orphan=errno.ENODEV,
+    ),
+    Case(
+        "daemon",
+        Daemon,
+        Daemon("bgp", "bird"),
+        None,
+        (f"birdc -s {DAEMONS}/bgp/control.sock show status", "Daemon is up and running"),
+        base=(ConfigFile("bgp", "bird.conf", ("router id 10.0.0.1;\nprotocol device { }\n",)),),
+    ),
+    Case(
+        "file of a daemon",
+        ConfigFile,
+        ConfigFile("bgp", "one.conf", ("one\n",)),
+        ConfigFile("bgp", "one.conf", ("two\n",)),
+        (f"cat {DAEMONS}/bgp/config/one.conf", "one"),
+        "two",
     ),
     Case("nft table", nft.Table, nft.Table(), None, ("nft list tables", "table inet octet")),
     Case("nft chain", nft.Chain, CHAIN, OTHER_CHAIN, (LIST_TABLE, 'iifname "a" drop'), 'iifname "b" drop'),

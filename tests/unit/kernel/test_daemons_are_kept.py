@@ -215,6 +215,14 @@ def test_leaving_keeps_files_and_routes_and_ending_takes_all_away(here: Here) ->
     assert not here.root.exists()
 
 
+def test_an_unknown_kind_of_daemon_is_refused(here: Here) -> None:
+    """Only programs that this node knows how to check and end are ever started."""
+    started = len(here.processes.made)
+    failed = here.hold(Daemon("other", "sh"), ConfigFile("other", "x.conf", ("text\n",)))
+    assert any("there is no kind of daemon called sh" in each for each in failed)
+    assert len(here.processes.made) == started
+
+
 def test_a_missing_program_is_named(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where BIRD is not installed, the failure says what to install."""
 

@@ -7,11 +7,8 @@ import pytest
 import octet.blueprint as values
 from kernel_contract import CASES, Case
 from kernel_verbs import VERBS, Verb
-from octet.blueprint import ConfigFile, Daemon, KernelObject, Link, LinkDetail, Secret, Sysctl, nft
+from octet.blueprint import KernelObject, Link, LinkDetail, Secret, Sysctl, nft
 from octet.kernel.fake import FakeKernel, World
-
-BESIDE_THE_KERNEL = {Daemon, ConfigFile, Secret}
-"""Processes and files: ``test_daemons_are_kept`` judges who keeps them, and what a secret stands for."""
 
 
 class FakeHarness:
@@ -50,7 +47,7 @@ def test_the_table_has_every_kind() -> None:
     details = set(get_args(LinkDetail))
     named = {getattr(values, name) for name in values.__all__}
     kinds = {each for each in named if isinstance(each, type) and hasattr(each, "key")}
-    wanted = (kinds - BESIDE_THE_KERNEL - {Link, KernelObject}) | details | set(get_args(nft.NftObject))
+    wanted = (kinds - {Link, KernelObject, Secret}) | details | set(get_args(nft.NftObject))
     assert wanted - {case.kind for case in CASES} == set()
 
 
@@ -58,7 +55,7 @@ def test_the_table_has_every_verb_for_every_kind() -> None:
     """A case may decline a verb only where its kind has nothing to show for it."""
     assert len(CASES) * len(VERBS) == len({(case.name, verb.__name__) for case in CASES for verb in VERBS})
     unalterable = {case.kind.__name__ for case in CASES if case.altered is None}
-    assert unalterable == {"Neighbour", "Table"}
+    assert unalterable == {"Neighbour", "Table", "Daemon"}
     on_links = {case.kind.__name__ for case in CASES if case.orphan}
     assert on_links == {"Address", "Route", "Neighbour", "FdbEntry", "Sysctl", "Shaper"}
     contested = {case.kind.__name__ for case in CASES if case.foreign}

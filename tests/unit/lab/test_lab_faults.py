@@ -171,3 +171,18 @@ def test_two_nodes_of_a_rack_are_cut_in_its_switch_and_no_others() -> None:
     RACKS.check_pair("node1", "tor1")
     with pytest.raises(NotFoundError, match="node1 is joined to tor1"):
         RACKS.check_pair("node1", "node3")
+
+
+def test_a_loss_at_every_node_is_at_every_racks_switch() -> None:
+    """Without a name, all that nodes send or receive is lost where their racks' bridges see it."""
+    made = tables(Faults().drop(Drop(1)), RACKS)
+    assert {space for space, text in made.items() if "drop\n" in text} == {"tor1", "tor2"}
+    assert made["tor1"].count("numgen random mod 10000 < 100 drop") == 3
+
+
+def test_a_healed_router_has_its_links_back() -> None:
+    """What is broken at one of a router's links is broken at the router, and mended with it."""
+    faults = Faults().cut("tor1/up1")
+    assert faults.at("tor1") == ("tor1/up1 cut off",)
+    assert faults.heal("tor1") == Faults()
+    assert faults.heal("tor11") == faults

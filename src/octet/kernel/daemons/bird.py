@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from octet.kernel.daemons.port import Finished, Reply
 
+PROGRAM = "bird"
 MAIN = "bird.conf"
 ROUTE_PROTOCOL = 12
 """The number on all routes that BIRD puts into the kernel (linux/rtnetlink.h, RTPROT_BIRD)."""

@@ -66,7 +66,8 @@ class Daemons:
             daemon = wanted.get(("daemon", path.name))
             supervisor = self._supervisors.get(path.name)
             if not isinstance(daemon, Daemon):
-                yield Daemon(path.name, "bird")
+                if directory.control.exists() or not any(_daemon_of(each) == path.name for each in wanted):
+                    yield Daemon(path.name, bird.PROGRAM)
             elif supervisor is not None and (supervisor.running or supervisor.trouble):
                 yield daemon
             for name in directory.names():
@@ -130,19 +131,22 @@ class Daemons:
         items = {**gone, **files}
         refused = [Failure(items[each], errno.EINVAL, reason) for each, reason in failed.items()]
         done: list[KernelObject] = [items[each] for each in good]
-        supervisor = self._supervisor(name, directory)
-        if good and supervisor.running:
+        supervisor = self._supervisors.get(name)
+        if good and supervisor is not None and supervisor.running:
             supervisor.reload()
         for item in wanted:
             if isinstance(item, Daemon):
-                self._begin(item, supervisor, done, refused)
+                self._begin(item, directory, done, refused)
         return Outcome(tuple(done), tuple(refused))
 
     def _begin(
-        self, item: Daemon, supervisor: Supervisor, done: list[KernelObject], failed: list[Failure]
+        self, item: Daemon, directory: Directory, done: list[KernelObject], failed: list[Failure]
     ) -> None:
+        if item.program != bird.PROGRAM:
+            failed.append(Failure(item, errno.ENOEXEC, f"there is no kind of daemon called {item.program}"))
+            return
         try:
-            supervisor.begin()
+            self._supervisor(item.name, directory).begin()
         except OSError as error:
             failed.append(Failure(item, error.errno or errno.EIO, _reason(error)))
         else:
