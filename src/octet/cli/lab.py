@@ -105,10 +105,11 @@ def run(
         "octet lab exec a -- ping -c 3 10.244.1.2",
         "octet lab exec node1 -- ip route",
         "octet lab exec outside -- tcpdump -n -i eth0",
+        "octet lab exec tor1 -- birdc show protocols",
     ),
 )
 def execute(
-    target: Annotated[str, typer.Argument(help="A pod, a node, `outside` or `switch`.")],
+    target: Annotated[str, typer.Argument(help="A pod, a node, a router, `outside` or `switch`.")],
     command: Command = None,
     namespace: Namespace = "default",
     name: Name = None,
@@ -207,7 +208,7 @@ def delete(
 
 @app.command(epilog=examples("octet lab logs node1", "octet lab logs web --follow"))
 def logs(
-    target: Annotated[str, typer.Argument(help="A node (its agent's log), a pod, or `lab`.")],
+    target: Annotated[str, typer.Argument(help="A node (its agent's log), a router, a pod, or `lab`.")],
     namespace: Namespace = "default",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the lab ends.")] = False,
     name: Name = None,

@@ -190,7 +190,8 @@ class Cluster:
         end = time.monotonic() + CONVERGED_LIMIT
         for router in self._routers.values():
             while lacks := self._lacks(router.router.name):
-                router.check()
+                for each in self._routers.values():
+                    each.check()
                 if time.monotonic() > end:
                     log = tail(self._logs / f"{router.router.name}.log")
                     raise NotReadyError(f"{router.router.name} has no route to {lacks[0]}:\n{log}")

@@ -97,6 +97,8 @@ class RouterProcess:
         if self._running:
             raise OctetError(f"the router {self.router.name} is running")
         self._killed = False
+        # Where one of several has ended, the others are of no use.
+        await asyncio.gather(*(child.kill() for child in self._children))
         self._children = []
         for command in self._program.commands:
             await self._start(command)

@@ -22,7 +22,7 @@ How a model uses it, from the View to the Blueprint::
   peerSelector) are ``internal(speaker, me, other)``.
 - ``filters.Filter`` / ``filters.Rule``: BGPFilter's meaning; ``filters(...)`` renders them.
 - ``aggregates.aggregated(addresses, ranges)``: service addresses as ranges where that is allowed.
-- ``status.sessions(text)``: what BIRD says of its sessions, as values.
+- ``status.sessions(lines)``: what BIRD says of its sessions, as values (``agent.sessions`` asks it).
 
 What runs it: ``HostKernel(daemons=...)`` holds ``Daemon`` and ``ConfigFile`` objects like any others.
 Everything is rendered in a stable order, a file per peer: a peer's change is a change of one file.

@@ -69,8 +69,9 @@ def between(speaker: Speaker, me: Member, other: Member, mesh: Mesh) -> Iterator
 def internal(speaker: Speaker, me: Member, other: Member, mesh: Mesh) -> Iterator[Session]:
     """Yield the session of a pair that has one by decision of the mesh or of an operator.
 
-    It runs over IPv4 where both nodes have it, and speaks about every family that both have. Where both are
-    reflectors or client and reflector, several paths to one prefix pass (RFC 7911): ECMP outlives reflection.
+    It runs over IPv4 where both nodes have it, and speaks about every family that both have. Within one AS
+    several paths to one prefix pass (RFC 7911), as in Calico: ECMP outlives reflection, and a peer that
+    becomes a reflector is no reason for this end to begin its session anew.
     """
     families = tuple(each for each in (4, 6) if me.address(each) and other.address(each))
     if not families or me.name == other.name:
@@ -78,7 +79,6 @@ def internal(speaker: Speaker, me: Member, other: Member, mesh: Mesh) -> Iterato
     address = other.address(families[0])
     if address is None:
         return
-    reflecting = me.cluster_id is not None or other.cluster_id is not None
     yield Session(
         other.name,
         address,
@@ -92,7 +92,7 @@ def internal(speaker: Speaker, me: Member, other: Member, mesh: Mesh) -> Iterato
         hops=FAR,
         client_of=me.cluster_id if reflects(me, other) else None,
         transit=me.cluster_id is not None and me.asn == other.asn,
-        add_paths=reflecting and me.asn == other.asn,
+        add_paths=me.asn == other.asn,
         bfd=mesh.bfd,
         timers=mesh.timers,
         graceful=mesh.graceful,

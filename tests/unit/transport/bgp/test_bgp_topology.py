@@ -1,5 +1,6 @@
 """Who has a session with whom, and who reflects: the same answer on both sides."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 
@@ -67,10 +68,17 @@ def test_only_reflectors_pass_on_what_others_told_them() -> None:
 
 
 def test_paths_stay_several_through_a_reflector() -> None:
-    """Both ends of a reflected session speak add-path, so that ECMP outlives reflection (RFC 7911)."""
+    """Within one AS both ends speak add-path, so that ECMP outlives reflection (RFC 7911)."""
     assert sessions(REFLECTOR, CLIENT, Mesh())[0].add_paths
     assert sessions(CLIENT, REFLECTOR, Mesh())[0].add_paths
     assert not sessions(PLAIN, RACK, Mesh())[0].add_paths
+
+
+def test_a_peer_that_becomes_a_reflector_changes_nothing_here() -> None:
+    """A node's own session stays as it is when the peer begins to reflect, so that it need not begin anew."""
+    before = Member("node", 64512, V4 + 7, V6 + 7)
+    after = replace(before, cluster_id=ONE)
+    assert sessions(PLAIN, before, Mesh()) == sessions(PLAIN, after, Mesh())
 
 
 def test_a_reflector_leaves_calicos_mesh() -> None:
