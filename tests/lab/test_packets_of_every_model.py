@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bgp_told import await_told
+
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 OCTET = str(Path(sys.executable).with_name("octet"))
-MODELS = ("flannel", "flannel:host-gw", "flannel:direct", "flannel:policy", "kopeio-vxlan", "canal")
+MODELS = ("flannel", "flannel:host-gw", "flannel:direct", "flannel:policy", "kopeio-vxlan", "canal", "calico")
 FAMILIES = {"v4": (4,), "v6": (6,), "dual": (4, 6)}
 HEADERS = {4: 28, 6: 48}  # IPv4 20 or IPv6 40, and ICMP 8: what ping -s does not count
 ECHO = """
@@ -75,6 +77,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, tuple[int
     try:
         for pod, node in (("a", "node1"), ("b", "node2"), ("c", "node1")):
             octet("lab", "run", pod, "--node", node, "--name", name)
+        await_told(OCTET, name, ("node1", "node2"))
         pods = json.loads(octet("lab", "get", "pods", "--name", name, "--json"))
         addresses = {
             pod["metadata"]["name"]: {6 if ":" in ip["ip"] else 4: ip["ip"] for ip in pod["status"]["podIPs"]}

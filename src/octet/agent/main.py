@@ -128,6 +128,7 @@ class Agent:
         config, defaults = self._config, self._config.running.blocks
         if defaults is None:
             return None
+        defaults = defaults.within(config.pod_cidrs)
         freed, entries = journal.freed(), self._endpoints
         keeper = BlockKeeper(self._store, config.node, entries, freed, defaults, reader, worker)
         self._endpoints.take_from(keeper.shelf)

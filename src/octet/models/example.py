@@ -42,10 +42,12 @@ def view(running: Running, families: tuple[int, ...] = (4,), nodes: int = 2, me:
     return _seen_from(me, tuple(heard), running, families)
 
 
-def endpoint(attach: Attach, network: NodeNetwork, host: int = 10, interface: str = "eth0") -> Endpoint:
+def endpoint(
+    attach: Attach, network: NodeNetwork, host: int = 10, interface: str = "eth0", me: int = 1
+) -> Endpoint:
     """Return a pod of this node, with the address of that number in each of the node's CIDRs or blocks."""
-    own_v4 = network.v4 or (IPv4Network(CIDRS[4].format(1)) if 4 in network.pooled else None)
-    own_v6 = network.v6 or (IPv6Network(CIDRS[6].format(1)) if 6 in network.pooled else None)
+    own_v4 = network.v4 or (IPv4Network(CIDRS[4].format(me)) if 4 in network.pooled else None)
+    own_v6 = network.v6 or (IPv6Network(CIDRS[6].format(me)) if 6 in network.pooled else None)
     v4, v6 = (own_v4[host] if own_v4 else None), (own_v6[host] if own_v6 else None)
     attachment = Attachment("octet", f"container{host}", interface)
     link = attach.host_link(attachment, "default", f"web-{host}")

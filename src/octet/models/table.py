@@ -4,7 +4,7 @@ What lives here: the rows. A new model is a module with its ``build`` and one ro
 What it must not know: anything that isn't in the rows.
 """
 
-from octet.models import canal, flannel, kopeio
+from octet.models import calico, canal, flannel, kopeio
 from octet.models.model import Model
 
 MODELS: tuple[Model, ...] = (
@@ -69,5 +69,23 @@ MODELS: tuple[Model, ...] = (
             "are cut unless it says otherwise, a denied packet may be answered, and names can be allowed."
         ),
         build=canal.build,
+    ),
+    Model(
+        name="calico",
+        summary="blocks of addresses, told by BGP, no tunnel; a routed link for each pod, ordered policies",
+        attach="routed /32",
+        ipam="blocks out of pools",
+        transport="BGP mesh by BIRD, routes within one network",
+        policy="ordered: tiers, Calico, ClusterNetworkPolicy, NetworkPolicy",
+        service="-",
+        store="Kubernetes",
+        about=(
+            "Nodes claim blocks of an IPPool as they need them, and each tells its own to every other node "
+            "in a BGP session between two BIRDs. Pods are attached and policies enforced as with canal. "
+            "Packets go as they are: nodes must be on one network, and a pool that asks for a tunnel is "
+            "refused. BGPPeer, BGPConfiguration and BGPFilter are not read yet. Unlike the original: a pod "
+            "has an address of each family that its cluster has, and its first ADD waits for a block."
+        ),
+        build=calico.build,
     ),
 )

@@ -37,8 +37,8 @@ def test_the_baseline_is_always_there(asked: list[str], expected: list[str]) -> 
 
 def test_an_unknown_candidate_is_refused_with_what_would_do() -> None:
     """A wrong name is refused at the door, with the names there are."""
-    with pytest.raises(BadConfigurationError, match=r"'calico'.*known: bridge, ptp, bridge.masq, flannel"):
-        chosen(["calico"])
+    with pytest.raises(BadConfigurationError, match=r"'weave'.*known: bridge, ptp, bridge.masq, flannel"):
+        chosen(["weave"])
 
 
 def test_tunnels_are_expected_where_there_are_some() -> None:

@@ -6,7 +6,7 @@ Sources: design/ipam/ipam-cni.md ("Annotations"), libcalico-go/lib/ipam/pool_qua
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -42,6 +42,11 @@ class Defaults:
     families: tuple[int, ...] = (4,)
     pools: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     first: Mapping[str, Any] = field(default_factory=dict)
+
+    def within(self, cidrs: Iterable[Network]) -> "Defaults":
+        """Return what is meant in a cluster of these networks: in their families only, if there are any."""
+        known = {cidr.version for cidr in cidrs}
+        return replace(self, families=tuple(each for each in self.families if each in known or not known))
 
     def first_pools(self, cidrs: Iterable[Network]) -> list[dict[str, Any]]:
         """Return the pools that a cluster begins with: its pod CIDRs, named as calico-node names them.
