@@ -1,5 +1,5 @@
 # Octet on one machine. `make test` and `make compare` set everything up on a fresh Debian 12 as root, once.
-.PHONY: help setup compare test unit slow kernel lab clients docs page guide lint bench clean
+.PHONY: help setup compare test unit unit-half unit-rest slow kernel lab clients docs page guide lint bench clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -8,6 +8,8 @@ PLUGIN := $(wildcard src/octet/cni/plugin/*.c src/octet/cni/plugin/Makefile)
 WEB := $(wildcard web/*.json web/*.mjs web/src/*)
 PAGE := src/octet/choose/page/bundle/page.js
 SKIPS := report/skips.txt
+unit-half := $(addprefix tests/unit/,choose cli house)
+unit-rest := $(filter-out $(unit-half:%=%/),$(wildcard tests/unit/*/))
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,11 +31,14 @@ test: setup lint  ## everything that CI checks
 	$(MAKE) --no-print-directory unit slow kernel lab clients docs page
 	@scripts/count-skips $(SKIPS)
 
-unit: setup  ## decisions: no root, under ten seconds
-	$(PYTEST) tests/unit -m 'not slow'
+unit: setup  ## decisions: no root, about ten seconds of a quiet machine's two processors
+	@$(MAKE) --no-print-directory -j2 --output-sync=target unit-half unit-rest
 
-slow: setup  ## the long properties of the same
-	$(PYTEST) tests/unit -m slow
+unit-half unit-rest:
+	$(PYTEST) $($@) -m 'not slow'
+
+slow: setup  ## the slow ones, and every property again with many more examples
+	$(PYTEST) tests/unit -m 'slow or hypothesis' --hypothesis-profile=long
 
 kernel: setup  ## against a real kernel, in private namespaces
 	$(PYTEST) tests/kernel
@@ -61,8 +66,9 @@ lint: setup  ## style, strict types, the floors of ARCHITECTURE.md
 	$(BIN)/lint-imports --no-cache --no-logo
 	npm run --prefix web --silent lint
 
-bench: setup  ## attach and detach against the reference plugins: docs/benchmarks.md
+bench: setup  ## attach and detach, and what policies cost, against others: docs/benchmarks.md
 	$(BIN)/python -m octet.measure.bench --write docs/benchmarks.md
+	$(BIN)/python -m octet.measure.bench_policy --write docs/benchmarks.md
 
 clean:  ## forget the set-up and what was built
 	rm -rf .venv .setup-done report build web/node_modules web/build src/octet/choose/page/bundle .pytest_cache .mypy_cache .ruff_cache .hypothesis

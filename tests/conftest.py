@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from octet.kernel import namespaces
+from ordinary_user import BARE
 from snapshot import snapshot
 
 PRIVATE = {"kernel", "lab", "clients"}
@@ -21,7 +22,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Enter private namespaces once, if any test needs a kernel; a user namespace too, if we are not root."""
     if not any(PRIVATE & {mark.name for mark in item.iter_markers()} for item in session.items):
         return
-    if session.config.option.collectonly:
+    if session.config.option.collectonly or os.environ.get(BARE):
         return
     user, group = os.geteuid(), os.getegid()
     if user != 0:

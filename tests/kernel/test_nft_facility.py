@@ -301,6 +301,15 @@ def test_a_set_changes_its_declaration(facility: NftFacility) -> None:
     assert Blueprint(facility.read(wanted)) == wanted
 
 
+@pytest.mark.parametrize(("old", "new"), [("10.0.0.0/8", "10.1.0.0/16"), ("10.1.0.0/16", "10.0.0.0/8")])
+def test_an_interval_gives_way_to_one_that_overlaps_it(facility: NftFacility, old: str, new: str) -> None:
+    """Where the kernel takes no new interval beside the old one, both change in one transaction."""
+    held = [Blueprint([BLOCKS, Element("blocks", ip_network(each))]) for each in (old, new)]
+    into(facility, held[0])
+    assert facility.apply(held[1].change_from(held[0])).ok
+    assert Blueprint(facility.read(held[1])) == held[1]
+
+
 def test_a_chain_and_the_map_that_leads_to_it_go_together(facility: NftFacility) -> None:
     """Removal finds an order in which nothing that goes is still in use."""
     rule = Chain("base", (Rule(VerdictMap(IIFNAME, into="pods")), Rule(jump("second"))), FORWARD)

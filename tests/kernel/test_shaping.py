@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from octet.attach.bandwidth import smallest_burst
 from octet.blueprint import Blueprint, Change, Shaper
 from octet.kernel import namespaces
 from octet.kernel.netlink.wire import Socket
@@ -82,6 +83,26 @@ def test_a_limit_holds_both_ways(shaping: Shaping, node_ns: int, pod_ns: int) ->
     into(shaping, Blueprint())
     assert throughput(pod_ns, node_ns, "10.9.0.2") > 10 * RATE
     assert throughput(node_ns, pod_ns, "10.9.0.1") > 10 * RATE
+
+
+@pytest.mark.parametrize("limited", ["received", "sent"])
+def test_the_smallest_burst_is_one_packet(shaping: Shaping, node_ns: int, pod_ns: int, limited: str) -> None:
+    """A packet of the full MTU passes with the smallest burst that is allowed, and never with a byte less."""
+    origin = {"received": ("veth0", None), "sent": ("ifb7", "veth0")}[limited]
+    sender, target = {"received": (node_ns, "10.9.0.2"), "sent": (pod_ns, "10.9.0.1")}[limited]
+    for burst, lost in (
+        (smallest_burst(1500), " 0% packet loss"),
+        (smallest_burst(1500) - 8, "100% packet loss"),
+    ):
+        into(shaping, Blueprint())
+        into(shaping, Blueprint([Shaper(origin[0], RATE, burst, redirect_from=origin[1])]))
+        assert lost in succeeding(sender, f"ping -c 3 -i 0.2 -W 1 -s 1472 {target}")
+
+
+def succeeding(namespace: int, command: str) -> str:
+    """Run a program in a namespace, however it ends, and return what it says."""
+    with namespaces.inside(namespace):
+        return subprocess.run(command.split(), check=False, capture_output=True, text=True).stdout
 
 
 def test_shapers_read_back_as_written(shaping: Shaping) -> None:

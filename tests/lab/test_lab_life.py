@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import machine as machines
 from octet.errors import OctetError
 from octet.lab import Lab, Octet, Registry, control, reference
 from ordinary_user import NOBODY, as_ordinary_user
@@ -50,12 +51,23 @@ def processes(lab: Lab) -> dict[str, int]:
     return {"janitor": parent(first), "first": first, "supervisor": supervisor}
 
 
-def names(directory: Path) -> list[str]:
-    """What is in a directory, but for a registry that other labs of this machine may be in."""
-    return sorted(str(path) for path in directory.glob("*") if path.name != "octet-lab")
+PLACES = ("/run", "/var/lib")
+"""Where programs of nodes, runtimes and plugins keep their state, and a lab everything in one of its own."""
 
 
-def machine() -> dict[str, object]:
+def held(place: str) -> list[tuple[str, int, int]]:
+    """All that is in a directory; a directory's time tells of what came and went, too."""
+    found = [Path(place), *sorted(Path(place).rglob("*"))]
+    return [(str(path), path.lstat().st_ino, path.lstat().st_mtime_ns) for path in found]
+
+
+def mounted() -> list[str]:
+    """The mounts of this process, but for namespaces that others have named: those go when others let go."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if " - nsfs " not in line or " /run/netns/had " in line]
+
+
+def around() -> dict[str, object]:
     """What a lab must never change: all that the caller's namespaces and directories hold."""
 
     def ask(*command: str) -> str:
@@ -71,38 +83,47 @@ def machine() -> dict[str, object]:
         + ask("ip", "-6", "route", "show", "table", "all"),
         "rules": ask("ip", "rule") + ask("ip", "-6", "rule"),
         "nft": ask("nft", "list", "ruleset"),
-        "mounts": Path("/proc/self/mountinfo").read_text(),
+        "mounts": mounted(),
         "sysctls": ask(
             "sysctl", "-a", "--pattern", r"^net\.ipv[46]\.(conf\.(all|default)\.forwarding|ip_forward)"
         ),
-        "files": [path for place in ("/run", "/run/netns", "/var/lib") for path in names(Path(place))],
+        "files": [held(place) for place in PLACES],
     }
 
 
 @pytest.fixture
 def furnished() -> Iterator[None]:
-    """The test's own network with something of every kind in it, so that a change shows."""
+    """The test's own network, /run and /var/lib with something of every kind in them, so that a change shows.
+
+    Nobody else works there, so whatever changes is the lab's doing.
+    """
     lines = (
         "link add had0 type bridge\nlink set had0 up\naddress add 192.0.2.1/24 dev had0\n"
         "rule add pref 77 table 77\nroute add 203.0.113.0/24 dev had0"
     )
     subprocess.run(["ip", "-batch", "-"], input=lines, text=True, check=True)
     subprocess.run(["nft", "add table inet had"], check=True)
-    time.sleep(0.1)
-    yield
+    with machines.private(PLACES):
+        for path in ("/run/had", "/run/octet/had", "/run/lab/had", "/var/lib/cni/networks/had"):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text("had")
+        subprocess.run(["ip", "netns", "add", "had"], check=True)
+        time.sleep(0.1)
+        yield
+        subprocess.run(["ip", "netns", "delete", "had"], check=True)
     subprocess.run(["nft", "delete table inet had"], check=True)
     subprocess.run(["ip", "-batch", "-"], input="rule del pref 77\nlink del had0", text=True, check=True)
 
 
 @pytest.mark.usefixtures("furnished")
 def test_the_machine_never_changes() -> None:
-    """Links, addresses, routes, rules, nftables, mounts, directories: the same before, while and after."""
-    before = machine()
+    """Links, addresses, routes, rules, nftables, mounts, files: the same before, while and after."""
+    before = around()
     with Lab.up(reference("bridge", masquerade=True), nodes=2) as lab:
         lab.run("a", "node1")
         lab.cut("node2")
-        assert machine() == before
-    assert machine() == before
+        assert around() == before
+    assert around() == before
 
 
 @pytest.mark.parametrize("victims", [["supervisor"], ["first"], ["janitor"]])

@@ -173,7 +173,12 @@ def test_a_deleted_pod_is_gone_and_its_name_free(lab: Lab) -> None:
         (["get", "deployments"], 2, "nodes, pods"),
         (["logs", "zz"], 4, "logs:"),
         (["delete", "node", "node1"], 1, "octet lab fault cut"),
+        (["run", "x", "--node", "node1", "--label", "bad label=1"], 2, "not a label's key"),
+        (["run", "x", "--node", "node1", "--label", "app=a b"], 2, "not a label's value"),
         (["fault", "drop", "--percent", "200"], 2, "percent"),
+        (["fault", "drop", "--percent", "nan"], 2, "percent = nan: outside 0.01 to 100"),
+        (["fault", "drop", "--percent", "0.001"], 2, "percent"),
+        (["fault", "drop", "node1", "node1"], 2, "the node itself"),
         (["fault", "kill-agent", "node9"], 4, "nodes: node1, node2"),
         (["up", "--name", NAME, "--model", "flannel"], 1, f"octet lab down {NAME}"),
         (["up", "--name", "o", "--model", "pigeon"], 2, "flannel"),
@@ -292,7 +297,8 @@ def test_a_killed_agent_stays_dead_until_started(whole: Lab) -> None:
     assert "killed (killed by SIGKILL)" in said("get", "nodes")
     assert lost(whole, "a", address(whole, "b")) == 0
     done = octet("run", "late", "--node", "node1")
-    assert done.returncode != 0
+    assert done.returncode == 3, "3 is 'trying again later is the answer'"
+    assert "Traceback" not in done.stderr
     assert "late" not in [item["metadata"]["name"] for item in whole.get("pods")]
     assert octet("fault", "kill-agent", "node1").returncode == 1
     said("fault", "start-agent", "node1")
@@ -324,6 +330,32 @@ def test_ls_lists_labs_and_json_has_them_whole(lab: Lab) -> None:
     assert [row["name"] for row in json.loads(said("ls", "--json"))] == [NAME]
     assert said("ls").splitlines()[1].split() == [NAME, "flannel", "2", "2", "l2", "dual"]
     assert lab.info()["nodes"] == ["node1", "node2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["run", "x", "--node", ""], ["node1", "node2"]),
+        (["exec", ""], ["node1", "node2", "outside", "switch", "a", "b"]),
+        (["logs", "l"], ["lab"]),
+        (["delete", "pod", ""], ["a", "b"]),
+        (["exec", "-n", "kube-s"], ["kube-system"]),
+        (["fault", "cut", "node1", "node"], ["node1", "node2"]),
+        (["down", ""], [NAME]),
+        (["get", "pods", "--name", ""], [NAME]),
+        (["exec", "--name", NAME, "node"], ["node1", "node2"]),
+        (["exec", "--name", "other", ""], []),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("lab")
+def test_tab_offers_what_is_up(words: list[str], values: list[str]) -> None:
+    """A shell's completion knows the labs that are up, and of the one that is meant nodes and pods."""
+    line = ["octet", "lab", *words]
+    request = {"COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(line) - 1)}
+    environment = {**os.environ, **request, "_OCTET_COMPLETE": "complete_bash"}
+    done = subprocess.run([OCTET], env=environment, capture_output=True, text=True, timeout=20, check=False)
+    assert done.stdout.split() == values, done.stderr
 
 
 @pytest.mark.usefixtures("lab")

@@ -16,6 +16,12 @@ pytestmark = pytest.mark.lab
 OCTET = str(Path(sys.executable).with_name("octet"))
 
 
+def veths(lab: Lab) -> list[str]:
+    """The nodes' ends of the pods on node1."""
+    names = lab.exec("node1", ["ls", "/sys/class/net"]).stdout.split()
+    return [name for name in names if name.startswith("veth")]
+
+
 def test_only_the_labs_own_processes_are_there() -> None:
     """Inside, process 1 is the lab's; nothing of the machine's processes is to be seen."""
     with Lab.up(reference("ptp"), nodes=1, name="walls") as lab:
@@ -41,6 +47,35 @@ def test_names_of_namespaces_are_for_ip_netns() -> None:
         assert {line.split()[0] for line in listed if line} == {"switch", "node1", "outside", "default.a"}
         links = lab.exec("switch", ["ip", "-n", "default.a", "-br", "link"]).stdout
         assert "eth0" in links
+
+
+def test_a_namespace_that_a_client_names_stays() -> None:
+    """``ip netns add`` on a node outlives its caller, for later programs and for the agent."""
+    with Lab.up("flannel", nodes=1) as lab:
+        lab.exec("node1", ["ip", "netns", "add", "mine"])
+        (pid,) = {node["lab"]["agent"]["pid"] for node in lab.get("nodes")}
+        for shell in (["sh", "-c"], ["nsenter", f"--mount=/proc/{pid}/ns/mnt", "sh", "-c"]):
+            named = "stat --file-system --format=%T /run/netns/mine"
+            assert lab.exec("node1", [*shell, named]).stdout.strip() == "nsfs"
+        lab.exec("node1", ["ip", "netns", "delete", "mine"])
+        assert "mine" not in lab.exec("node1", ["ls", "/run/netns"]).stdout
+
+
+@pytest.mark.parametrize("family", ["v4", "v6"])
+def test_a_pods_deleted_pair_comes_back(family: str) -> None:
+    """Within a second the agent has made it anew in the pod, whose packets pass again, and says so."""
+    with Lab.up("flannel", nodes=1, family=family) as lab:
+        lab.run("a", "node1")
+        (pair,) = veths(lab)
+        lab.exec("node1", ["ip", "link", "del", pair])
+        end = time.monotonic() + 1
+        while not veths(lab):
+            assert time.monotonic() < end, "".join(lab.log("node1"))
+        assert veths(lab) == [pair]
+        there = lab.run("b", "node1").addresses[0]
+        ping = lab.exec("a", ["ping", "-c", "1", "-W", "2", there])
+        assert ping.returncode == 0, ping.stdout
+        assert "made a pod's pair anew" in "".join(lab.log("node1"))
 
 
 def test_a_program_keeps_directory_and_environment(tmp_path: Path) -> None:

@@ -10,13 +10,26 @@ from pathlib import Path
 import pytest
 
 from bgp_told import await_told
+from octet import models
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 OCTET = str(Path(sys.executable).with_name("octet"))
-MODELS = ("flannel", "flannel:host-gw", "flannel:direct", "flannel:policy", "kopeio-vxlan", "canal", "calico")
 FAMILIES = {"v4": (4,), "v6": (6,), "dual": (4, 6)}
 HEADERS = {4: 28, 6: 48}  # IPv4 20 or IPv6 40, and ICMP 8: what ping -s does not count
+WIRE = 1500  # of the lab's cables
+PLAIN = {4: 0, 6: 0}
+VXLAN = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}  # RFC 7348: outer IP, UDP, VXLAN, the pod's Ethernet header
+OVERHEAD = {
+    "flannel": VXLAN,
+    "flannel:direct": VXLAN,
+    "flannel:host-gw": PLAIN,
+    "flannel:policy": VXLAN,
+    "kopeio-vxlan": VXLAN,
+    "canal": VXLAN,
+    "calico": PLAIN,
+}
+"""Bytes that a model adds to a pod's packet; direct routing counts what peers beyond a router need."""
 ECHO = """
 import socket, sys
 family, kind = (socket.AF_INET6 if sys.argv[1] == "6" else socket.AF_INET), sys.argv[2]
@@ -50,6 +63,7 @@ class Cluster:
     """One lab of two nodes with three pods: a and c on node1, b on node2."""
 
     name: str
+    mtu: int
     addresses: dict[str, dict[int, str]]
 
     def exec(self, pod: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -69,7 +83,7 @@ def octet(*arguments: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module", params=[f"{m} {f}" for m in MODELS for f in FAMILIES])
+@pytest.fixture(scope="module", params=[f"{m} {f}" for m in models.names() for f in FAMILIES])
 def cluster(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, tuple[int, ...]]]:
     model, family = request.param.split()
     name = f"matrix-{model.replace(':', '-')}-{family}"
@@ -83,7 +97,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, tuple[int
             pod["metadata"]["name"]: {6 if ":" in ip["ip"] else 4: ip["ip"] for ip in pod["status"]["podIPs"]}
             for pod in pods
         }
-        yield Cluster(name, addresses), FAMILIES[family]
+        mtu = WIRE - max(OVERHEAD[model][version] for version in FAMILIES[family])
+        yield Cluster(name, mtu, addresses), FAMILIES[family]
     finally:
         octet("lab", "down", name)
 
@@ -98,10 +113,11 @@ def test_every_pod_has_the_families_of_its_cluster(cluster: tuple[Cluster, tuple
 def test_the_largest_packet_passes_and_one_byte_more_does_not(
     cluster: tuple[Cluster, tuple[int, ...]], target: str
 ) -> None:
-    """What the pod's MTU promises fits through the whole path unfragmented; one byte more is refused."""
+    """The pod's MTU is what the wire leaves, and fits through the whole path; one byte more is refused."""
     lab, families = cluster
     link = json.loads(lab.exec("a", "ip", "-j", "link", "show", "dev", "eth0").stdout)
     mtu = link[0]["mtu"]
+    assert mtu == lab.mtu
     for family in families:
         address = lab.addresses[target][family]
         ping = ["ping", "-c", "2", "-i", "0.2", "-W", "2", "-M", "do", "-s"]

@@ -132,13 +132,19 @@ class Machine:
         return [link["ifname"] for link in json.loads(self.call("ip", "-j", "link").stdout)]
 
 
-def config(run: Path, root: Path) -> str:
+PODS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
+CIDRS = {4: "10.244.1.0/24", 6: "fd00:10:244:1::/64"}
+UPLINK = {4: "172.31.0.1/24", 6: "fd00:172:31::1/64"}
+
+
+def config(run: Path, root: Path, families: tuple[int, ...] = (4,)) -> str:
+    cidrs = json.dumps([PODS[family] for family in families])
     return f"""
 [node]
 name = "node1"
 register = true
 [cluster]
-pod_cidrs = ["10.244.0.0/16"]
+pod_cidrs = {cidrs}
 [model]
 name = "flannel"
 [store]
@@ -151,15 +157,16 @@ interface = "uplink"
 """
 
 
-def assign_cidr(store: Path) -> None:
-    """Do what kube-controller-manager does: give the registered node its pod CIDR."""
+def assign_cidr(store: Path, families: tuple[int, ...] = (4,)) -> None:
+    """Do what kube-controller-manager does: give the registered node its pod CIDRs."""
+    cidrs = [CIDRS[family] for family in families]
     code = (
         "import asyncio, sys\n"
         "from octet.store.embedded import EmbeddedStore\n"
         "async def main():\n"
         "    s = EmbeddedStore(sys.argv[1])\n"
         "    n = dict(await s.get('Node', 'node1'))\n"
-        "    n['spec'] = {'podCIDR': '10.244.1.0/24', 'podCIDRs': ['10.244.1.0/24']}\n"
+        f"    n['spec'] = {{'podCIDR': {cidrs[0]!r}, 'podCIDRs': {cidrs!r}}}\n"
         "    await s.update('Node', n)\n"
         "    await s.close()\n"
         "asyncio.run(main())\n"
@@ -200,7 +207,7 @@ def _orderly(namespace: int) -> dict[str, object]:
 
 
 @contextmanager
-def running(root: Path, *, uninstall: bool = False) -> Iterator[Machine]:
+def running(root: Path, *, uninstall: bool = False, families: tuple[int, ...] = (4,)) -> Iterator[Machine]:
     """A node with an agent that is ready, in private directories.
 
     With ``uninstall`` the agent is taken away at the end, and the node must be as it was before it came.
@@ -212,14 +219,15 @@ def running(root: Path, *, uninstall: bool = False) -> Iterator[Machine]:
             shutil.copy2(plugin, f"/opt/cni/bin/{plugin.name}")
         here.call("ip", "link", "set", "lo", "up")
         here.call("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "wire")
-        here.call("ip", "addr", "add", "172.31.0.1/24", "dev", "uplink")
+        for family in families:
+            here.call("ip", "addr", "add", UPLINK[family], "dev", "uplink", *["nodad"] * (family == 6))
         here.call("ip", "link", "set", "wire", "up")
         here.call("ip", "link", "set", "uplink", "up")
-        (root / "agent.toml").write_text(config(here.run, root))
+        (root / "agent.toml").write_text(config(here.run, root, families))
         before = settled(namespace) if uninstall else None
         here.start_agent()
         try:
-            assign_cidr(root / "store.db")
+            assign_cidr(root / "store.db", families)
             here.wait_ready()
             yield here
         finally:

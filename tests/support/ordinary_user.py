@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 NOBODY = 65534
+BARE = "OCTET_TESTS_BARE"
+"""In the environment of a test run: stay where we are, as who we are, for tests that only use labs."""
 
 
 def as_ordinary_user() -> list[str]:

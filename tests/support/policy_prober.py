@@ -15,9 +15,9 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 from octet.kernel import namespaces
+from octet.kernel.probing import crc32c
 from octet.oracle import Flow
 
 PORTS = (1, 7, 22, 53, 67, 68, 78, 79, 80, 81, 82, 179, 443, 6443, 8080, 8081, 9090, 10250, 65535)
@@ -29,25 +29,6 @@ QUIET, PATIENT = 0.03, 1.5
 
 _TOKEN = struct.Struct(">4sI")
 _MARK = b"octt"
-
-
-@cache
-def _crc32c_table() -> tuple[int, ...]:
-    table = []
-    for first in range(256):
-        value = first
-        for _ in range(8):
-            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
-    return tuple(table)
-
-
-def crc32c(data: bytes) -> int:
-    """Return SCTP's checksum (RFC 9260, appendix A)."""
-    total, table = 0xFFFFFFFF, _crc32c_table()
-    for byte in data:
-        total = (total >> 8) ^ table[(total ^ byte) & 0xFF]
-    return total ^ 0xFFFFFFFF
 
 
 def sctp_init(source: int, destination: int, token: bytes) -> bytes:

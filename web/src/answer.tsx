@@ -156,9 +156,11 @@ function WhyNot({ decision }: { decision: Decision }) {
   );
 }
 
-/** A share as a percentage; a small one is not rounded to nothing. */
+/** A share of draws in whole percent; never and always only where it is so. */
 export function percent(share: number): string {
-  return `${(100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0)} %`;
+  if (share > 0 && share < 0.01) return "under 1 %";
+  if (share > 0.99 && share < 1) return "over 99 %";
+  return `${(100 * share).toFixed(0)} %`;
 }
 
 function HowToRun({ decision }: { decision: Decision }) {

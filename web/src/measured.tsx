@@ -32,6 +32,11 @@ export function Measurements({ page }: { page: Page }) {
           <b>{measured.titles[failure.candidate] ?? failure.candidate} failed:</b> {failure.reason}
         </p>
       ))}
+      {measured.absences.map((absence) => (
+        <p key={absence} class="note">
+          {absence}
+        </p>
+      ))}
       <Summary measured={measured} results={results} />
       <div class="multiples">
         {measured.metrics.map((metric) => (

@@ -229,6 +229,8 @@ export interface Measured {
   rows: Row[];
   /** Candidate to how it is called on the page, so that a provider and our model are told apart. */
   titles: Record<string, string>;
+  /** Which figures are missing in some rounds, and why, a sentence each. */
+  absences: string[];
 }
 
 export interface Question {

@@ -120,7 +120,13 @@ test("a headline is not said twice", () => {
 });
 
 test("shares above nothing are never shown as nothing", () => {
-  assert.deepEqual([0, 0.004, 0.5, 1].map(percent), ["0 %", "0.4 %", "50 %", "100 %"]);
+  assert.deepEqual([0, 0.004, 0.5, 0.996, 1].map(percent), [
+    "0 %",
+    "under 1 %",
+    "50 %",
+    "over 99 %",
+    "100 %",
+  ]);
 });
 
 test("the constraints that rule most out come first, and those that rule nobody out are told apart", () => {

@@ -4,6 +4,7 @@ What lives here: ``Applier``. What it must not know: who wants a change, when to
 """
 
 import logging
+import time
 from collections.abc import Container
 
 from octet.agent.metrics import Metrics
@@ -27,7 +28,9 @@ class Applier:
 
     def apply(self, change: Change) -> Outcome:
         """Apply a change and note what came of it."""
+        begun = time.monotonic()
         outcome = self._kernel.apply(change)
+        self._metrics.applied(time.monotonic() - begun)
         for item in outcome.done:
             self.failed.pop(item.key, None)
         fresh = [failure for failure in outcome.failed if failure.item.key not in self.failed]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from octet.attach import EndpointPlan
-from octet.blueprint import Blueprint, KernelObject, Link
+from octet.blueprint import Blueprint, KernelObject, Link, Route
+from octet.blueprint.layer3 import MAIN_TABLE
 from octet.cluster.endpoint import Endpoint
 from octet.cni.spec.result import Interface, Result
 
@@ -45,21 +46,30 @@ def _disagreements(endpoint: Endpoint, previous: Result, inner: Interface | None
 
 
 def _as_chained(wanted: Blueprint, found: Blueprint, inner: Interface | None) -> Blueprint:
-    """Return what is wanted where a later plugin of the chain (``tuning``) gave the pod another MAC or MTU.
+    """Return what is wanted, with what later plugins of the chain may have made of it.
 
-    prevResult, which is the whole chain's, then says so.
+    ``tuning`` gives the pod another MAC or MTU, ``sbr`` moves routes to a table of its own.
     """
     if inner is None:
         return wanted
-    return Blueprint(_agreed(item, found.get(item.key), inner) for item in wanted)
+    tables = {replace(route, table=MAIN_TABLE): route for route in found.of(Route)}
+    return Blueprint(
+        tables.get(item, item) if isinstance(item, Route) else _agreed(item, found.get(item.key), inner)
+        for item in wanted
+    )
 
 
 def _agreed(item: KernelObject, there: KernelObject | None, inner: Interface) -> KernelObject:
+    """Return a link as prevResult, which is the whole chain's, says that it is."""
     if not isinstance(item, Link) or not isinstance(there, Link) or item.name != inner.name:
         return item
     mac = there.mac if inner.mac and there.mac == inner.mac.lower() else item.mac
-    mtu = there.mtu if inner.mtu and there.mtu == inner.mtu else item.mtu
-    return replace(item, mac=mac, mtu=mtu)
+    return replace(item, mac=mac, mtu=there.mtu if _may_have(there.mtu, item.mtu, inner) else item.mtu)
+
+
+def _may_have(mtu: int | None, ours: int | None, inner: Interface) -> bool:
+    """May a plugin after us have set this MTU? No result before 1.1.0 says so; a smaller one is safe."""
+    return mtu == inner.mtu if inner.mtu else 0 < (mtu or 0) <= (ours or 0)
 
 
 def _missing(where: str, wanted: Blueprint, found: Blueprint) -> Iterator[str]:

@@ -94,6 +94,7 @@ class Agent:
         self._journal = journal = Journal(config.run / "journal.db")
         resources.callback(journal.close)
         metrics, desired, sandboxes = Metrics(), Desired(), HostSandboxes()
+        self._metrics = metrics
         applier = Applier(kernel, metrics)
         self._policing = policing = Policing(desired, config.running.gate)
         self._endpoints = endpoints = Endpoints(kernel, applier, journal, desired, sandboxes, policing)
@@ -157,7 +158,9 @@ class Agent:
 
     def _police(self) -> None:
         self._police_waits = False
+        begun = time.monotonic()
         self._network.police()
+        self._metrics.policed(time.monotonic() - begun)
 
     def _begin(self) -> None:
         self._repair.begin()

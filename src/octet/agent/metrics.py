@@ -89,6 +89,15 @@ class Metrics:
         self._refusals = Counter(
             "octet_kernel_refusals", "Objects the kernel refused, by kind", ["kind"], registry=made
         )
+        self._policed = Histogram(
+            "octet_policy_change_seconds",
+            "Time from a change that policies may be about until the kernel was told what follows",
+            registry=made,
+            buckets=_SECONDS,
+        )
+        self._applied = Histogram(
+            "octet_kernel_change_seconds", "Time that the kernel took", registry=made, buckets=_SECONDS
+        )
         self.endpoints = Gauge("octet_endpoints", "Pod interfaces on this node", registry=made)
         self.peers = Gauge("octet_peers", "Other nodes that are known", registry=made)
         self.addresses = Gauge(
@@ -122,6 +131,14 @@ class Metrics:
         self._requests.labels(label).observe(seconds)
         if failed:
             self._failures.labels(label).inc()
+
+    def policed(self, seconds: float) -> None:
+        """Count one decision about policies with what it changed in the kernel."""
+        self._policed.observe(seconds)
+
+    def applied(self, seconds: float) -> None:
+        """Count one change of the kernel."""
+        self._applied.observe(seconds)
 
     def repaired(self, kind: str) -> None:
         """Count an object that was put back."""

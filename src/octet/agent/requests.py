@@ -14,6 +14,7 @@ import msgspec
 from octet.agent.care import Care
 from octet.agent.endpoints import Endpoints
 from octet.agent.metrics import Metrics
+from octet.attach.bandwidth import refuse_small_bursts
 from octet.cluster.endpoint import Attachment
 from octet.cni import pending
 from octet.cni.request import Request, parse, version_of
@@ -120,6 +121,8 @@ class Requests:
     def _add(self, request: Request) -> Reply:
         if pending.waiting(self._waiting):
             self.drain()
+        if self._endpoints.site is not None:
+            refuse_small_bursts(request.config.bandwidth, self._endpoints.site.network.mtu)
         return Reply.success(conversion.to_json(self._endpoints.add(request), request.version))
 
     def _del(self, request: Request) -> Reply:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from octet.agent.main import lock
-from octet.blueprint import Blueprint, Change, Sysctl
+from octet.blueprint import Blueprint, Change, KernelObject, Key, Sysctl
 from octet.kernel.daemons import hosted
 from octet.kernel.host import HostKernel
 from octet.kernel.port import Outcome
@@ -32,23 +32,28 @@ PASSES = 3
 def uninstall(run: Path) -> Outcome:
     """Take everything of ours out of the calling thread's namespace; running pods lose their network.
 
+    Returns:
+        All that is gone, and what the last pass could not remove.
+
     Raises:
         OctetError: the agent still runs.
     """
     lock(run)
     memory = run / "sysctl.json"
     settings = tuple(Sysctl(path, "") for path in Memory(memory).paths())
+    gone: dict[Key, KernelObject] = {}
     outcome = Outcome()
     with hosted(run / "daemons") as daemons, HostKernel(memory=memory, daemons=daemons) as kernel:
         for _ in range(PASSES):
             held = tuple(kernel.read(Blueprint()))
             outcome = kernel.apply(Change(remove=(*held, *settings)))
             kernel.reap()
+            gone.update((item.key, item) for item in outcome.done)
             if not held:
                 break
     if outcome.ok:
         _forget(run)
-    return outcome
+    return Outcome(tuple(gone.values()), outcome.failed)
 
 
 def _forget(run: Path) -> None:

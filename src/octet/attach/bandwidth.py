@@ -1,13 +1,15 @@
 """Limits of one pod's bandwidth: what it receives at the node's end, what it sends beside it.
 
-What lives here: shapers and the device. What it must not know: CNI's JSON, tc handles.
+What lives here: shapers and the device, and which limits cannot be. What it must not know: CNI's JSON, tc
+handles.
 """
 
 from collections.abc import Iterator
 
 from octet.attach.names import link_name, purpose
 from octet.blueprint import Blueprint, Ifb, KernelObject, Link, Shaper
-from octet.cluster.endpoint import Endpoint
+from octet.cluster.endpoint import Bandwidth, Endpoint
+from octet.errors import BadConfigurationError
 
 PREFIX = "bwp"
 """Begins the device's name, as in the reference ``bandwidth`` plugin."""
@@ -17,6 +19,9 @@ BURST_SECONDS = 0.05
 
 SMALLEST_BURST_PACKETS = 10
 """And it has room for so many packets of full size: with less, TCP never gets going."""
+
+ETHERNET = 14
+"""Bytes of header that a token bucket counts with each packet (IEEE 802.3; linux/if_ether.h, ETH_HLEN)."""
 
 BITS = 8
 
@@ -43,6 +48,28 @@ def _sent(endpoint: Endpoint) -> Iterator[KernelObject]:
         why = f"egress of {purpose(endpoint.attachment)}"
         yield Link(name, Ifb(), why, mtu=endpoint.mtu, ipv6_autoconf=False)
         yield Shaper(name, limits.egress_rate, burst, redirect_from=endpoint.host_link)
+
+
+def smallest_burst(mtu: int) -> int:
+    """Return the burst, bits, that lets one packet of full size through: a token bucket drops what is larger.
+
+    tc-tbf(8): "the bucket must be larger than the MTU".
+    """
+    return (mtu + ETHERNET) * BITS
+
+
+def refuse_small_bursts(limits: Bandwidth, mtu: int) -> None:
+    """Refuse a burst through which packets of full size never pass. Raises BadConfigurationError."""
+    least = smallest_burst(mtu)
+    bursts = (
+        ("ingressBurst", limits.ingress_rate, limits.ingress_burst),
+        ("egressBurst", limits.egress_rate, limits.egress_burst),
+    )
+    for name, rate, burst in bursts:
+        if rate and 0 < burst < least:
+            problem = f"no packet of the pod's MTU, {mtu} bytes, would ever pass"
+            hint = f"at least {least} bits, or leave it out"
+            raise BadConfigurationError("runtimeConfig", f"bandwidth.{name}", burst, problem, hint=hint)
 
 
 def default_burst(rate: int, mtu: int) -> int:

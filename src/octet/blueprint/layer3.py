@@ -49,8 +49,16 @@ class Address:
         """Identity: link and address with its prefix length."""
         return ("address", self.link, str(self.interface))
 
+    def _own_scope(self) -> Scope:
+        """Return the scope that IPv6 addresses have by themselves; IPv4's is what they are given."""
+        of_link = self.interface.version == 6 and self.interface.is_link_local
+        return Scope.LINK if of_link else Scope.GLOBAL
+
     def __str__(self) -> str:
-        return f"address {self.interface} dev {self.link}"
+        parts = [f"address {self.interface} dev {self.link}"]
+        parts += [f"scope {self.scope.value}"] if self.scope is not self._own_scope() else []
+        parts += [] if self.prefix_route else ["noprefixroute"]
+        return " ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +96,10 @@ class Route:
         parts += [f"via {self.via}"] if self.via else []
         parts += [f"dev {self.link}"] if self.link else []
         parts += ["onlink"] if self.onlink else []
+        parts += [f"scope {self.scope.value}"] if self.scope is not Scope.GLOBAL else []
         parts += [f"src {self.source}"] if self.source else []
-        parts += [f"mtu {self.mtu}"] if self.mtu else []
+        parts += [f"mtu {self.mtu}"] if self.mtu is not None else []
+        parts += [f"metric {self.metric}"] if self.metric else []
         parts += [f"table {self.table}"] if self.table != MAIN_TABLE else []
         return " ".join(parts)
 

@@ -4,6 +4,7 @@ What lives here: ``Link`` and the detail of each kind of device. A new kind is o
 What it must not know: ifindexes, netlink attribute numbers, which transport wants the device.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
@@ -109,11 +110,30 @@ class Link:
 
     def __str__(self) -> str:
         parts = [f"link {self.name} {type(self.detail).__name__.lower()} ({self.purpose})"]
-        parts += [f"mtu {self.mtu}"] if self.mtu else []
-        parts += [f"mac {self.mac}"] if self.mac else []
-        parts += [f"master {self.master}"] if self.master else []
-        if isinstance(self.detail, Vxlan):
-            parts.append(f"vni {self.detail.vni} port {self.detail.port} local {self.detail.local}")
-        if isinstance(self.detail, Veth):
-            parts.append(f"peer {self.detail.peer}")
-        return " ".join(parts)
+        parts += [f"mtu {self.mtu}"] if self.mtu is not None else []
+        parts += [f"mac {self.mac}"] if self.mac is not None else []
+        parts += [f"master {self.master}"] if self.master is not None else []
+        return " ".join([*parts, *_detail(self.detail), *_manner(self)])
+
+
+def _detail(detail: LinkDetail) -> Iterator[str]:
+    """Yield what only this kind of device has, in the words of ip-link(8)."""
+    match detail:
+        case Vxlan():
+            yield f"vni {detail.vni} port {detail.port} local {detail.local}"
+            yield from (f"dev {name}" for name in (detail.lower,) if name is not None)
+            yield from ("learning",) * detail.learning
+        case Veth():
+            yield f"peer {detail.peer}"
+            yield from (f"address {mac}" for mac in (detail.peer_mac,) if mac is not None)
+        case Bridge():
+            yield from ("mcast_snooping 0",) * (not detail.multicast_snooping)
+
+
+def _manner(link: Link) -> Iterator[str]:
+    """Yield what is not as it is for most links; equal texts must mean equal links."""
+    if link.port is not None:
+        yield f"hairpin {'on' if link.port.hairpin else 'off'}"
+        yield from ("isolated on",) * link.port.isolated
+    yield from ("addrgenmode eui64",) * link.ipv6_autoconf
+    yield from ("down",) * (not link.up)

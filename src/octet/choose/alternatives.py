@@ -3,18 +3,24 @@
 What lives here: trying them, and saying what came of it. What it must not know: facts or weights that change.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from octet.choose import steps
+from octet.choose import contradictions
 from octet.choose.decision import Answer, Effect, Flip, Open
 from octet.choose.facts import Facts
-from octet.choose.questions import QUESTIONS, say
+from octet.choose.facts.catalogue import version
+from octet.choose.questions import BY_FIELD, QUESTIONS, say
 from octet.choose.questions import answers as worth_trying
 from octet.choose.ranking import Standing
 from octet.choose.requirements import Requirements
+
+_VERSIONS = frozenset({"installer_version", "kubernetes", "kernel"})
+
+SHOWN = 4
+"""Answers that are written out; more make nobody wiser."""
 
 Stand = Callable[[Requirements], Standing]
 
@@ -42,22 +48,41 @@ def trials_of(field: str, requirements: Requirements, facts: Facts, stand: Stand
     others = [each for each in worth_trying(field, requirements, facts) if each != now]
     for answer in others if now is None else [None, *others]:
         changed = msgspec.structs.replace(requirements, **{field: answer})
-        if not steps.contradiction(changed):
+        if contradictions.found(changed) is None:
             yield Trial(field, now, answer, stand(changed))
 
 
 def flips(standing: Standing, tried: tuple[Trial, ...], title: Callable[[str], str]) -> tuple[Flip, ...]:
-    """Return the changes after which another provider comes first; answers with the same outcome together."""
+    """Return the changes after which another provider comes first, answers with the same outcome together.
+
+    An older version of what is there is none of them.
+    """
     found: dict[tuple[str, str], list[Trial]] = {}
     for trial in tried:
-        if trial.standing.first != standing.first:
+        if trial.standing.first != standing.first and not _backwards(trial):
             found.setdefault((trial.field, trial.standing.first), []).append(trial)
-    flipped = [_flip(field, first, group, title) for (field, first), group in found.items()]
-    return tuple(sorted(flipped, key=lambda flip: flip.now == say(None)))
+    return tuple(_flip(field, first, group, title) for (field, first), group in found.items())
+
+
+def either(answers: Sequence[Answer]) -> str:
+    """Return answers as a choice; of many, both ends and how many are between."""
+    said = [say(answer) for answer in answers]
+    if len(said) <= SHOWN:
+        return " or ".join(said)
+    return f"{said[0]}, {said[-1]} or {len(said) - 2} between"
+
+
+def _backwards(trial: Trial) -> bool:
+    """Tell whether an answer goes back to an older version, or forgets a number: no way to change a net."""
+    if trial.now is None or trial.field not in {*_VERSIONS, "nodes", "nodes_in_two_years"}:
+        return False
+    if trial.answer is None:
+        return True
+    return trial.field in _VERSIONS and version(str(trial.answer)) < version(str(trial.now))
 
 
 def _flip(field: str, first: str, group: list[Trial], title: Callable[[str], str]) -> Flip:
-    then = " or ".join(say(trial.answer) for trial in group)
+    then = either([trial.answer for trial in group])
     now = say(group[0].now)
     outcome = f"{title(first)} would come first" if first else "nobody would be left"
     return Flip(
@@ -67,7 +92,7 @@ def _flip(field: str, first: str, group: list[Trial], title: Callable[[str], str
         now=now,
         then=then,
         first=first,
-        text=f"were {field} = {then} (now: {now}), {outcome}",
+        text=f'were the answer to "{BY_FIELD[field].text}" {then} (now: {now}), {outcome}',
     )
 
 
@@ -97,13 +122,15 @@ def effect_of(trial: Trial, standing: Standing) -> Effect | None:
     """Return what an answer would change; None if nothing."""
     excludes = trial.standing.out - standing.out
     doubts = trial.standing.doubted - standing.doubted
-    if not excludes and not doubts and trial.standing.first == standing.first:
+    frees = (standing.out | standing.doubted) - trial.standing.out - trial.standing.doubted
+    if not excludes and not doubts and not frees and trial.standing.first == standing.first:
         return None
     return Effect(
         answer=trial.answer,
         excludes=tuple(sorted(excludes)),
         doubts=tuple(sorted(doubts)),
         first=trial.standing.first,
+        frees=tuple(sorted(frees)),
     )
 
 
@@ -126,9 +153,11 @@ def _said(group: list[Effect], standing: Standing, title: Callable[[str], str]) 
         parts.append(f"rules out {', '.join(map(title, effect.excludes))}")
     if effect.doubts:
         parts.append(f"puts a doubt on {', '.join(map(title, effect.doubts))}")
+    if effect.frees:
+        parts.append(f"takes every doubt from {', '.join(map(title, effect.frees))}")
     if effect.first != standing.first:
         parts.append(f"makes {title(effect.first)} first" if effect.first else "leaves nobody")
     answers = [each.answer for each in group]
     numbers = len(answers) > 1 and all(type(each) is int for each in answers)
-    said = f"{say(answers[0])} to {say(answers[-1])}" if numbers else " or ".join(map(say, answers))
+    said = f"{say(answers[0])} to {say(answers[-1])}" if numbers else either(answers)
     return f"{said} {', '.join(parts)}"

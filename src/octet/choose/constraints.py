@@ -5,10 +5,10 @@ What it must not know: how providers are ranked. Nothing in a ranking can make u
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from octet.choose import installing, nodes, steps
+from octet.choose import conditions, installing, nodes, steps
 from octet.choose.decision import Finding
 from octet.choose.evidence import of_fact
 from octet.choose.facts.catalogue import version
@@ -26,9 +26,10 @@ class Constraint:
     Attributes:
         id: the same in every run; what decisions, tests and pages call it.
         does: what is asked for, as it follows "the provider can".
-        fields: the requirements that it reads, all of them.
+        fields: the requirements that ask for it, all of them.
         asked: do these requirements ask for it?
         judge: does this provider meet it?
+        beside: requirements that it reads, too, and that ask for nothing.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Constraint:
     fields: tuple[str, ...]
     asked: Callable[[Requirements], bool]
     judge: Judge
+    beside: tuple[str, ...] = ()
 
     def judged(self, requirements: Requirements, provider: Provider) -> Finding:
         """Return what it says about a provider, where it is asked for."""
@@ -44,9 +46,14 @@ class Constraint:
             constraint=self.id,
             title=self.does,
             verdict=_VERDICTS[judged.truth],
-            fields=tuple(each for each in self.fields if getattr(requirements, each) is not None),
+            fields=tuple(
+                each
+                for each in dict.fromkeys((*self.fields, *judged.beside))
+                if getattr(requirements, each) is not None
+            ),
             because=_because(self.does, provider, judged),
             evidence=judged.evidence,
+            condition=judged.condition,
         )
 
 
@@ -61,9 +68,20 @@ _CAN = {Truth.YES: "{} can {}", Truth.NO: "{} cannot {}", Truth.UNKNOWN: "it is 
 def _because(does: str, provider: Provider, judged: Judgement) -> str:
     if judged.says:
         return judged.says
+    if judged.condition and judged.truth is not Truth.YES:
+        return f"{_CAN[judged.truth].format(provider.title, does)} here: {_lower(judged.condition)}"
     doubt = any(each.certainty == Certainty.UNVERIFIED.value for each in judged.evidence)
     tail = ": what is said about it is unverified" if doubt and judged.truth is Truth.UNKNOWN else ""
     return _CAN[judged.truth].format(provider.title, does) + tail
+
+
+def _lower(text: str) -> str:
+    """Return a note as it follows a colon; names keep their capitals."""
+    first = text.partition(" ")[0].rstrip(":,;")
+    return text[:1].lower() + text[1:] if first in _SMALL else text
+
+
+_SMALL = frozenset({"Beta", "By", "For", "In", "Not", "Off", "Partly", "Through", "With", "As"})
 
 
 def needed(field: str) -> Callable[[Requirements], bool]:
@@ -73,7 +91,7 @@ def needed(field: str) -> Callable[[Requirements], bool]:
 
 def ability(key: str, *, wanted: bool = True) -> Judge:
     """Return the judge of a fact that must be yes, or must be no."""
-    return lambda _requirements, provider: of_key(provider, key, wanted=wanted)
+    return lambda requirements, provider: of_key(requirements, provider, key, wanted=wanted)
 
 
 def _feature(field: str, key: str, does: str) -> Constraint:
@@ -81,7 +99,7 @@ def _feature(field: str, key: str, does: str) -> Constraint:
 
 
 def through_kops(requirements: Requirements) -> bool:
-    """Tell whether the operator can only have what kops lets its users reach."""
+    """Tell whether the operator may have nothing but what kops lets its users reach."""
     return requirements.installer == "kops" and requirements.bring_your_own is not True
 
 
@@ -90,10 +108,14 @@ def _by_kops(
 ) -> Constraint:
     """Return a constraint on what kops lets its users reach of a provider that it has built in."""
 
-    def judge(_requirements: Requirements, provider: Provider) -> Judgement:
+    def judge(requirements: Requirements, provider: Provider) -> Judgement:
         if not steps.of(provider, "kops"):
             return Judgement(Truth.YES, (), f"{provider.title} is never installed by kops itself")
-        return of_key(provider, key)
+        judged = of_key(requirements, provider, key)
+        if judged.truth is Truth.NO and requirements.bring_your_own is None:
+            says = f"{provider.title} cannot {does}; with a manifest of your own kops has no say"
+            return replace(judged.doubted(), says=says)
+        return judged
 
     reads = ("installer", "bring_your_own", *fields)
     return Constraint(key, does, reads, lambda r: through_kops(r) and asked(r), judge)
@@ -125,7 +147,7 @@ def _runs_there(requirements: Requirements, provider: Provider) -> Judgement:
 
 def _private_topology(requirements: Requirements, provider: Provider) -> Judgement:
     """Route tables of each zone are AWS' way; where the cloud isn't known, what fails there is a doubt."""
-    judged = of_key(provider, "aws-private-topology")
+    judged = of_key(requirements, provider, "aws-private-topology")
     return judged.doubted() if requirements.cloud is None else judged
 
 
@@ -133,11 +155,14 @@ def _kernel(requirements: Requirements, provider: Provider) -> Judgement:
     fact = provider.facts.get("kernel-minimum")
     if fact is None or fact.truth is not Truth.YES or requirements.kernel is None:
         return Judgement(Truth.UNKNOWN, () if fact is None else (of_fact(provider, fact),))
-    met = version(str(fact.value)) <= version(requirements.kernel)
+    evidence = (of_fact(provider, fact),)
     says = f"{provider.title} needs Linux {fact.value} or later, and your oldest is {requirements.kernel}"
-    return Judgement(
-        Truth.YES if met else Truth.NO, (of_fact(provider, fact),), "" if fact.value == "any" else says
-    )
+    if version(str(fact.value)) <= version(requirements.kernel):
+        return Judgement(Truth.YES, evidence, "" if fact.value == "any" else says)
+    fitted = "" if fact.when is None else fact.when.or_kernel
+    if fitted and version(fitted)[:2] == version(requirements.kernel)[:2]:
+        return Judgement(Truth.UNKNOWN, evidence, f"{says} ({_lower(conditions.words(fact))})")
+    return Judgement(Truth.NO, evidence, says)
 
 
 _ALIVE = {
@@ -261,6 +286,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
         ("nodes", "nodes_in_two_years"),
         lambda r: r.most_nodes is not None,
         nodes.room,
+        beside=("cloud",),
     ),
     Constraint(
         "routes",

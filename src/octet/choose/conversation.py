@@ -21,14 +21,21 @@ def standing(requirements: Requirements, facts: Facts) -> Standing:
 
 
 def matters(field: str, requirements: Requirements, facts: Facts) -> bool:
-    """Tell whether some answer rules out or puts a doubt on who could be the answer, or changes it."""
+    """Tell whether some answer rules out, doubts or lets in who could be the answer, or changes it."""
     now = standing(requirements, facts)
     alive = {option.name for option in now.race}
     return any(
-        trial.standing.first != now.first or alive & (trial.standing.out | trial.standing.doubted)
+        trial.standing.first != now.first
+        or _frees(now, trial.standing)
+        or alive & (trial.standing.out | trial.standing.doubted)
         for trial in trials_of(field, requirements, facts, lambda other: standing(other, facts))
         if trial.answer is not None and not alive <= {trial.answer}
     )
+
+
+def _frees(now: Standing, then: Standing) -> bool:
+    """Tell whether somebody who was out or in doubt no longer is."""
+    return bool((now.out | now.doubted) - then.out - then.doubted)
 
 
 def told(before: Requirements, after: Requirements, facts: Facts) -> str:

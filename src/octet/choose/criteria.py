@@ -13,6 +13,7 @@ from octet.choose.requirements import Requirements
 from octet.choose.scores import Score
 from octet.errors import BadConfigurationError
 from octet.measure import metrics
+from octet.measure.metrics import Metric
 
 
 def _always(_requirements: Requirements) -> bool:
@@ -28,6 +29,7 @@ class Criterion:
             other (a swing weight).
         fields: the requirements that ``score`` reads, all of them.
         applies: is there anything to rank? What a hard constraint has settled is not counted again.
+        measured: does it stand on figures of our models? It counts only where all who are left have them.
     """
 
     id: str
@@ -37,7 +39,14 @@ class Criterion:
     score: Score
     applies: Callable[[Requirements], bool] = _always
     fields: tuple[str, ...] = ()
+    measured: bool = False
 
+
+def _figure(name: str, title: str, worst: str, best: str, metric: Metric) -> Criterion:
+    return Criterion(name, title, worst, best, scores.measured(metric), measured=True)
+
+
+POLICY_FIELDS = tuple(field for field, _ in scores.POLICIES)
 
 CRITERIA: tuple[Criterion, ...] = (
     Criterion(
@@ -56,28 +65,45 @@ CRITERIA: tuple[Criterion, ...] = (
         lambda r: r.installer is not None,
         ("installer", "installer_version", "kubernetes"),
     ),
-    Criterion(
+    _figure(
         "cpu",
         "processor time for each byte",
         "twice that of plain routing",
         "that of plain routing",
-        scores.measured(metrics.CPU),
+        metrics.CPU,
     ),
-    Criterion(
+    _figure(
         "latency",
         "round trip",
         "twice that of plain routing",
         "that of plain routing",
-        scores.measured(metrics.RTT_P50),
+        metrics.RTT_P50,
     ),
     Criterion(
         "headroom",
         "room to grow",
-        "as many nodes as are needed and no more",
+        f"no more than 1/{scores.ROOM} of the nodes that are needed",
         f"{scores.ROOM} times as many",
         scores.headroom,
         lambda r: r.most_nodes is not None,
         ("nodes", "nodes_in_two_years"),
+    ),
+    Criterion(
+        "bgp-depth",
+        "what its BGP can do",
+        "nothing of what BGP speakers do",
+        "all of it",
+        scores.bgp_depth,
+        lambda r: r.bgp is True,
+    ),
+    Criterion(
+        "policy-breadth",
+        "policies beyond those asked for",
+        "none",
+        "all of them",
+        scores.policy_breadth,
+        lambda r: scores.wants_policy(r) and bool(scores.beyond(r)),
+        POLICY_FIELDS,
     ),
     Criterion(
         "reserve",
@@ -85,22 +111,22 @@ CRITERIA: tuple[Criterion, ...] = (
         "none of those you don't know about yet",
         "all of them",
         scores.reserve,
-        lambda r: any(getattr(r, field) is None for field, _ in scores.OPEN_ABILITIES),
+        lambda r: bool(scores.in_reserve(r)),
         tuple(field for field, _ in scores.OPEN_ABILITIES),
     ),
-    Criterion(
+    _figure(
         "connections",
         "rate of new connections",
         "half that of plain routing",
         "that of plain routing",
-        scores.measured(metrics.CONNECTIONS),
+        metrics.CONNECTIONS,
     ),
     Criterion(
         "support",
         "paid support",
         "nobody sells any",
         "somebody does",
-        scores.yes("commercial-support"),
+        scores.yes("commercial-support", ("nobody sells support", "somebody sells support")),
         lambda r: r.paid_support is None,
     ),
     Criterion(
@@ -115,11 +141,14 @@ CRITERIA: tuple[Criterion, ...] = (
         "nothing else to run",
         "a database besides Kubernetes",
         "none",
-        scores.yes("needs-database", wanted=False),
+        scores.yes("needs-database", ("needs no database", "needs a database of its own"), wanted=False),
         lambda r: r.outside_database is None,
     ),
 )
 """Every criterion, the one that usually matters most first."""
+
+MEASURED = frozenset(criterion.id for criterion in CRITERIA if criterion.measured)
+"""Criteria that stand on figures of our models."""
 
 IDS: tuple[str, ...] = tuple(criterion.id for criterion in CRITERIA)
 

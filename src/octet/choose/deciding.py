@@ -6,7 +6,7 @@ answer on every machine, whatever the order of the facts.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from octet.choose import alternatives, criteria, flips, reasons, relaxing, running, steps
+from octet.choose import alternatives, contradictions, criteria, flips, reasons, relaxing, running
 from octet.choose import figures as measured_figures
 from octet.choose.decision import (
     Decision,
@@ -15,13 +15,14 @@ from octet.choose.decision import (
     Excluded,
     Kept,
     Place,
+    Reason,
     Score,
 )
 from octet.choose.facts import Facts
 from octet.choose.figures import Figures
 from octet.choose.ranking import Course, Option, Standing, bounds, value
 from octet.choose.requirements import NOTHING_TO_LEAVE, Requirements
-from octet.choose.sensitivity import ACCEPTED, INSIDE, Acceptability, acceptability
+from octet.choose.sensitivity import ACCEPTED, INSIDE, Acceptability, acceptability, percent, rests_on
 from octet.errors import BadConfigurationError
 from octet.measure.results import Results
 
@@ -63,10 +64,10 @@ def check(requirements: Requirements, facts: Facts, source: str = "requirements"
         hint = f"one of {', '.join(names)}"
         problem = "is no provider of the facts"
         raise BadConfigurationError(source, "leaving", requirements.leaving, problem, hint=hint)
-    contradiction = steps.contradiction(requirements)
-    if contradiction:
-        field = "installer_version"
-        raise BadConfigurationError(source, field, requirements.installer_version, contradiction)
+    contradiction = contradictions.found(requirements)
+    if contradiction is not None:
+        field, value = contradiction.field, getattr(requirements, contradiction.field)
+        raise BadConfigurationError(source, field, value, contradiction.problem, hint=contradiction.hint)
 
 
 class _Answer:
@@ -99,13 +100,16 @@ class _Answer:
         options = tuple(standing.options.values())
         tried = alternatives.trials(self.requirements, self.facts, self.course.stand)
         providers = [standing.options[name].provider for name in leaders]
+        rested = self.rested() if len(leaders) == 1 else ()
+        rests = _rests(rested, self.title)
         return Decision(
             requirements=self.requirements,
             weights=dict(standing.weights),
             outcome="nothing" if not leaders else "pick" if len(leaders) == 1 else "tie",
             leaders=leaders,
             headline=self.headline(leaders),
-            rule=_rule(standing, self.odds, self.title),
+            rule=_rule(standing, self.odds, self.title) + (f"; {rests}" if rests else ""),
+            rests_on=tuple(name for name, _ in rested),
             reasons_for=reasons.reasons_for(standing),
             reasons_against=reasons.reasons_against(standing, self.requirements),
             excluded=tuple(_excluded(option) for option in options if option.out),
@@ -116,19 +120,33 @@ class _Answer:
                 for name, by in sorted(standing.dominated.items())
             ),
             why_not=reasons.why_not(standing, leaders, self.title),
-            flips=(
-                *alternatives.flips(standing, tried, self.title),
-                *flips.of_weights(standing),
-                *flips.of_facts(standing, self.course.weights),
+            flips=flips.plausible(
+                (
+                    *alternatives.flips(standing, tried, self.title),
+                    *flips.of_weights(standing),
+                    *flips.of_facts(standing, self.course.weights),
+                )
             ),
             open=alternatives.open_questions(standing, tried, self.title),
             missing=running.missing(standing, self.figures),
             relaxations=() if leaders else relaxing.relaxations(options),
             run=tuple(running.run(provider, self.requirements) for provider in providers),
-            notes=running.notes(self.requirements, providers, self.figures),
+            notes=(
+                *(f"{reason.text}." for name in leaders[1:] for reason in self.conditions(name)),
+                *running.notes(self.requirements, providers, self.figures),
+            ),
             oldest=_oldest(options, tuple(standing.weights)),
             measured=self.figures.measured,
         )
+
+    def conditions(self, name: str) -> tuple[Reason, ...]:
+        """Return the conditions of one that ties with the first, whose own are reasons against it."""
+        return tuple(reasons.conditions(self.standing.options[name]))
+
+    def rested(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the criteria that the pick alone rests on."""
+        dominated = (self.standing.options[name] for name in self.standing.dominated)
+        return rests_on([*self.standing.race, *dominated], self.standing.weights)
 
     def headline(self, leaders: Sequence[str]) -> str:
         """Return the answer in a sentence."""
@@ -192,7 +210,7 @@ def _rule(standing: Standing, odds: Acceptability, title: Callable[[str], str]) 
         return "hard constraints rule out every provider; no ranking makes up for one"
     if not odds.rivals and standing.dominated:
         beaten = ", ".join(title(name) for name in sorted(standing.dominated))
-        return f"it equals or beats who else could be used in everything that counts here: {beaten}"
+        return f"nobody else who could be used is better in anything that counts here: {beaten}"
     if not odds.rivals:
         return "nobody else can be used as far as is known"
     if not standing.weights:
@@ -200,10 +218,19 @@ def _rule(standing: Standing, odds: Acceptability, title: Callable[[str], str]) 
     first = title(standing.first)
     nearest = min(odds.rivals, key=lambda rival: (not rival.ties, rival.accepted))
     return (
-        f"{first} is ahead of {title(nearest.name)} in {nearest.inside:.1%} of draws of facts "
-        f"inside their intervals (a tie below {INSIDE:.0%}), and in {nearest.accepted:.1%} with weights "
-        f"drawn too (a tie below {ACCEPTED:.1%})"
+        f"{first} is ahead of {title(nearest.name)} in {percent(nearest.inside)} of draws of facts "
+        f"inside their intervals (a tie below {percent(INSIDE)}), and in {percent(nearest.accepted)} with "
+        f"weights drawn too (a tie below {percent(ACCEPTED)})"
     )
+
+
+def _rests(rested: Sequence[tuple[str, tuple[str, ...]]], title: Callable[[str], str]) -> str:
+    """Say on which single criteria a pick rests."""
+    said = [
+        f"without {_TITLES[name]} {' and '.join(map(title, level))} would be as good or better"
+        for name, level in rested
+    ]
+    return f"it rests on one criterion: {'; '.join(said)}" if said else ""
 
 
 def _oldest(options: Sequence[Option], counting: Sequence[str]) -> Evidence | None:

@@ -53,6 +53,7 @@ class Finding(Value, frozen=True, kw_only=True):
             before one that is proven.
         fields: the requirements that asked for it.
         because: a sentence.
+        condition: what must be so for the facts to hold; empty where they hold everywhere.
     """
 
     constraint: str
@@ -61,6 +62,7 @@ class Finding(Value, frozen=True, kw_only=True):
     fields: tuple[str, ...]
     because: str
     evidence: tuple[Evidence, ...]
+    condition: str = ""
 
 
 class Excluded(Value, frozen=True, kw_only=True):
@@ -172,6 +174,7 @@ class Effect(Value, frozen=True, kw_only=True):
     Attributes:
         excludes: providers that it would rule out besides those that are out already.
         doubts: providers that it would put a warning on.
+        frees: providers that it would let back in, or of which it would take the last warning.
         first: who would come first; empty where nobody is left.
     """
 
@@ -179,6 +182,7 @@ class Effect(Value, frozen=True, kw_only=True):
     excludes: tuple[str, ...]
     doubts: tuple[str, ...]
     first: str
+    frees: tuple[str, ...] = ()
 
 
 class Open(Value, frozen=True, kw_only=True):
@@ -199,11 +203,16 @@ class Missing(Value, frozen=True, kw_only=True):
 
 
 class Relaxation(Value, frozen=True, kw_only=True):
-    """Constraints that, given up together, bring providers back; no smaller part of them does for these."""
+    """Constraints that, given up together, bring providers back; no smaller part of them does for these.
+
+    Attributes:
+        doubts: by provider, the constraints that would still have to be verified.
+    """
 
     constraints: tuple[str, ...]
     providers: tuple[str, ...]
     text: str
+    doubts: dict[str, tuple[str, ...]] = {}
 
 
 class WhyNot(Value, frozen=True, kw_only=True):
@@ -253,10 +262,12 @@ class Decision(Value, frozen=True, kw_only=True):
         leaders: the pick, or all that tie, the best first; empty for nothing.
         headline: the answer in a sentence.
         rule: why it is a pick or a tie, with the figures.
+        rests_on: criteria of which a pick needs each: without it somebody else is as good or better.
         reasons_for, reasons_against: at most three each, about the first of ``leaders``.
         excluded, kept: every provider is in one of them, in the order of their names.
         ranking: the best first; those with warnings behind all others.
         why_not: every provider but ``leaders``.
+        flips: the most plausible first.
         oldest: the oldest fact that was used.
         notes: what must be known beside: conditions, other machines.
     """
@@ -283,6 +294,7 @@ class Decision(Value, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     oldest: Evidence | None
     measured: Measured | None
+    rests_on: tuple[str, ...] = ()
 
 
 def to_json(decision: Decision) -> bytes:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from octet.choose.decision import Measured
 from octet.measure.metrics import Metric
-from octet.measure.results import FEWEST, Results, Row, summary
+from octet.measure.results import Results, Row, summary
+from octet.measure.rounds import FEWEST
 
 
 @dataclass(frozen=True, slots=True)

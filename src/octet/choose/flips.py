@@ -3,7 +3,7 @@
 What lives here: the two searches, both exact. What it must not know: chance, other requirements.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -16,8 +16,31 @@ from octet.choose.sensitivity import tippings
 
 Weights = Mapping[str, float] | None
 
-NOT_ONE_FACT = frozenset({"reserve"})
+NOT_ONE_FACT = frozenset({"reserve", "policy-breadth", "bgp-depth"})
 """Criteria whose value is made of many facts, so that no single one moves it from end to end."""
+
+
+_TITLES = {criterion.id: criterion.title for criterion in CRITERIA}
+
+GIVEN = frozenset({"installer", "installer_version", "kubernetes", "cloud", "leaving", "private_topology"})
+"""Answers that are what they are: nobody moves a cluster to have another network."""
+
+
+def plausible(found: Iterable[Flip]) -> tuple[Flip, ...]:
+    """Return changes, the most plausible first: needs, nodes, what is open, weights, facts, the rest."""
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(flip: Flip) -> int:
+    if flip.kind == "weight":
+        return 3
+    if flip.kind == "fact":
+        return 4 if flip.then == "it can" else 6 if flip.then.startswith("ended") else 5
+    if flip.what in GIVEN:
+        return 7
+    if flip.what.startswith("nodes"):
+        return 1
+    return 2 if flip.now == "don't know" else 0
 
 
 def of_weights(standing: Standing) -> tuple[Flip, ...]:
@@ -30,8 +53,8 @@ def of_weights(standing: Standing) -> tuple[Flip, ...]:
             now=f"{each.now:.0%}",
             then=f"{each.then:.0%}",
             first=each.rival,
-            text=f"were the weight of {each.criterion} {_beyond(each.now, each.then)} (now: {each.now:.0%}), "
-            f"{standing.options[each.rival].provider.title} would come first",
+            text=f"were the weight of {_TITLES[each.criterion]} {_beyond(each.now, each.then)} "
+            f"(now: {each.now:.0%}), {standing.options[each.rival].provider.title} would come first",
         )
         for each in tippings(standing.race, standing.weights)
     )

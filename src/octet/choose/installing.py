@@ -4,6 +4,9 @@ What lives here: that one judgement. What it must not know: what the provider ca
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
 
 from octet.choose import steps
 from octet.choose.evidence import of_fact, of_step
@@ -21,8 +24,12 @@ def possible(requirements: Requirements, provider: Provider) -> Judgement:
         return _never_built_in(requirements, provider, installer)
     judged = _built_in(provider, steps.in_force(requirements, mine), mine[0])
     known = _known(installer)
-    if judged.truth is not Truth.YES and requirements.bring_your_own and known and known.applies_any:
+    if judged.truth is Truth.YES or known is None or not known.applies_any:
+        return judged
+    if requirements.bring_your_own:
         return Judgement(Truth.YES, judged.evidence, f"you would bring it yourself ({known.how})")
+    if requirements.bring_your_own is None:
+        return replace(judged.doubted(), says=f"{judged.says}: then it takes a manifest of your own")
     return judged
 
 
@@ -30,14 +37,28 @@ def _known(installer: str) -> Installer | None:
     return next((each for each in INSTALLERS if each.name == installer), None)
 
 
+def _title(installer: str) -> str:
+    known = _known(installer)
+    return known.title if known else installer
+
+
 def _built_in(provider: Provider, found: Sequence[Step | None], first: Step) -> Judgement:
-    """Judge by the steps that may be in force; before the first step that one is shown."""
+    """Judge by the steps that may be in force; before the first step that one is named."""
+    if not any(found):
+        says = f"{_title(first.installer)} has {provider.title} from {first.version} on, not before"
+        not_yet = msgspec.structs.replace(
+            of_step(provider, first), says=f"not before {first.installer} {first.version}"
+        )
+        return Judgement(Truth.NO, (not_yet,), says)
     truth = steps.together([steps.allows(step) for step in found])
-    shown = [step for step in found if step is not None] or [first]
+    shown = [step for step in found if step is not None]
     evidence = tuple(of_step(provider, step) for step in shown)
+    before = ["not there yet"] if None in found else []
     doubt = "your versions decide: " if truth is Truth.UNKNOWN and len(found) > 1 else ""
     return Judgement(
-        truth, evidence, f"{doubt}{provider.title} is {' or '.join(each.says for each in evidence)}"
+        truth,
+        evidence,
+        f"{doubt}{provider.title} is {' or '.join([*before, *(each.says for each in evidence)])}",
     )
 
 

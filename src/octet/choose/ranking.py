@@ -8,8 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from octet.choose import conditions
 from octet.choose.constraints import CONSTRAINTS, Constraint
-from octet.choose.criteria import CRITERIA, Criterion, rank_order_centroid
+from octet.choose.criteria import CRITERIA, MEASURED, Criterion, rank_order_centroid
 from octet.choose.decision import Finding
 from octet.choose.facts import Facts
 from octet.choose.facts.values import Provider
@@ -106,6 +107,10 @@ class Course:
         self._figures = figures
         self._findings: dict[tuple[object, ...], tuple[Finding, ...]] = {}
         self._scores: dict[tuple[object, ...], tuple[Scored, ...]] = {}
+        self._beside: dict[str, set[str]] = {}
+        for provider in self._providers:
+            for key, fact in provider.facts.items():
+                self._beside.setdefault(key, set()).update(conditions.fields(fact.when))
 
     def stand(self, requirements: Requirements) -> Standing:
         """Apply constraints and order who is left."""
@@ -123,7 +128,8 @@ class Course:
         return order(options, self.weights)
 
     def _found(self, requirements: Requirements, constraint: Constraint) -> tuple[Finding, ...]:
-        key = (constraint.id, *_answers(requirements, constraint.fields))
+        beside = sorted(self._beside.get(constraint.id, ()))
+        key = (constraint.id, *_answers(requirements, (*constraint.fields, *constraint.beside, *beside)))
         if key not in self._findings:
             self._findings[key] = tuple(constraint.judged(requirements, each) for each in self._providers)
         return self._findings[key]
@@ -168,10 +174,15 @@ def order(options: Sequence[Option], weights: Mapping[str, float] | None) -> Sta
 def _counting(contenders: Sequence[Option], weights: Mapping[str, float] | None) -> dict[str, float]:
     """Return the shares of criteria that can tell contenders apart: what is known of nobody cannot.
 
+    What was measured of some and not of all cannot, either: a figure of one would only make others unsure.
     Without weights their order is all that is said of them.
     """
     names = contenders[0].scores if contenders else ()
-    known = [name for name in names if any(option.scores[name].known for option in contenders)]
+    known = [
+        name
+        for name in names
+        if (all if name in MEASURED else any)(option.scores[name].known for option in contenders)
+    ]
     if weights is None:
         return rank_order_centroid(known)
     total = math.fsum(weights[name] for name in known)

@@ -11,7 +11,7 @@ from octet.choose import scores
 from octet.choose.constraints import BY_ID
 from octet.choose.criteria import CRITERIA
 from octet.choose.decision import Evidence, Finding, Reason, WhyNot
-from octet.choose.evidence import of_fact
+from octet.choose.evidence import of_fact, say
 from octet.choose.facts.catalogue import BY_NAME
 from octet.choose.facts.values import Fact, Truth
 from octet.choose.ranking import Option, Standing, value
@@ -46,13 +46,18 @@ def _first_of(found: Iterator[Reason]) -> tuple[Reason, ...]:
     return tuple(islice(unique.values(), MOST))
 
 
+def _headed(name: str) -> str:
+    """Return a criterion's title as a sentence begins; names keep their capitals."""
+    return _TITLES[name][:1].upper() + _TITLES[name][1:]
+
+
 def _by_itself(standing: Standing, side: str) -> Iterator[Reason]:
     """Yield where the first is near the best end (for), or short of it (against), whoever else there is."""
     first, weights = standing.race[0], standing.weights
     for name in sorted(weights, key=lambda name: (-weights[name], name)):
         scored = first.scores[name]
         if (scored.middle >= GOOD) == (side == "for"):
-            text = f"{_TITLES[name].capitalize()}: {scored.says}"
+            text = f"{_headed(name)}: {scored.says}"
             yield Reason(id=f"{side}:{name}", text=text, evidence=scored.evidence)
 
 
@@ -109,7 +114,7 @@ def _others(standing: Standing) -> list[Option]:
 
 def _compared(name: str, one: Option, other: Option) -> str:
     mine, theirs = one.scores[name].says, other.scores[name].says
-    return f"{_TITLES[name].capitalize()}: {mine} ({one.provider.title}); {theirs} ({other.provider.title})"
+    return f"{_headed(name)}: {mine} ({one.provider.title}); {theirs} ({other.provider.title})"
 
 
 def _listed(titles: Sequence[str]) -> str:
@@ -125,6 +130,7 @@ def reasons_against(standing: Standing, requirements: Requirements) -> tuple[Rea
     worse = [reason for _, reason in sorted(_worse(standing), key=lambda pair: -pair[0])]
     found = chain(
         (_doubt(finding) for finding in first.doubts),
+        conditions(first),
         _ended(first),
         worse[: MOST - 1],
         _limits(first, requirements, near=True),
@@ -140,6 +146,14 @@ def reasons_against(standing: Standing, requirements: Requirements) -> tuple[Rea
 def _doubt(finding: Finding) -> Reason:
     text = f"verify first: {finding.because}"
     return Reason(id=f"against:{finding.constraint}", text=text, evidence=finding.evidence)
+
+
+def conditions(option: Option) -> Iterator[Reason]:
+    """Yield the needs that a provider meets under a condition only, with that."""
+    for finding in option.findings:
+        if finding.verdict == "met" and finding.condition:
+            text = f"{option.provider.title} can {finding.title} under a condition: {finding.condition}"
+            yield Reason(id=f"against:condition:{finding.constraint}", text=text, evidence=finding.evidence)
 
 
 def _ended(option: Option) -> Iterator[Reason]:
@@ -175,7 +189,7 @@ def _limits(option: Option, requirements: Requirements, *, near: bool) -> Iterat
         if reached == near:
             evidence = of_fact(option.provider, limit)
             doubt = " (unverified)" if limit.truth is Truth.UNKNOWN else ""
-            text = f"{key.question}: {evidence.says}{doubt}{_note(limit)}"
+            text = f"{key.question}: {say(limit.value)}{doubt}{_note(limit)}"
             yield Reason(id=f"against:{limit.key}:{evidence.says}", text=text, evidence=(evidence,))
 
 
@@ -230,7 +244,11 @@ def _behind(option: Option, standing: Standing) -> str:
         for name, weight in weights.items()
     }
     most = max(gaps, key=lambda name: gaps[name], default="")
-    return f"{text}; behind most in {most}: {option.scores[most].says}" if most and gaps[most] > 0 else text
+    return (
+        f"{text}; behind most in {_TITLES[most]}: {option.scores[most].says}"
+        if most and gaps[most] > 0
+        else text
+    )
 
 
 def used(options: Sequence[Option], counting: Sequence[str]) -> Iterator[Evidence]:

@@ -4,7 +4,7 @@ What lives here: the smallest sets of constraints whose absence brings somebody 
 What it must not know: which of them an operator could do without.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from octet.choose.decision import Relaxation
 from octet.choose.ranking import Option
@@ -25,10 +25,25 @@ def relaxations(options: Sequence[Option]) -> tuple[Relaxation, ...]:
 def _relaxation(held: frozenset[str], options: Sequence[Option]) -> Relaxation:
     back = [option for option in options if {finding.constraint for finding in option.out} == held]
     findings = back[0].out if back else ()
-    titles = ", ".join(option.provider.title for option in back)
-    fields = sorted({field for finding in findings for field in finding.fields})
+    titles = [f'"{finding.title}"' for finding in findings]
     return Relaxation(
         constraints=tuple(finding.constraint for finding in findings),
         providers=tuple(option.name for option in back),
-        text=f"{' and '.join(fields)}: then {titles} can be used",
+        text=f"{' and '.join(titles)}: then {'; '.join(_usable(back, held))}",
+        doubts={option.name: doubts for option in back if (doubts := _doubts(option, held))},
     )
+
+
+def _doubts(option: Option, given_up: frozenset[str]) -> tuple[str, ...]:
+    return tuple(each.constraint for each in option.doubts if each.constraint not in given_up)
+
+
+def _usable(back: Sequence[Option], given_up: frozenset[str]) -> Iterator[str]:
+    """Yield who can be used then, and of whom something must be verified before."""
+    sure = [option.provider.title for option in back if not _doubts(option, given_up)]
+    if sure:
+        yield f"{', '.join(sure)} can be used"
+    for option in back:
+        doubts = _doubts(option, given_up)
+        if doubts:
+            yield f"{option.provider.title} only if verified first: {', '.join(doubts)}"

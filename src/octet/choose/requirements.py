@@ -19,7 +19,8 @@ Installer = Literal["kops", "kubeadm", "k3s", "rke2", "kind", "eks", "aks", "gke
 Cloud = Literal["aws", "azure", "gcp", "other-cloud", "bare-metal", "laptop"]
 Family = Literal["ipv4", "ipv6", "dual"]
 Version = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+(\.\d+)?$")]
-Nodes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+MOST_NODES = 1_000_000
+Nodes = Annotated[int, msgspec.Meta(ge=1, le=MOST_NODES)]
 
 NOTHING_TO_LEAVE = "none"
 """The answer to ``leaving`` of who has no provider yet."""
@@ -120,7 +121,11 @@ def read(path: Path) -> RequirementsFile:
     try:
         text = path.read_text()
     except UnicodeDecodeError as error:
-        raise BadConfigurationError(str(path), "text", error.reason, "is not UTF-8") from error
+        byte = error.object[error.start : error.start + 1]
+        hint = "a file that is saved as UTF-8"
+        raise BadConfigurationError(
+            str(path), f"byte {error.start}", byte, "is not UTF-8", hint=hint
+        ) from error
     return parse(text, str(path))
 
 
@@ -132,7 +137,7 @@ def parse(text: str, source: str) -> RequirementsFile:
         raise _broken(text, source, str(error)) from error
     if "requirements" not in held:
         hint = "a table [requirements], even an empty one"
-        raise BadConfigurationError(source, "requirements", None, "is missing", hint=hint)
+        raise BadConfigurationError(source, "table", "requirements", "is missing", hint=hint)
     return checked(held, RequirementsFile, source)
 
 
@@ -149,7 +154,7 @@ def checked(held: Any, kind: type[T], source: str) -> T:
         steps = re.findall(r"[\w-]+", path)
         field = ".".join([*steps, unknown.group(1)] if unknown else steps) or "document"
         raise BadConfigurationError(
-            source, field, _value(held, field), _lower(problem), hint=_would_do(field)
+            source, field, _value(held, field), _lower(problem), hint=_would_do(field, kind)
         ) from error
 
 
@@ -173,12 +178,12 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _would_do(field: str) -> str:
+def _would_do(field: str, kind: type) -> str:
     """Say what a field takes; for a name that is none, which names there are."""
     name = field.rpartition(".")[2]
     if name in FIELDS:
         return takes(name)
-    if field.startswith("requirements"):
+    if kind is Requirements or field.startswith("requirements"):
         return f"one of {', '.join(FIELDS)}"
     return f"one of {', '.join(RequirementsFile.__struct_fields__)}"
 
@@ -189,7 +194,7 @@ _KINDS: Mapping[Kind, str] = {
     "bool": "true or false",
     "name": "a name",
     "version": 'a version such as "1.33"',
-    "number": "a whole number from 1",
+    "number": f"a whole number from 1 to {MOST_NODES:,}",
 }
 
 _HINTS = get_type_hints(Requirements, include_extras=True)
@@ -225,6 +230,10 @@ def spoken(field: str) -> str:
     return "yes or no" if kind_of(field) == "bool" else takes(field)
 
 
+_YES_NO = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
+TYPED = "yes, no, or ? for don't know"
+
+
 def answer(field: str, text: str, source: str) -> Any:
     """Read one answer as typed on a command line; "don't know" and nothing at all are None.
 
@@ -236,9 +245,9 @@ def answer(field: str, text: str, source: str) -> Any:
         return None
     value: Any = said
     if kind_of(field) == "bool":
-        value = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}.get(
-            said.lower(), said
-        )
+        if said.lower() not in _YES_NO:
+            raise BadConfigurationError(source, field, said, "is neither yes nor no", hint=TYPED)
+        value = _YES_NO[said.lower()]
     elif kind_of(field) == "number":
         value = int(said) if said.isdecimal() else said
     return getattr(checked({field: value}, Requirements, source), field)

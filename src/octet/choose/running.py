@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from octet import models
 from octet.choose import steps
+from octet.choose.criteria import MEASURED
 from octet.choose.decision import Missing, Run
 from octet.choose.facts.catalogue import INSTALLERS
 from octet.choose.facts.values import Provider, Truth
 from octet.choose.figures import Figures
 from octet.choose.ranking import Standing
 from octet.choose.requirements import NOTHING_TO_LEAVE, Requirements
-from octet.measure import metrics
 
 COMPARE = "octet compare"
 
@@ -21,6 +21,16 @@ SWITCHING = (
     "Going from one CNI provider to another interrupts the network, and objects of the old one stay behind, "
     "even its DaemonSet; from kubenet, roll the nodes (kubernetes/kops docs/networking.md, 2026-08-22)."
 )
+
+TOGETHER = {
+    "encryption": "encryption",
+    "multicast": "multicast",
+    "windows": "Windows nodes",
+    "bgp": "BGP with your routers",
+    "udp_only": "UDP only between nodes",
+    "kube_proxy_replacement": "kube-proxy's work",
+}
+"""Needs that a provider may meet each by another data path: two facts are no proof of both at once."""
 
 KUBERNETES_NODES = 5000
 LARGE = (
@@ -100,12 +110,20 @@ def _measurements(standing: Standing, figures: Figures) -> Missing | None:
     if figures.measured is None:
         text = "nothing was measured on this machine: the order stands on facts alone"
         return Missing(id="measurements", text=text, command=COMPARE)
-    race = [option.provider for option in standing.race]
-    silent = [provider for provider in race if figures.get(provider.model, metrics.CPU) is None]
+    names = (*(option.name for option in standing.race), *sorted(standing.dominated))
+    race = [standing.options[name] for name in names]
+    known = {
+        name
+        for option in standing.options.values()
+        for name, scored in option.scores.items()
+        if name in MEASURED and scored.known
+    }
+    left_out = [name for name in sorted(known) if any(not option.scores[name].known for option in race)]
+    silent = [option.provider for option in race if any(not option.scores[name].known for name in left_out)]
     if not silent:
         return None
     can = [provider for provider in silent if our_model(provider)]
-    parts = [f"not measured: {_titles(silent)}"]
+    parts = [f"not measured for {_titles(silent)}: {', '.join(left_out)} left out of the ranking"]
     if len(can) < len(silent):
         parts.append(f"Octet has no model of {_titles(each for each in silent if each not in can)}")
     command = f"{COMPARE} --candidates {','.join(map(our_model, can))}" if can else ""
@@ -123,8 +141,16 @@ def notes(requirements: Requirements, leaders: Sequence[Provider], figures: Figu
         found.append(f"The figures are of another machine: {figures.measured.other_machine}.")
     if requirements.leaving not in {None, NOTHING_TO_LEAVE}:
         found.append(SWITCHING)
+    if requirements.nodes and (requirements.nodes_in_two_years or requirements.nodes) < requirements.nodes:
+        found.append(f"You expect fewer nodes than there are: {requirements.nodes:,} are what was judged by.")
     if (requirements.most_nodes or 0) > KUBERNETES_NODES:
         found.append(LARGE)
+    together = [words for field, words in TOGETHER.items() if getattr(requirements, field) is True]
+    if len(together) > 1:
+        found.append(
+            f"Each of {', '.join(together[:-1])} and {together[-1]} is a fact by itself; that they work "
+            "together was not looked up: try it before you rely on it."
+        )
     for provider in leaders:
         fact = provider.facts.get("kops-kube-proxy-off")
         if requirements.installer == "kops" and fact is not None and fact.truth is Truth.YES:

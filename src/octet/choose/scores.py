@@ -6,13 +6,13 @@ added up. Nothing here counts stars, forks or any other popularity.
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from octet.choose import steps
 from octet.choose.decision import Evidence
-from octet.choose.evidence import of_fact, of_step, say
-from octet.choose.facts.values import Fact, Provider, Step, Support, Truth
+from octet.choose.evidence import of_fact, of_step
+from octet.choose.facts.values import Bound, Fact, Provider, Step, Support, Truth
 from octet.choose.figures import Figures
 from octet.choose.requirements import Requirements
 from octet.measure.metrics import Metric
@@ -46,7 +46,7 @@ FRESH, STALE = 90, 730
 """Days since the latest release at which upkeep is best and worst: a quarter, two years."""
 
 ROOM = 4
-"""A largest sensible cluster of so many times the nodes asked for leaves nothing to wish for."""
+"""A largest cluster of so many times the nodes asked for leaves nothing to wish for; of a quarter, all."""
 
 SUPPORTED: Mapping[Support, float] = {
     Support.DEFAULT: 1.0,
@@ -60,6 +60,15 @@ SUPPORTED: Mapping[Support, float] = {
 
 BY_HAND = 0.2
 """What it is worth that the installer takes a manifest of the operator's own."""
+
+HOLDERS: Mapping[str, str] = {
+    "none": "in no foundation",
+    "cncf-sandbox": "a sandbox project of the CNCF",
+    "cncf-incubating": "an incubating project of the CNCF",
+    "kubernetes": "part of Kubernetes",
+    "cncf-graduated": "a graduated project of the CNCF",
+}
+"""The same in words."""
 
 STEWARDS: Mapping[str, float] = {
     "none": 0.0,
@@ -84,6 +93,28 @@ OPEN_ABILITIES: tuple[tuple[str, str], ...] = (
     ("kube_proxy_replacement", "replaces-kube-proxy"),
 )
 """Abilities that an operator may turn out to need, after the question that was answered "don't know"."""
+
+WORDS: Mapping[str, str] = {
+    "policy-ingress": "policy for what reaches pods",
+    "policy-egress": "policy for what pods reach",
+    "policy-cluster-wide": "policies for the whole cluster",
+    "policy-by-name": "policies by DNS name",
+    "encryption": "encryption",
+    "ipv6-only": "IPv6 alone",
+    "dual-stack": "both families",
+    "bgp": "BGP",
+    "multicast": "multicast",
+    "windows": "Windows nodes",
+    "replaces-kube-proxy": "kube-proxy's work",
+}
+"""The same for a person."""
+
+POLICIES = OPEN_ABILITIES[:4]
+"""Those of them that are policies."""
+
+BGP = ("routers", "import", "filters", "communities", "reflectors", "passwords")
+"""What BGP speakers do: peer with one's own routers, install what they say, filter it, mark routes, reflect
+them, sign sessions."""
 
 _HAVE: Mapping[Truth, tuple[float, float]] = {
     Truth.YES: (1.0, 1.0),
@@ -125,7 +156,7 @@ def upkeep(_requirements: Requirements, _figures: Figures, provider: Provider) -
     ):
         return unknown("no date of a latest release", *evidence)
     age = (released.as_of - released.value).days
-    says = f"latest release {released.value}, {age} days before that was looked up"
+    says = f"latest release on {released.value} (looked up on {released.as_of})"
     return _exact((STALE - age) / (STALE - FRESH), says, *evidence)
 
 
@@ -150,27 +181,69 @@ def installer_fit(requirements: Requirements, _figures: Figures, provider: Provi
 
 
 def headroom(requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
-    """Score how often the cluster may double before it is larger than is sensible (logarithmic)."""
+    """Score how often the cluster may double before it is larger than is shown (logarithmic).
+
+    An end is exact. A default can be raised and the largest that was seen is no end, so the value lies
+    between theirs and the best; where no size is known it lies anywhere, which is never better.
+    """
     largest, wanted = _known(provider, "largest-cluster"), requirements.most_nodes or 1
     evidence = _shown(provider, "largest-cluster")
     if largest is None or not isinstance(largest.value, int) or largest.value < 1:
         return unknown("how large a cluster is sensible is not known", *evidence)
-    says = f"good for {largest.value:,} nodes where {wanted:,} are needed"
-    return _exact(math.log2(largest.value / wanted) / math.log2(ROOM), says, *evidence)
+    worth = min(1.0, max(0.0, math.log(largest.value / wanted, ROOM) / 2 + 0.5))
+    kind = {Bound.DEFAULT: "{:,} nodes by default, more if raised", Bound.SEEN: "seen with {:,} nodes"}
+    told = kind.get(largest.bound or Bound.END, "good for {:,} nodes").format(largest.value)
+    high = 1.0 if largest.bound in kind else worth
+    return Scored(worth, high, f"{told} where {wanted:,} are needed", evidence)
+
+
+def wants_policy(requirements: Requirements) -> bool:
+    """Tell whether NetworkPolicy is asked for at all."""
+    return requirements.policy_ingress is True or requirements.policy_egress is True
+
+
+def beyond(requirements: Requirements) -> list[str]:
+    """Return the facts about policies that nobody asks for."""
+    return [key for field, key in POLICIES if getattr(requirements, field) is not True]
+
+
+def in_reserve(requirements: Requirements) -> list[str]:
+    """Return the abilities that are open; where policy is asked for, its breadth counts by itself."""
+    left = [pair for pair in OPEN_ABILITIES if not (wants_policy(requirements) and pair in POLICIES)]
+    return [key for field, key in left if getattr(requirements, field) is None]
+
+
+def bgp_depth(_requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
+    """Score the share of what BGP speakers do."""
+    fact, evidence = _known(provider, "bgp-abilities"), _shown(provider, "bgp-abilities", "bgp")
+    if fact is None or not isinstance(fact.value, tuple):
+        anything = (_HAVE[Truth.UNKNOWN],) * len(BGP)
+        return replace(unknown("what its BGP can do is not known", *evidence), parts=anything)
+    parts = tuple(_HAVE[Truth.YES if each in fact.value else Truth.NO] for each in BGP)
+    share = len(set(fact.value)) / len(BGP)
+    return Scored(share, share, f"{', '.join(fact.value)}", evidence, parts=parts)
+
+
+def policy_breadth(requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
+    """Score the share of kinds of policies that are there, of those that nobody asks for."""
+    return _share(provider, beyond(requirements), "kinds of policies that you don't ask for")
 
 
 def reserve(requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
     """Score the share of abilities that are there, of those that nobody knows yet whether they are needed."""
-    keys = [key for field, key in OPEN_ABILITIES if getattr(requirements, field) is None]
+    return _share(provider, in_reserve(requirements), "abilities that you may come to need")
+
+
+def _share(provider: Provider, keys: Sequence[str], what: str) -> Scored:
     facts = [provider.facts.get(key) for key in keys]
     parts = tuple(_HAVE[Truth.UNKNOWN if fact is None else fact.truth] for fact in facts)
     if not parts:
         return unknown("nothing is open")
     have, can = (math.fsum(each[end] for each in parts) for end in (0, 1))
     lacks = [key for key, part in zip(keys, parts, strict=True) if part == _HAVE[Truth.NO]]
-    without = f", without {', '.join(lacks)}" if lacks else ""
+    without = f", without {', '.join(WORDS[key] for key in lacks)}" if lacks else ""
     unsure = f", {can - have:.0f} unknown" if can > have else ""
-    says = f"{have:.0f} of {len(keys)} abilities that you may come to need{without}{unsure}"
+    says = f"{have:.0f} of {len(keys)} {what}{without}{unsure}"
     known = can - have < len(parts)
     evidence = _shown(provider, *dict.fromkeys([*lacks, *keys]))
     return Scored(have / len(parts), can / len(parts), says, evidence, known, parts)
@@ -181,17 +254,17 @@ def stewardship(_requirements: Requirements, _figures: Figures, provider: Provid
     fact, evidence = _known(provider, "foundation"), _shown(provider, "foundation", "governance")
     if fact is None:
         return unknown("who holds it is not known", *evidence)
-    return _exact(STEWARDS[str(fact.value)], f"foundation {say(fact.value)}", *evidence)
+    return _exact(STEWARDS[str(fact.value)], HOLDERS[str(fact.value)], *evidence)
 
 
-def yes(key: str, *, wanted: bool = True) -> Score:
-    """Return the score of a yes-or-no fact."""
+def yes(key: str, words: tuple[str, str], *, wanted: bool = True) -> Score:
+    """Return the score of a yes-or-no fact; ``words`` are those for no and for yes."""
 
     def score(_requirements: Requirements, _figures: Figures, provider: Provider) -> Scored:
         fact, evidence = _known(provider, key), _shown(provider, key)
         if fact is None:
-            return unknown(f"{key} not known", *evidence)
-        return _exact(float(fact.value is wanted), f"{key} {say(fact.value)}", *evidence)
+            return unknown(f"not known whether: {words[1]}", *evidence)
+        return _exact(float(fact.value is wanted), words[bool(fact.value)], *evidence)
 
     return score
 

@@ -123,6 +123,35 @@ def _first_shares(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: count / draws for name, count in counts.items()}
 
 
+def rests_on(
+    contenders: Sequence[Option], weights: Mapping[str, float]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the criteria without which the first isn't ahead, each with who is as good or better then.
+
+    The others keep their proportions; those that were dominated count, because without it they may not be.
+    """
+    if len(weights) < 2 or len(contenders) < 2:
+        return ()
+    first, *others = contenders
+    found = []
+    for name in weights:
+        rest = {other: weight for other, weight in weights.items() if other != name}
+        mine = value(first, rest)
+        level = tuple(option.name for option in others if value(option, rest) > mine - EQUAL)
+        if level:
+            found.append((name, level))
+    return tuple(found)
+
+
+def percent(share: float) -> str:
+    """Return a share of draws without more digits than it has; neither never nor always unless it is."""
+    if 0 < share < 0.01:
+        return "under 1%"
+    if 0.99 < share < 1:
+        return "over 99%"
+    return f"{share:.0%}"
+
+
 @dataclass(frozen=True, slots=True)
 class Tipping:
     """The share of one criterion at which another provider draws level with the first, and then passes it."""

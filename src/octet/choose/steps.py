@@ -75,18 +75,6 @@ def allows(step: Step | None) -> Truth:
     return Truth.NO if step.state is Support.REMOVED else Truth.YES
 
 
-def contradiction(requirements: Requirements) -> str:
-    """Return what cannot be true at once; empty where nothing is.
-
-    kops installs no Kubernetes whose minor version is newer than its own (kubernetes/kops docs/welcome).
-    """
-    mine, theirs = requirements.installer_version, requirements.kubernetes
-    if requirements.installer != "kops" or mine is None or theirs is None:
-        return ""
-    too_new = version(theirs)[:2] > version(mine)[:2]
-    return f"kops {mine} installs no Kubernetes {theirs}: it needs a kops of that version" if too_new else ""
-
-
 def together(truths: Sequence[Truth]) -> Truth:
     """Return what holds in every case: yes or no if all say so, else unknown."""
     return truths[0] if truths and len(set(truths)) == 1 else Truth.UNKNOWN

@@ -5,10 +5,10 @@ What lives here: lines of text. What it must not know: terminals, how wide they 
 
 from collections.abc import Iterator
 
-from octet.choose.decision import Decision, Evidence, Flip, Reason
+from octet.choose.decision import Decision, Evidence, Reason
 
-FLIPS = 6
-"""Changes that are shown; JSON has all of them."""
+FLIPS = 3
+"""Changes that are shown unless all are asked for."""
 
 
 def short(decision: Decision) -> Iterator[str]:
@@ -17,32 +17,32 @@ def short(decision: Decision) -> Iterator[str]:
     yield decision.rule
     yield from (f"  + {reason.text}" for reason in decision.reasons_for)
     yield from (f"  - {reason.text}" for reason in decision.reasons_against)
-    yield from (f"  ~ {flip.text}" for flip in telling(decision)[:1])
+    yield from (f"  ~ {flip.text}" for flip in decision.flips[:1])
     yield from relaxed(decision)
     yield from (f"  > {run.octet or run.original[0]}: {run.note}" for run in decision.run)
     yield from (f"  ! {each.text}" for each in decision.missing if each.id == "measurements")
 
 
-def because(reasons: tuple[Reason, ...]) -> Iterator[str]:
-    """Yield reasons with the facts that they stand on."""
+def because(reasons: tuple[Reason, ...], *, cited: bool) -> Iterator[str]:
+    """Yield reasons, with the facts that they stand on if those are wanted."""
     for number, reason in enumerate(reasons, 1):
         yield f"  {number}. {reason.text}"
-        yield from (f"       {cited(each)}" for each in reason.evidence[:2])
+        if cited:
+            yield from (f"       {where(each)}" for each in reason.evidence[:2])
 
 
-def cited(evidence: Evidence) -> str:
+def out(decision: Decision) -> Iterator[str]:
+    """Yield who is out, a line each: the first thing that rules it out, and how many more do."""
+    for each in decision.excluded:
+        finding, more = each.findings[0], len(each.findings) - 1
+        name = "" if each.title in finding.because else f"{each.title}: "
+        yield f"  {name}{finding.because}{f' (and {more} more)' if more else ''}"
+
+
+def where(evidence: Evidence) -> str:
     """Return where a fact was read and when, in a line; what isn't certain says so."""
     doubt = "" if evidence.certainty in {"verified", "measured", "computed"} else f", {evidence.certainty}"
     return f"{evidence.provider} {evidence.key}: {evidence.says} ({evidence.source}, {evidence.as_of}{doubt})"
-
-
-def telling(decision: Decision) -> tuple[Flip, ...]:
-    """Return all flips: first some of what was asked for, of weights and of facts, then the rest."""
-    known = [flip for flip in decision.flips if flip.kind == "requirement" and flip.now != "don't know"]
-    weights = [flip for flip in decision.flips if flip.kind == "weight"]
-    facts = [flip for flip in decision.flips if flip.kind == "fact" and flip.then != "it cannot"]
-    rest = [flip for flip in decision.flips if flip not in known + weights + facts]
-    return (*known[:3], *weights[:2], *facts[:2], *known[3:], *weights[2:], *facts[2:], *rest)
 
 
 def relaxed(decision: Decision) -> Iterator[str]:
@@ -50,21 +50,31 @@ def relaxed(decision: Decision) -> Iterator[str]:
     yield from (f"  give up {each.text}" for each in decision.relaxations)
 
 
-def changes(decision: Decision) -> Iterator[str]:
-    """Yield the changes that say most, and how many more there are."""
-    flips = telling(decision)
-    yield from (f"  {flip.text}" for flip in flips[:FLIPS])
-    if len(flips) > FLIPS:
-        yield f"  and {len(flips) - FLIPS} more single changes: --json has them all"
+def changes(decision: Decision, *, everything: bool) -> Iterator[str]:
+    """Yield the most plausible changes; all of them if they are wanted."""
+    yield from (f"  {flip.text}" for flip in (decision.flips if everything else decision.flips[:FLIPS]))
+
+
+def more(decision: Decision) -> str:
+    """Say what else there is to see, and how."""
+    parts = [f"{len(decision.kept)} that are left with their values"] if decision.kept else []
+    changes_left = len(decision.flips) - FLIPS
+    if changes_left > 0:
+        parts.append(f"{changes_left} more changes")
+    matter = sum(1 for each in decision.open if each.effects)
+    if matter:
+        parts.append(f"{matter} open questions that matter")
+    parts.append("every source")
+    return f"--all shows {', '.join(parts)}; --json is for programs; --page FILE for a browser."
 
 
 def left_open(decision: Decision) -> Iterator[str]:
     """Yield the questions whose answer would change something; how many would not."""
     matter = [each for each in decision.open if each.effects]
-    yield from (f"  {each.field}: {each.text}" for each in matter)
+    yield from (f"  {each.question} {each.text}" for each in matter)
     if len(decision.open) > len(matter):
-        silent = ", ".join(each.field for each in decision.open if not each.effects)
-        yield f"  no answer would change anything: {silent}"
+        yield "  No answer would change anything:"
+        yield from (f"    {each.question}" for each in decision.open if not each.effects)
 
 
 def missing(decision: Decision) -> Iterator[str]:
@@ -72,4 +82,4 @@ def missing(decision: Decision) -> Iterator[str]:
     yield from (f"  {each.text}{f': {each.command}' if each.command else ''}" for each in decision.missing)
 
 
-__all__ = ["Evidence", "because", "changes", "cited", "left_open", "missing", "relaxed", "short", "telling"]
+__all__ = ["because", "changes", "left_open", "missing", "more", "out", "relaxed", "short", "where"]

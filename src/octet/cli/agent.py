@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from octet.cli import output
+from octet.cli import completing, output
 from octet.errors import NotReadyError, OctetError
 
 app = typer.Typer(
@@ -57,7 +57,9 @@ def run(
         list[str] | None, typer.Option(help="The cluster's pod network; one a family.")
     ] = None,
     service_cidr: Annotated[list[str] | None, typer.Option(help="The service network.")] = None,
-    model: Annotated[str, typer.Option(help="The model, as in `octet models`.")] = "",
+    model: Annotated[
+        str, typer.Option(help="The model, as in `octet models`.", autocompletion=completing.models)
+    ] = "",
     store: Annotated[str, typer.Option(help="Path of the embedded store.")] = "",
     run_directory: Annotated[str, typer.Option("--run", help="Directory of sockets and journal.")] = "",
     interface: Annotated[str, typer.Option(help="The interface that leads to the other nodes.")] = "",
@@ -131,4 +133,5 @@ def uninstall(config: ConfigFile = CONFIG) -> None:
     outcome = take_away(load(config).run)
     if not outcome.ok:
         raise OctetError("; ".join(str(each) for each in outcome.failed))
-    typer.echo(f"removed {len(outcome.done)} objects")
+    count = len(outcome.done)
+    typer.echo(f"removed {count} kernel object{'' if count == 1 else 's'}")

@@ -7,7 +7,7 @@ What it must not know: which answers matter (``choose.conversation``).
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import typer
@@ -64,11 +64,20 @@ def order(wanted: Requirements, facts: Facts, results: Results | None) -> Mappin
     return _until_read(lambda text: conversation.ordered(text, names))
 
 
+def _typed() -> str:
+    """Return a line. Raises typer.Exit with 130 for Ctrl-C and Ctrl-D."""
+    try:
+        return str(typer.prompt(">", default="?", show_default=False, prompt_suffix=" ", err=True))
+    except typer.Abort:
+        output.note("\ninterrupted: no answer was worked out")
+        raise typer.Exit(output.INTERRUPTED) from None
+
+
 def _until_read(read: Callable[[str], T]) -> T:
     """Ask until the answer can be read."""
     while True:
-        text: Any = typer.prompt(">", default="?", show_default=False, prompt_suffix=" ", err=True)
+        text = _typed()
         try:
-            return read(str(text))
+            return read(text)
         except BadConfigurationError as error:
             output.note(f"  {error}")

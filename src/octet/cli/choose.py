@@ -68,6 +68,7 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
         "octet choose --requirements examples/choose/sixty-private-aws-nodes.toml",
         "octet choose --policy-egress yes --results report/results.json --json",
         "octet choose --nodes 5000 --windows yes --page answer.html",
+        "octet choose --nodes 5000 --windows yes --all",
         "octet choose --nodes 5000 --weights 'upkeep=100,headroom=80,cpu=40'",
     )
 )
@@ -86,6 +87,9 @@ def choose(
         typer.Option("--accept-other-machine", help="Take figures of another machine; the answer says so."),
     ] = False,
     sheet: Sheet = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of it: sources, tables, what is left open, what is missing.")
+    ] = False,
     as_json: output.Json = False,
 ) -> None:
     """Say which CNI provider to take, why, what was ruled out by what, and what would change that.
@@ -94,7 +98,7 @@ def choose(
     "don't know". The answers are providers; figures are of our models of them. Exit code 1 when nothing
     is left.
     """
-    from octet.choose import criteria, decide
+    from octet.choose import decide
     from octet.choose.deciding import check
     from octet.choose.facts import load
     from octet.cli import page
@@ -104,11 +108,7 @@ def choose(
     held = asked.read(_there(file)) if file else asked.RequirementsFile(requirements=Requirements())
     wanted = flagged(held.requirements, answers)
     figures, other = _figures(results, accept=accept)
-    given: Mapping[str, float] | None = held.weights
-    if weights is not None:
-        given = criteria.read(weights, "--weights")
-    elif given is not None:
-        criteria.checked(given, str(file))
+    given = _weights(held.weights, weights, str(file))
     check(wanted, facts, str(file or "octet choose"))
     if file is None and not any(answers.values()):
         if asking.on_a_terminal():
@@ -122,7 +122,7 @@ def choose(
     if sheet and paper:
         page.write(found, facts, figures, sheet, paper)
         output.note(f"written: {sheet}")
-    decision.show(found, as_json=as_json)
+    decision.show(found, as_json=as_json, everything=everything)
 
 
 def flagged(held: Requirements, answers: Mapping[str, str | None]) -> Requirements:
@@ -131,6 +131,16 @@ def flagged(held: Requirements, answers: Mapping[str, str | None]) -> Requiremen
         field: asked.answer(field, text, flag(field)) for field, text in answers.items() if text is not None
     }
     return msgspec.structs.replace(held, **said)
+
+
+def _weights(held: Mapping[str, float] | None, typed: str | None, file: str) -> Mapping[str, float] | None:
+    """Return the weights of the flag, else of the file; errors name which."""
+    from octet.choose import criteria
+
+    if typed is not None:
+        return criteria.read(typed, "--weights")
+    criteria.checked(held, file)
+    return held
 
 
 def _there(path: Path) -> Path:

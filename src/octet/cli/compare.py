@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from octet.cli import output
+from octet.cli import completing, output
 
 if TYPE_CHECKING:
     from octet.choose.page import Bundle
@@ -44,7 +44,11 @@ def compare(
     quick: Annotated[bool, typer.Option("--quick", help="All candidates in under three minutes.")] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds after the warm-up.")] = None,
     candidates: Annotated[
-        str, typer.Option(help="Names with commas between them; all of them if left out.")
+        str,
+        typer.Option(
+            help="Names with commas between them; all of them if left out.",
+            autocompletion=completing.candidates,
+        ),
     ] = "",
     out: Annotated[Path, typer.Option(help="Directory for results.json and report.html.")] = Path("report"),
     fabric: Annotated[
@@ -89,6 +93,8 @@ def compare(
     output.note(f"written: {out / 'results.json'} (every sample), {out / 'report.html'} (the page)")
     if found.shortened:
         output.note(f"note: {found.shortened}")
+    for text in results.absences(found):
+        output.note(f"note: {text}")
     for failure in found.failures:
         output.note(f"failed: {failure.candidate}: {failure.reason}")
     if found.failures:
@@ -150,7 +156,7 @@ def _show(found: "Results", *, as_json: bool) -> None:
     from octet.measure.results import summary
 
     held = summary(found)
-    rows = [row for metric in METRICS for row in held if row.metric is metric and row.value is not None]
+    rows = [row for metric in METRICS for row in held if row.metric is metric]
     cells = [_cells(row) for row in rows]
     columns = ["metric", "candidate", "median", "95 % interval", f"ratio to {found.baseline}", "verdict"]
     title = f"fabric {found.fabric}, {found.rounds} rounds, {found.duration_s:.0f} s, seed {found.seed}"
@@ -161,7 +167,7 @@ def _cells(row: "Row") -> list[object]:
     text = row.metric.text
     value = row.value
     if value is None:
-        return [row.metric.title, row.candidate, None, None, None, None]
+        return [row.metric.title, row.candidate, None, None, None, row.verdict]
     ratio = f"{row.ratio.median:.2f} [{row.ratio.low:.2f}, {row.ratio.high:.2f}]" if row.ratio else None
     interval = f"[{text(value.low)}, {text(value.high)}]"
     median = f"{text(value.median)} {row.metric.unit}"

@@ -11,28 +11,38 @@ import typer
 
 from octet.choose import telling
 from octet.choose.decision import Decision, Finding, Run
+from octet.choose.sensitivity import percent
 from octet.cli import output
 
 WIDTH = 110
 
 
-def show(decision: Decision, *, as_json: bool) -> None:
-    """Print a decision. Raises typer.Exit with 1 when nothing is left."""
+def show(decision: Decision, *, as_json: bool, everything: bool = False) -> None:
+    """Print a decision, the answer first; ``everything`` is what it stands on, too.
+
+    Raises typer.Exit with 1 when nothing is left.
+    """
     if as_json:
         output.print_json(msgspec.to_builtins(decision))
     else:
         _text("", [decision.headline, f"  {decision.rule}"])
-        _text("For it", telling.because(decision.reasons_for))
-        _text("Against it", telling.because(decision.reasons_against))
+        _text("For it", telling.because(decision.reasons_for, cited=everything))
+        _text("Against it", telling.because(decision.reasons_against, cited=everything))
         _text("To have somebody left", telling.relaxed(decision))
-        _tables(decision, as_json=as_json)
-        _text("What would change the answer", telling.changes(decision))
-        _text('Left open by "don\'t know"', telling.left_open(decision))
-        _text("Missing", telling.missing(decision))
+        if everything:
+            _tables(decision, as_json=as_json)
+        else:
+            _text("Ruled out", telling.out(decision))
+        _text("What would change the answer", telling.changes(decision, everything=everything))
+        if everything:
+            _text('Left open by "don\'t know"', telling.left_open(decision))
+            _text("Missing", telling.missing(decision))
         _text("How to run it now", (line for run in decision.run for line in _ways(run)))
         _text("Notes", (f"  {note}" for note in decision.notes))
         if decision.oldest is not None:
-            _text("Oldest fact used", [f"  {telling.cited(decision.oldest)}"])
+            _text("Oldest fact used", [f"  {telling.where(decision.oldest)}"])
+        if not everything:
+            _text("", ["", telling.more(decision)])
     if decision.outcome == "nothing":
         raise typer.Exit(output.FAILED)
 
@@ -53,7 +63,7 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
         (
             place.title,
             f"{place.value:.2f} [{place.low:.2f}, {place.high:.2f}]",
-            "verify first" if place.first_share is None else f"{place.first_share:.0%}",
+            "verify first" if place.first_share is None else percent(place.first_share),
             f"octet {place.model}" if place.model else None,
         )
         for place in decision.ranking
@@ -61,7 +71,7 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
     if ranked:
         typer.echo()
         columns = ["provider", "value", "first in", "our model of it"]
-        output.table("Who is left", columns, ranked, as_json=as_json)
+        output.table("Who is left", columns, ranked, as_json=as_json, fold=WIDTH)
     out = [
         (each.title, finding.constraint, finding.because, _source(finding))
         for each in decision.excluded
@@ -69,11 +79,13 @@ def _tables(decision: Decision, *, as_json: bool) -> None:
     ]
     if out:
         typer.echo()
-        output.table("Ruled out", ["provider", "by", "because", "source, date"], out, as_json=as_json)
+        output.table(
+            "Ruled out", ["provider", "by", "because", "source, date"], out, as_json=as_json, fold=WIDTH
+        )
     others = [(each.title, each.text) for each in decision.why_not if not each.text.startswith("ruled out")]
     if others:
         typer.echo()
-        output.table("Why not the others", ["provider", "because"], others, as_json=as_json)
+        output.table("Why not the others", ["provider", "because"], others, as_json=as_json, fold=WIDTH)
 
 
 def _source(finding: Finding) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from octet.cli import output
+from octet.cli import completing, output
 from octet.kernel import features
 from octet.kernel.features import FEATURES, Answer, Feature, Finding
 
@@ -22,7 +22,10 @@ def doctor(
     *,
     model: Annotated[
         str | None,
-        typer.Option(help="Only what this model needs; exit code 1 if the kernel lacks some of it."),
+        typer.Option(
+            help="Only what this model needs; exit code 1 if the kernel lacks some of it.",
+            autocompletion=completing.models,
+        ),
     ] = None,
     as_json: output.Json = False,
 ) -> None:

@@ -15,7 +15,7 @@ import typer
 from octet.choose import facts
 from octet.choose.facts import saying
 from octet.choose.facts.numbers import keeping
-from octet.choose.facts.numbers.figures import BY_NAME, FIGURES, WHY_FORKS, trend
+from octet.choose.facts.numbers.figures import BY_NAME, FIGURES, WHY_FORKS, about, trend
 from octet.choose.facts.values import Count
 from octet.cli import output
 
@@ -123,7 +123,7 @@ def _number(value: float | bool) -> str:
 
 
 def _change(per_year: float | None) -> str | None:
-    return None if per_year is None else f"{per_year:+,.1f}"
+    return None if per_year is None else about(per_year)
 
 
 def why_forks(as_json: output.Json = False) -> None:

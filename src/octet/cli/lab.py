@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from octet.cli import completing, lab_tables, output
 from octet.cli import lab_fault as fault
-from octet.cli import lab_tables, output
 from octet.cli.lab_fault import Name, find
 from octet.cli.output import Json, examples
 from octet.errors import BadConfigurationError
@@ -28,7 +28,12 @@ app = typer.Typer(
 )
 app.add_typer(fault.app, name="fault")
 
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Kubernetes namespace of the pod.")]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace", "-n", help="Kubernetes namespace of the pod.", autocompletion=completing.namespaces
+    ),
+]
 Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments, after --.")]
 
 
@@ -41,17 +46,25 @@ Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments
 )
 def up(
     *,
-    model: Annotated[str, typer.Option(help="A row of `octet models`.")],
+    model: Annotated[str, typer.Option(help="A row of `octet models`.", autocompletion=completing.models)],
     nodes: Annotated[int, typer.Option(help="How many nodes: node1 ... nodeN.")] = 2,
     name: Annotated[str, typer.Option(help="What to call the lab.")] = "lab",
     fabric: Annotated[
-        str, typer.Option(help="What connects the nodes: l2, one switch; routed, racks.")
+        str,
+        typer.Option(
+            help="What connects the nodes: l2, one switch; routed, racks.", autocompletion=completing.fabrics
+        ),
     ] = "l2",
     racks: Annotated[int | None, typer.Option(help="Routed: how many racks; 2.")] = None,
     spines: Annotated[int | None, typer.Option(help="Routed: how many spines; 2.")] = None,
     uplinks: Annotated[int | None, typer.Option(help="Routed: of each rack's router; one per spine.")] = None,
     routers: Annotated[str, typer.Option(help="Routed: bird, frr, gobgp, one per rack, with commas.")] = "",
-    family: Annotated[str, typer.Option(help="IP families of nodes and pods: v4, v6 or dual.")] = "v4",
+    family: Annotated[
+        str,
+        typer.Option(
+            help="IP families of nodes and pods: v4, v6 or dual.", autocompletion=completing.families
+        ),
+    ] = "v4",
     as_json: Json = False,
 ) -> None:
     """Start a lab and wait until all of its nodes are ready.
@@ -76,7 +89,7 @@ def up(
 )
 def run(
     pod: Annotated[str, typer.Argument(help="Name of the new pod.")],
-    node: Annotated[str, typer.Option(help="The node it runs on.")],
+    node: Annotated[str, typer.Option(help="The node it runs on.", autocompletion=completing.nodes)],
     command: Command = None,
     namespace: Namespace = "default",
     label: Annotated[list[str] | None, typer.Option(help="K=V; may be repeated.")] = None,
@@ -109,7 +122,12 @@ def run(
     ),
 )
 def execute(
-    target: Annotated[str, typer.Argument(help="A pod, a node, a router, `outside` or `switch`.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A pod, a node, a router, `outside` or `switch`.", autocompletion=completing.targets
+        ),
+    ],
     command: Command = None,
     namespace: Namespace = "default",
     name: Name = None,
@@ -156,13 +174,19 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="nodes, pods, namespaces, networkpolicies, services, endpointslices; routers, routes."
+            help="nodes, pods, namespaces, networkpolicies, services, endpointslices; routers, routes.",
+            autocompletion=completing.kinds,
         ),
     ],
     target: Annotated[
-        str, typer.Argument(help="Whose routes: a node, router or pod; all nodes' if none.")
+        str,
+        typer.Argument(
+            help="Whose routes: a node, router or pod; all nodes' if none.", autocompletion=completing.targets
+        ),
     ] = "",
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only this one.")] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Only this one.", autocompletion=completing.namespaces)
+    ] = "",
     name: Name = None,
     as_json: Json = False,
 ) -> None:
@@ -197,8 +221,12 @@ def get(
 
 @app.command(epilog=examples("octet lab delete pod a", "octet lab delete netpol deny -n shop"))
 def delete(
-    kind: Annotated[str, typer.Argument(help="pod, networkpolicy, service ...")],
-    item: Annotated[str, typer.Argument(metavar="NAME", help="Name of the object.")],
+    kind: Annotated[
+        str, typer.Argument(help="pod, networkpolicy, service ...", autocompletion=completing.kinds)
+    ],
+    item: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the object.", autocompletion=completing.items)
+    ],
     namespace: Namespace = "default",
     name: Name = None,
 ) -> None:
@@ -208,7 +236,12 @@ def delete(
 
 @app.command(epilog=examples("octet lab logs node1", "octet lab logs web --follow"))
 def logs(
-    target: Annotated[str, typer.Argument(help="A node (its agent's log), a router, a pod, or `lab`.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A node (its agent's log), a router, a pod, or `lab`.", autocompletion=completing.speakers
+        ),
+    ],
     namespace: Namespace = "default",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the lab ends.")] = False,
     name: Name = None,
@@ -235,7 +268,10 @@ def list_labs(as_json: Json = False) -> None:
 
 @app.command(epilog=examples("octet lab down", "octet lab down six"))
 def down(
-    which: Annotated[str | None, typer.Argument(metavar="NAME", help="Which lab.")] = None, name: Name = None
+    which: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which lab.", autocompletion=completing.labs)
+    ] = None,
+    name: Name = None,
 ) -> None:
     """End a lab: its processes, namespaces, links and files are gone when this returns."""
     find(which or name).down()

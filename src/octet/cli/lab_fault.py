@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from octet.cli import completing
 from octet.cli.output import examples
 
 if TYPE_CHECKING:
@@ -21,11 +22,22 @@ app = typer.Typer(
 
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="Which lab; may be left out where only one is up.", show_default=False),
+    typer.Option(
+        "--name",
+        help="Which lab; may be left out where only one is up.",
+        show_default=False,
+        autocompletion=completing.labs,
+    ),
 ]
-Node = Annotated[str, typer.Argument(help="A node, such as node1.")]
-Router = Annotated[str, typer.Argument(help="A router, such as tor1.")]
-Broken = Annotated[str, typer.Argument(help="A node, a router, or a router's link: node1, tor1, tor1/up1.")]
+Node = Annotated[str, typer.Argument(help="A node, such as node1.", autocompletion=completing.nodes)]
+Router = Annotated[str, typer.Argument(help="A router, such as tor1.", autocompletion=completing.routers)]
+Broken = Annotated[
+    str,
+    typer.Argument(
+        help="A node, a router, or a router's link: node1, tor1, tor1/up1.",
+        autocompletion=completing.machines,
+    ),
+]
 
 
 def find(name: str | None) -> "Lab":
@@ -42,7 +54,9 @@ def find(name: str | None) -> "Lab":
 )
 def cut(
     node: Broken,
-    peer: Annotated[str, typer.Argument(help="Lose only what passes between the two.")] = "",
+    peer: Annotated[
+        str, typer.Argument(help="Lose only what passes between the two.", autocompletion=completing.machines)
+    ] = "",
     name: Name = None,
 ) -> None:
     """Unplug a node, a router or a router's link, or lose everything between two.
@@ -57,8 +71,15 @@ def cut(
 
 @app.command(epilog=examples("octet lab fault heal", "octet lab fault heal node2"))
 def heal(
-    node: Annotated[str, typer.Argument(help="Only what is broken at this node or router.")] = "",
-    peer: Annotated[str, typer.Argument(help="Only what is broken between the two.")] = "",
+    node: Annotated[
+        str,
+        typer.Argument(
+            help="Only what is broken at this node or router.", autocompletion=completing.machines
+        ),
+    ] = "",
+    peer: Annotated[
+        str, typer.Argument(help="Only what is broken between the two.", autocompletion=completing.machines)
+    ] = "",
     name: Name = None,
 ) -> None:
     """Mend cables and losses: all, those of a node, or those between two."""
@@ -72,10 +93,20 @@ def heal(
     )
 )
 def drop(
-    node: Annotated[str, typer.Argument(help="Sent or received by this node or router.")] = "",
-    peer: Annotated[str, typer.Argument(help="With this one at the other end.")] = "",
+    node: Annotated[
+        str,
+        typer.Argument(help="Sent or received by this node or router.", autocompletion=completing.machines),
+    ] = "",
+    peer: Annotated[
+        str, typer.Argument(help="With this one at the other end.", autocompletion=completing.machines)
+    ] = "",
     percent: Annotated[float, typer.Option(help="How many of a hundred packets.")] = 100.0,
-    protocol: Annotated[str, typer.Option(help="tcp, udp, sctp, icmp, icmpv6, ipip, gre, esp.")] = "",
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="tcp, udp, sctp, icmp, icmpv6, ipip, gre, esp.", autocompletion=completing.protocols
+        ),
+    ] = "",
     port: Annotated[int, typer.Option(help="Destination or source port of tcp, udp, sctp.")] = 0,
     name: Name = None,
 ) -> None:

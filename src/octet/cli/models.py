@@ -11,7 +11,7 @@ import typer
 
 from octet import models
 from octet.blueprint import Blueprint
-from octet.cli import output
+from octet.cli import completing, output
 from octet.models import example
 from octet.models.decisions import DECISIONS
 from octet.models.model import Model, Running
@@ -62,7 +62,12 @@ def table(context: typer.Context, as_json: output.Json = False) -> None:
     )
 )
 def show(
-    name: Annotated[str, typer.Argument(help="A model, or a variant of it, as in flannel:host-gw.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A model, or a variant of it, as in flannel:host-gw.", autocompletion=completing.models
+        ),
+    ],
     family: Annotated[Family, typer.Option(help="Address family of the example.")] = Family.V4,
     as_json: output.Json = False,
 ) -> None:
@@ -78,6 +83,11 @@ def show(
     typer.echo(f"{model.name}: {model.summary}\n\n{textwrap.fill(model.about, WIDTH)}\n")
     answers = [[decision, question, getattr(model, decision)] for decision, question in DECISIONS.items()]
     output.table("", ["decision", "question", "answer"], answers, as_json=False)
+    if model.options:
+        told = [[option.name, option.meaning] for option in model.options]
+        output.table(
+            "\nOptions, for [model.options] of the agent's file", ["option", "meaning"], told, as_json=False
+        )
     typer.echo(f"\nNeeds from the kernel: {', '.join(needed)}")
     for part, title in TITLES.items():
         if objects[part]:
@@ -87,7 +97,11 @@ def show(
 def described(model: Model) -> dict[str, Any]:
     """Return a model's row as JSON has it."""
     decisions = {decision: getattr(model, decision) for decision in DECISIONS}
+    options = [
+        {"name": each.name, "meaning": each.meaning, "example": each.example} for each in model.options
+    ]
     return {
+        "options": options,
         "name": model.name,
         "summary": model.summary,
         "about": model.about,

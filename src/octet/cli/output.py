@@ -59,6 +59,7 @@ def table(
     *,
     json_rows: object = None,
     as_json: bool,
+    fold: int | None = None,
 ) -> None:
     """Print rows for a person, or the same as JSON for a program.
 
@@ -67,6 +68,7 @@ def table(
         columns: headings; the keys of each JSON object are these in lower case with ``_`` for spaces.
         rows: cells in the order of the columns; None is shown as ``-`` and is ``null`` in JSON.
         as_json: the command's ``--json``.
+        fold: off a terminal, the columns after which cells of prose go on in the next line; None never.
         json_rows: what to print as JSON instead, where the table leaves something out.
     """
     held = [tuple(row) for row in rows]
@@ -74,7 +76,7 @@ def table(
         keys = [column.lower().replace(" ", "_") for column in columns]
         print_json([dict(zip(keys, row, strict=True)) for row in held] if json_rows is None else json_rows)
         return
-    _print_table(title, columns, held)
+    _print_table(title, columns, held, fold)
 
 
 def print_json(value: object) -> None:
@@ -89,25 +91,40 @@ def printable(text: str) -> str:
 
 def note(text: str) -> None:
     """Say something to the person on stderr, so that stdout holds results only."""
-    typer.echo(text, err=True)
+    typer.echo(_harmless(text), err=True)
 
 
-def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def _harmless(text: str) -> str:
+    """Return a text of several lines, each of them printable."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], fold: int | None
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    shown = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
     for index, column in enumerate(columns):
-        numbers = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
+        cells = [row[index] for row in rows if row[index] is not None]
+        numbers = bool(cells) and all(isinstance(cell, int | float) for cell in cells)
         shown.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(_cell(value)) for value in row))
+        shown.add_row(*(Text(_harmless(_cell(value))) for value in row))
     if sys.stdout.isatty():
         Console().print(shown)
         return
-    # A pipe has no width: nothing may be cut off, wrapped or padded where another program reads it.
-    console = Console(width=1000, file=StringIO())
+    # A pipe has no width: nothing may be cut off or padded where another program reads it, and nothing is
+    # wrapped but what is told to people.
+    console = Console(width=fold or 1000, file=StringIO())
     with console.capture() as capture:
         console.print(shown)
     typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))

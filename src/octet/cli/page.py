@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from octet.choose import page
 from octet.choose.page import bundle
 from octet.cli.facts_numbers import kept
+from octet.errors import BadConfigurationError
 
 if TYPE_CHECKING:
     from octet.choose.decision import Decision
@@ -22,6 +23,9 @@ def write(
     decision: "Decision", facts: "Facts", results: "Results | None", path: Path, held: page.Bundle
 ) -> None:
     """Write the page beside its place and move it there, so that nobody opens half of it. Raises OSError."""
+    if path.is_dir():
+        hint = f"a file's name, such as {path / 'answer.html'}"
+        raise BadConfigurationError("--page", "file", str(path), "is a directory", hint=hint)
     today = dt.datetime.now(dt.UTC).date()
     document = page.build(decision, facts, results, kept(None), today=today)
     path.parent.mkdir(parents=True, exist_ok=True)

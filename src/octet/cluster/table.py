@@ -5,7 +5,7 @@ a new version copies one small dictionary and the list of them (microseconds at 
 the rest with the old version; ``Groups``, an index made of it. What it must not know: what is in them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -55,6 +55,14 @@ class Table(Mapping[K, V], Generic[K, V]):
     def __len__(self) -> int:
         return self._length
 
+    def values(self) -> ValuesView[V]:
+        """Return the values, without looking each up by its key."""
+        return _Values(self)
+
+    def shards(self) -> Iterable[Mapping[K, V]]:
+        """Return the small dictionaries, whose order is the table's."""
+        return self._shards
+
     def __repr__(self) -> str:
         return f"Table({dict(self)!r})"
 
@@ -81,6 +89,16 @@ class Table(Mapping[K, V], Generic[K, V]):
         shards = self._shards.copy()
         shards[index] = shard
         return Table(shards, length)
+
+
+class _Values(ValuesView[V]):
+    def __init__(self, table: Table[K, V]) -> None:
+        super().__init__(table)
+        self._table = table
+
+    def __iter__(self) -> Iterator[V]:
+        for shard in self._table.shards():
+            yield from shard.values()
 
 
 class Groups(Generic[W, K, V]):

@@ -160,11 +160,17 @@ def _port(fields: Fields, key: str) -> int:
 
 def _bandwidth(fields: Fields) -> Bandwidth:
     return Bandwidth(
-        ingress_rate=fields.number("ingressRate"),
+        ingress_rate=_rate(fields, "ingressRate"),
         ingress_burst=fields.number("ingressBurst"),
-        egress_rate=fields.number("egressRate"),
+        egress_rate=_rate(fields, "egressRate"),
         egress_burst=fields.number("egressBurst"),
     )
+
+
+def _rate(fields: Fields, key: str) -> int:
+    """Return a rate in bit/s. The kernel counts bytes: less than one would be no limit at all."""
+    found = fields.number(key)
+    return bad(fields.at(key), found, "must be 0 (no limit) or at least 8 bit/s") if 0 < found < 8 else found
 
 
 def _ips(runtime: Fields, legacy: Fields, arguments: Mapping[str, str]) -> tuple[Address, ...]:

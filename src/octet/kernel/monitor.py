@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from octet.blueprint import KernelObject, Key, Neighbour, Sysctl
-from octet.kernel import namespaces, sysctl
+from octet.kernel import namespaces, shaping, sysctl
 from octet.kernel.drift import Event, Gone, Overflow, Seen, ShapingLost, TableTouched, UnderlayChanged
 from octet.kernel.netlink import addresses, interfaces, links, neighbours, netconf, routes
 from octet.kernel.netlink.addresses import ADDRESSES
@@ -28,7 +28,6 @@ _GROUPS = (1, 3, 4, 5, 7, 8, 9, 11, 19, 24, 25)
 """Links, neighbours, traffic control, then addresses, routes, rules and settings of both families
 (linux/rtnetlink.h, enum rtnetlink_groups)."""
 
-_RTM_DELQDISC, _RTM_DELTFILTER = 37, 45
 _TC_INDEX = struct.Struct("=4xi")
 
 Desired = Mapping[Key, KernelObject]
@@ -100,8 +99,11 @@ class Monitor:
             yield from self._link(kind, body, desired)
         elif kind == netconf.RTM_NEWNETCONF:
             yield from (Seen(item) for item in netconf.decode(body, self._known))
-        elif kind in {_RTM_DELQDISC, _RTM_DELTFILTER}:
+        elif kind in {shaping.RTM_DELQDISC, shaping.RTM_DELTFILTER}:
             yield ShapingLost(self._known.name(_TC_INDEX.unpack_from(body)[0]))
+        elif kind == shaping.RTM_NEWQDISC:
+            bucket = shaping.heard(self._known.name(_TC_INDEX.unpack_from(body)[0]), body, desired)
+            yield from (Seen(item) for item in (bucket,) if item is not None)
         else:
             yield from self._object(kind, body, desired)
 

@@ -9,9 +9,9 @@ and every kernel has it; matchall came with 4.8.
 import errno
 import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from octet.blueprint import Blueprint, Change, KernelObject, Shaper
+from octet.blueprint import Blueprint, Change, KernelObject, Key, Shaper
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.interfaces import Interfaces
 from octet.kernel.netlink.wire import Message, Socket
@@ -67,7 +67,10 @@ class Shaping:
         known = interfaces.everything(self._socket)
         entrances = [index for index, handle, _ in map(_opened, found) if handle == _INGRESS_HANDLE]
         origins = {self._target(index): known.name(index) for index in entrances}
-        return [_decode(known.name(index), body, origins.get(index), wanted) for index, body in buckets]
+        return [
+            _decode(name, body, origins.get(index), wanted.get(("shaper", name)))
+            for name, index, body in ((known.name(index), index, body) for index, body in buckets)
+        ]
 
     def _target(self, index: int) -> int:
         """Return the number of the link that incoming traffic of a link is redirected to, or 0."""
@@ -201,12 +204,22 @@ def _redirection(body: bytes) -> int:
     return index if how == _EGRESS_REDIRECT else 0
 
 
-def _decode(link: str, body: bytes, origin: str | None, wanted: Blueprint) -> Shaper:
+def heard(link: str, body: bytes, desired: Mapping[Key, KernelObject]) -> Shaper | None:
+    """Return the shaper that a message about a queueing discipline tells of; None where it is not ours.
+
+    What leads traffic to it is told by other messages, so that counts as it is wanted.
+    """
+    if _opened((RTM_NEWQDISC, body))[1] != BUCKET:
+        return None
+    ours = desired.get(("shaper", link))
+    return _decode(link, body, ours.redirect_from if isinstance(ours, Shaper) else None, ours)
+
+
+def _decode(link: str, body: bytes, origin: str | None, ours: KernelObject | None) -> Shaper:
     """Return the shaper of a bucket: the wanted one, if it has the same rate, burst and origin."""
     options = wire.attributes(wire.attributes(body, _TCM.size).get(_OPTIONS, b""))
     *_, rate, _limit, ticks, _mtu = _TBF.unpack_from(options[_TBF_PARMS])
     rate = wire.as_int(options[_TBF_RATE64]) if _TBF_RATE64 in options else rate
-    ours = wanted.get(("shaper", link))
     if isinstance(ours, Shaper) and (ours.rate // 8, ours.redirect_from) == (rate, origin):
         difference = abs(_ticks(ours) - ticks)
         if difference <= 2 + _ticks(ours) // 10_000:

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from octet.errors import NotFoundError, OctetError
 from octet.lab import control, protocol, routes
+from octet.lab.faults import Drop
 from octet.lab.join import Doors
 from octet.lab.launch import Report, launch
 from octet.lab.names import FAMILIES
@@ -174,7 +175,8 @@ class Lab:
         protocol_name: str = "",
         port: int = 0,
     ) -> None:
-        """Lose packets in the fabric; ``faults.Drop`` says which."""
+        """Lose packets in the fabric; ``faults.Drop`` says which. Raises BadConfigurationError."""
+        Drop(percent, node, peer, protocol_name, port)  # refused here, for JSON has no word for every number
         self._ask(protocol.Lose(percent, node, peer, protocol_name, port))
 
     def kill_agent(self, node: str) -> None:

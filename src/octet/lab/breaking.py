@@ -12,11 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from octet.lab.fabric import End, Fabric
-from octet.lab.faults import PROTOCOLS, Drop, Faults
+from octet.lab.faults import PROTOCOLS, SCALE, Drop, Faults
 
 TABLE = "octet_lab_faults"
-_SCALE = 10_000
-"""Loss is drawn in hundredths of a per cent."""
 
 _PRIORITY = {"bridge": 0, "inet": -350}
 """In a router before connection tracking and everything else (nft(8), priorities: raw is -300)."""
@@ -119,7 +117,7 @@ def _bridge_chains(space: str, fabric: Fabric) -> tuple[str, ...]:
 
 
 def _chance(drop: Drop) -> str:
-    return "" if drop.percent == 100 else f"numgen random mod {_SCALE} < {round(drop.percent * 100)} "
+    return "" if drop.percent == 100 else f"numgen random mod {SCALE} < {round(drop.percent * 100)} "
 
 
 def _packets(drop: Drop) -> tuple[str, ...]:

@@ -15,6 +15,12 @@ from octet.errors import BadConfigurationError
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1, "icmpv6": 58, "ipip": 4, "gre": 47, "esp": 50}
 """Protocols of outer packets by name and number (IANA, Assigned Internet Protocol Numbers)."""
 
+SCALE = 10_000
+"""Loss is drawn in hundredths of a per cent."""
+
+LEAST = 100 / SCALE
+"""Per cent: less would never be drawn."""
+
 Pair = tuple[str, str]
 
 
@@ -37,8 +43,8 @@ class Drop:
     port: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.percent <= 100:
-            raise BadConfigurationError("fault", "percent", self.percent, "outside 0 to 100")
+        if not LEAST <= self.percent <= 100:
+            raise BadConfigurationError("fault", "percent", self.percent, f"outside {LEAST} to 100")
         if self.protocol and self.protocol not in PROTOCOLS:
             hint = f"one of {', '.join(PROTOCOLS)}"
             raise BadConfigurationError("fault", "protocol", self.protocol, "unknown", hint=hint)
@@ -48,6 +54,8 @@ class Drop:
             raise BadConfigurationError("fault", "port", self.port, "outside 1 to 65535")
         if self.peer and not self.node:
             raise BadConfigurationError("fault", "peer", self.peer, "a peer needs a node")
+        if self.peer and self.peer == self.node:
+            raise BadConfigurationError("fault", "peer", self.peer, "the node itself: nothing passes between")
 
     def __str__(self) -> str:
         ends = " and ".join(end for end in (self.node, self.peer) if end) or "every node"

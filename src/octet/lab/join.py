@@ -86,7 +86,6 @@ def _become(command: Sequence[str], where: Path) -> NoReturn:
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         namespaces.unshare(namespaces.CLONE_NEWNS)
-        mounts.follow()
         with contextlib.suppress(OSError):
             mounts.own_sysfs()
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""Mounts of a lab: the four forms of mount(2) it needs, and its private view of the machine's files.
+"""Mounts of a lab: the forms of mount(2) it needs, and its private view of the machine's files.
 
-What lives here: bind, detach, private, ``apart`` and ``furnish``. What it must not know: what the lab keeps
-in there.
+What lives here: bind, detach, private, share, ``apart`` and ``furnish``.
+What it must not know: what the lab keeps in there.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import NoReturn
 from octet.kernel import namespaces
 
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
-_MS_BIND, _MS_REC, _MS_PRIVATE, _MS_SLAVE = 4096, 16384, 1 << 18, 1 << 19
+_MS_BIND, _MS_REC, _MS_PRIVATE, _MS_SHARED = 4096, 16384, 1 << 18, 1 << 20
 _MNT_DETACH = 2
 
 RUN = Path("/run/lab")
@@ -58,9 +58,16 @@ def own_sysfs() -> None:
     _mount("lab", "/sys", "sysfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
 
 
-def follow() -> None:
-    """Let mounts made by the lab appear here, and none from here there. Raises OSError."""
-    _mount(None, "/", None, _MS_REC | _MS_SLAVE)
+def share(directory: str) -> None:
+    """Make a directory a mount whose mounts are the same in every mount namespace made from here on.
+
+    ``ip netns add`` wants its directory so, and mounts it again, with all that is in it, if it is not.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    bind(directory, directory)
+    _mount(None, directory, None, _MS_SHARED)
 
 
 def apart(covers: Mapping[Path, Path]) -> int:
@@ -95,7 +102,6 @@ def _be_apart(covers: Mapping[Path, Path], parent: socket.socket) -> NoReturn:
     number = 0
     try:
         namespaces.unshare(namespaces.CLONE_NEWNS)
-        follow()
         for target, source in covers.items():
             bind(str(source), str(target))
     except OSError as error:

@@ -5,7 +5,7 @@ What it must not know: the kernel, providers, how anything is wired.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -16,6 +16,7 @@ from ipaddress import (
     IPv6Network,
     ip_network,
 )
+from typing import Any
 
 from octet.errors import BadConfigurationError
 
@@ -45,6 +46,9 @@ _POD = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _NODE = re.compile(r"node[1-9][0-9]*")
 _ROUTER = re.compile(r"(tor|spine)[1-9][0-9]*")
 _NAMESPACE = re.compile(_LABEL)
+_WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = re.compile(rf"((?=.{{1,253}}/){_LABEL}(\.{_LABEL})*/)?{_WORD}")
+_LABEL_VALUE = re.compile(rf"({_WORD})?")
 
 UNDERLAY: dict[int, Network] = {4: ip_network("172.31.0.0/16"), 6: ip_network("fd00:172:31::/64")}
 PODS: dict[int, Network] = {4: ip_network("10.244.0.0/16"), 6: ip_network("fd00:10:244::/48")}
@@ -79,6 +83,20 @@ def check_pod(name: str, namespace: str) -> None:
     if not _NAMESPACE.fullmatch(namespace):
         hint = "use a-z, 0-9 and -, up to 63"
         raise BadConfigurationError("pod", "namespace", namespace, "not a namespace", hint=hint)
+
+
+def check_labels(labels: Mapping[Any, Any], source: str) -> None:
+    """Refuse what the API server would not take as labels. Raises BadConfigurationError.
+
+    Source: Kubernetes, apimachinery/pkg/util/validation: IsQualifiedName, IsValidLabelValue.
+    """
+    for key, value in labels.items():
+        if not isinstance(key, str) or not _LABEL_KEY.fullmatch(key):
+            hint = "use A-Z, a-z, 0-9, -, _ and dots, up to 63; a DNS name and / may stand before"
+            raise BadConfigurationError(source, "label", key, "not a label's key", hint=hint)
+        if not isinstance(value, str) or not _LABEL_VALUE.fullmatch(value):
+            hint = "use A-Z, a-z, 0-9, -, _ and dots, up to 63, or nothing"
+            raise BadConfigurationError(source, f"label {key}", value, "not a label's value", hint=hint)
 
 
 def node_name(number: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from octet.cluster import objects
 from octet.errors import BadConfigurationError
+from octet.lab.names import check_labels
 
 Object = dict[str, Any]
 
@@ -160,6 +161,10 @@ def _metadata(held: Any, kind: Kind, source: str) -> Object:
     if not isinstance(held, Mapping) or not isinstance(held.get("name"), str) or not held["name"]:
         raise BadConfigurationError(source, "metadata.name", held, "missing")
     metadata = dict(held)
+    labels = metadata.get("labels") or {}
+    if not isinstance(labels, Mapping):
+        raise BadConfigurationError(source, "metadata.labels", labels, "not a mapping")
+    check_labels(labels, source)
     if kind.namespaced:
         metadata["namespace"] = metadata.get("namespace") or "default"
     return metadata

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from octet.cni.runtime import Result, Runtime
-from octet.errors import NotFoundError, OctetError
+from octet.cni.spec.failures import CniError, Code
+from octet.errors import NotFoundError, NotReadyError, OctetError
 from octet.kernel import namespaces
 from octet.lab import protocol, wiring
 from octet.lab.directory import Directory
@@ -93,7 +94,8 @@ class Pods:
     async def run(self, request: protocol.Run) -> Object:
         """Make a pod's object, attach it, start its program; return the object with its addresses.
 
-        A failure leaves neither object nor namespace. Raises OctetError.
+        A failure leaves neither object nor namespace. Raises OctetError; NotReadyError where the plugin says
+        that trying again later is the answer.
         """
         if (request.namespace, request.pod) in self._pods:
             raise OctetError(
@@ -132,9 +134,13 @@ class Pods:
     def _attach(self, pod: Pod, uid: str) -> tuple[Result, float]:
         with namespaces.inside(self._spaces.descriptor(pod.node)):
             begin = time.perf_counter()
-            result = self._runtimes[pod.node].add(
-                pod.container, str(self._spaces.path(pod.handle)), INTERFACE, args=_arguments(pod, uid)
-            )
+            path, args = str(self._spaces.path(pod.handle)), _arguments(pod, uid)
+            try:
+                result = self._runtimes[pod.node].add(pod.container, path, INTERFACE, args=args)
+            except CniError as error:
+                if error.code == Code.TRY_AGAIN_LATER:
+                    raise NotReadyError(error.message, hint=error.details) from error
+                raise
             return result, time.perf_counter() - begin
 
     def _detach(self, pod: Pod) -> float:

@@ -14,7 +14,7 @@ from octet.lab.admission import admit
 from octet.lab.cluster import Cluster
 from octet.lab.control import Reply
 from octet.lab.faults import Drop
-from octet.lab.names import check_pod
+from octet.lab.names import check_labels, check_pod
 from octet.lab.objects import KINDS, Object, command_of, kind_of, labelled, spec_of
 from octet.lab.spaces import NETNS
 
@@ -81,6 +81,7 @@ class Requests:
 
     async def _run(self, request: protocol.Run) -> Object:
         check_pod(request.pod, request.namespace)
+        check_labels(request.labels, "pod")
         self._node(request.node)
         if not request.command:
             raise BadConfigurationError("pod", "command", [], "empty")

@@ -19,11 +19,16 @@ NETNS = Path("/run/netns")
 
 
 class Spaces:
-    """The network namespaces of a lab; each lives until it is removed or the lab ends."""
+    """The network namespaces of a lab; each lives until it is removed or the lab ends.
+
+    Agents, pods and clients have mount namespaces of their own, so their place is shared with all of those:
+    an agent opens the namespaces of pods that came after it, and ``ip netns add`` of a client stays.
+    """
 
     def __init__(self) -> None:
         self._descriptors: dict[str, int] = {}
         NETNS.mkdir(parents=True, exist_ok=True)
+        mounts.share(str(NETNS))
 
     def __contains__(self, name: object) -> bool:
         return name in self._descriptors

@@ -11,7 +11,13 @@ from pathlib import Path
 from octet.errors import BadConfigurationError
 from octet.measure.statistics import median_interval, ratio_interval
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+def markers(name: str) -> tuple[str, str]:
+    """Return the two lines between which a benchmark writes."""
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+BEGIN, END = markers("bench")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +93,14 @@ def _time(values: Sequence[float], seed: int) -> str:
     return f"{found.median:.1f} [{found.low:.1f}, {found.high:.1f}]"
 
 
-def insert(path: Path, text: str) -> None:
+def insert(path: Path, text: str, name: str = "bench") -> None:
     """Put the text between a file's markers, atomically. Raises BadConfigurationError without them."""
+    begin, end = markers(name)
     held = path.read_text()
-    if held.count(BEGIN) != 1 or held.count(END) != 1:
-        raise BadConfigurationError(str(path), "markers", BEGIN, "must be there once, with its end")
-    before, _, rest = held.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    if held.count(begin) != 1 or held.count(end) != 1:
+        raise BadConfigurationError(str(path), "markers", begin, "must be there once, with its end")
+    before, _, rest = held.partition(begin)
+    _, _, after = rest.partition(end)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    draft.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
     draft.replace(path)

@@ -42,3 +42,6 @@ MTU = Metric("mtu_bytes", "effective MTU", "bytes", higher_is_better=True, digit
 
 METRICS: tuple[Metric, ...] = (ATTACH, DETACH, STREAM, CPU, RTT_P50, RTT_P99, CONNECTIONS, MTU)
 """Every metric, in the order of tables and charts."""
+
+MISSING = "missing"
+"""The key of a reading's ``raw`` that says why it has no value, though packets pass."""

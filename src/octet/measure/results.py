@@ -12,16 +12,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from octet.errors import BadConfigurationError
-from octet.measure.metrics import METRICS, Metric
+from octet.measure.metrics import METRICS, MISSING, Metric
+from octet.measure.rounds import FEWEST
 from octet.measure.statistics import Interval, Noise, median_interval, noise_floor, ratio_interval
 
 SCHEMA = 1
 """Raised when a reader of an older file would misunderstand a newer one."""
-
-
-FEWEST = 5
-"""Rounds below which a difference is not claimed: the true median is between the least and the largest of
-five with a probability of 94 %, of four with 88 %, whatever the distribution."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,8 +111,22 @@ def _decoded(text: bytes, kind: type[T], path: Path) -> T:
         problem, _, place = str(error).partition(" - at `$")
         field = place.strip("`.") or "document"
         raise BadConfigurationError(
-            str(path), field, path.name, problem, hint="what octet compare wrote"
+            str(path), field, _there(text, field), problem, hint="what octet compare wrote"
         ) from error
+
+
+def _there(text: bytes, field: str) -> object:
+    """Return what stands at a place of a JSON text; the text's beginning where it is none."""
+    try:
+        held = msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return text[:40].decode(errors="replace")
+    for part in field.replace("]", "").replace("[", ".").split(".") if field != "document" else ():
+        try:
+            held = held[int(part)] if isinstance(held, list) else held[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return held if isinstance(held, str | int | float | bool | None) else type(held).__name__
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,7 @@ class Row:
         value: None where it was never measured.
         ratio: to the baseline of the same rounds; None for the baseline itself or without pairs.
         noise: of this metric in this run; None without a twin.
+        failed: did the candidate stop to give figures?
         ratios: each round's own ratio, for drawing.
     """
 
@@ -136,10 +147,18 @@ class Row:
     ratio: Interval | None
     noise: Noise | None
     ratios: tuple[float, ...] = ()
+    failed: bool = False
 
     @property
     def verdict(self) -> str:
-        """``better``, ``worse``, ``no difference seen``, ``too few rounds``, or empty if not compared."""
+        """``better``, ``worse``, ``no difference seen``, ``too few rounds``, or empty if not compared.
+
+        ``failed`` where the candidate did, whatever it had shown before; ``not measured`` without a value.
+        """
+        if self.failed:
+            return "failed"
+        if self.value is None:
+            return "not measured"
         if self.ratio is None:
             return ""
         if self.ratio.count < FEWEST and not self.metric.exact:
@@ -159,6 +178,19 @@ def summary(results: Results) -> tuple[Row, ...]:
         _row(results, name, metric, pairs[name, metric], pairs.get((results.twin, metric), ()))
         for name in results.candidates
         for metric in METRICS
+    )
+
+
+def absences(results: Results) -> tuple[str, ...]:
+    """Return a sentence for each probe of a candidate without a value in some rounds, though packets pass."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for sample in results.samples:
+        for probe, raw in sample.raw.items():
+            if isinstance(raw, Mapping) and MISSING in raw:
+                found.setdefault((sample.candidate, probe), []).append(str(raw[MISSING]))
+    return tuple(
+        f"{name}: no {probe} in {len(why)} of {results.rounds} rounds: {', '.join(dict.fromkeys(why))}"
+        for (name, probe), why in found.items()
     )
 
 
@@ -197,4 +229,5 @@ def _row(results: Results, name: str, metric: Metric, pairs: Pairs, twin_pairs: 
         ratio=_ratio(pairs, results.seed) if name != results.baseline else None,
         noise=noise_floor(twin) if twin else None,
         ratios=tuple(one / other for one, other in pairs),
+        failed=any(failure.candidate == name for failure in results.failures),
     )

@@ -4,6 +4,7 @@ What lives here: attaching, detaching, places in pods, the checks that a figure 
 What it must not know: statistics, other candidates.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from octet.errors import OctetError
 from octet.kernel import namespaces
 from octet.lab import Lab
 from octet.lab.api import PodInfo
@@ -116,6 +118,12 @@ class Site(AbstractContextManager["Site"]):
             gone = self.lab.delete("pod", self.pods.pop().name)
             times.append(gone["lab"]["detach_seconds"] * 1000)
         return times
+
+    def clear(self) -> None:
+        """End what pods there are after a turn that failed, however that goes."""
+        while self.pods:
+            with contextlib.suppress(OctetError):
+                self.lab.delete("pod", self.pods.pop().name)
 
     def stretch(self) -> Stretch:
         """Return the path from the first pod of the first node to the first pod of the second."""

@@ -12,13 +12,25 @@ from octet.blueprint import Blueprint
 from octet.cluster.objects import Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
-from octet.models.flannel import transport_option
-from octet.models.model import Options, Running
-from octet.models.options import MASQUERADE, masquerade_option
+from octet.models.flannel import NET_CONF_OPTIONS, transport_option
+from octet.models.model import Option, Options, Running
+from octet.models.options import MASQUERADE, MASQUERADING, masquerade_option
 from octet.transport import Transport
 
 VETH_MTU, INTERFACE = "veth_mtu", "canal_iface"
 TYPHA, CONFLIST = "typha_service_name", "cni_network_config"
+
+OPTIONS = (
+    MASQUERADING,
+    Option(
+        VETH_MTU, "0: bytes of a pod's packets; 0 is what the path takes, and never more", {VETH_MTU: 1400}
+    ),
+    Option(INTERFACE, "empty: the underlay's interface; as [underlay] interface", {INTERFACE: "eth0"}),
+    Option(TYPHA, "taken as it is: Typha is not here", {TYPHA: "none"}),
+    Option(CONFLIST, "taken as it is: octet cni install writes the configuration", {CONFLIST: "{}"}),
+    *NET_CONF_OPTIONS,
+)
+"""Keys of canal's ConfigMap, then those of flannel's."""
 
 
 def build(options: Options, source: str) -> Running:
@@ -62,6 +74,11 @@ class Limited:
 
     inner: Transport
     most: int
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The transport's own."""
+        return self.inner.ports
 
     def node(self, view: View) -> Blueprint:
         """Return what the transport holds."""

@@ -35,11 +35,12 @@ def name(index: int) -> str:
 def view(running: Running, families: tuple[int, ...] = (4,), nodes: int = 2, me: int = 1) -> View:
     """Return what one node of the cluster sees after every node said what it has to say."""
     silent = tuple(_node(index, families) for index in range(1, nodes + 1))
+    known = Nodes.of(silent)
     heard = [
-        _said(each, running, _seen_from(index, silent, running, families))
+        _said(each, running, _seen_from(index, known, running, families))
         for index, each in enumerate(silent, start=1)
     ]
-    return _seen_from(me, tuple(heard), running, families)
+    return _seen_from(me, Nodes.of(heard), running, families)
 
 
 def endpoint(
@@ -75,7 +76,7 @@ def _said(node: Node, running: Running, view: View) -> Node:
     )
 
 
-def _seen_from(index: int, nodes: tuple[Node, ...], running: Running, families: tuple[int, ...]) -> View:
+def _seen_from(index: int, nodes: Nodes, running: Running, families: tuple[int, ...]) -> View:
     underlay = Underlay(
         "eth0",
         UNDERLAY_MTU,
@@ -83,7 +84,7 @@ def _seen_from(index: int, nodes: tuple[Node, ...], running: Running, families: 
         v6=IPv6Interface(f"2001:db8::{index}/64") if 6 in families else None,
     )
     cluster = tuple(ip_network(CLUSTER[family]) for family in families)
-    seen = View(me=name(index), underlay=underlay, nodes=Nodes.of(nodes), pod_cidrs=cluster)
+    seen = View(me=name(index), underlay=underlay, nodes=nodes, pod_cidrs=cluster)
     return seen if running.blocks is None else _with_blocks(seen, running.blocks)
 
 

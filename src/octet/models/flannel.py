@@ -10,8 +10,8 @@ from ipaddress import ip_interface
 from octet.attach.bridge import BridgeAttach
 from octet.cluster.endpoint import NodeNetwork
 from octet.errors import BadConfigurationError
-from octet.models.model import Options, Running, merged
-from octet.models.options import masquerade_option, policy_option
+from octet.models.model import Option, Options, Running, merged
+from octet.models.options import MASQUERADING, POLICING, masquerade_option, policy_option
 from octet.transport import Transport
 from octet.transport.flannel import netconf
 from octet.transport.flannel.subnet_env import SubnetEnv
@@ -23,6 +23,45 @@ BRIDGE = "cni0"
 
 NET_CONF = "net-conf.json"
 """An option with the text of that key of flannel's ConfigMap; its keys may be given directly as well."""
+
+_V4 = {"Network": "10.244.0.0/16"}
+
+NET_CONF_OPTIONS = (
+    Option(
+        NET_CONF,
+        "the whole text of that key; or its keys, in any case, as they follow",
+        {NET_CONF: '{"Network": "10.244.0.0/16"}'},
+    ),
+    Option("Network", "the cluster's IPv4 pod network; the cluster's own without it", _V4),
+    Option("EnableIPv4", "true", {**_V4, "EnableIPv4": True}),
+    Option("IPv6Network", "the IPv6 pod network", {"EnableIPv6": True, "IPv6Network": "fd00:10:244::/56"}),
+    Option(
+        "EnableIPv6",
+        "false: without it IPv6Network is refused",
+        {"EnableIPv6": True, "IPv6Network": "fd00:10:244::/56"},
+    ),
+    Option("EnableNFTables", "either: rules are always nftables here", {"EnableNFTables": True}),
+    Option(
+        "Backend.Type", '"vxlan": or "host-gw", a plain route to each node', {"Backend": {"Type": "host-gw"}}
+    ),
+    Option("Backend.VNI", "1: the VXLAN network identifier", {"Backend": {"VNI": 7}}),
+    Option("Backend.Port", "8472: UDP port of packets between nodes", {"Backend": {"Port": 4789}}),
+    Option(
+        "Backend.MTU",
+        "0: bytes of a packet between nodes; 0 follows the interface",
+        {"Backend": {"MTU": 1400}},
+    ),
+    Option(
+        "Backend.DirectRouting",
+        "false: no tunnel between nodes of one subnet",
+        {"Backend": {"DirectRouting": True}},
+    ),
+    Option("Backend.Learning", "false: learn MACs on the tunnel's device", {"Backend": {"Learning": True}}),
+    Option("Backend.GBP", "false: true is refused", {"Backend": {"GBP": False}}),
+)
+"""Keys of flannel's net-conf.json (flannel, Documentation/configuration.md, backends.md)."""
+
+OPTIONS = (MASQUERADING, POLICING, *NET_CONF_OPTIONS)
 
 
 def build(options: Options, source: str) -> Running:

@@ -6,12 +6,14 @@ What lives here: its options. What it must not know: how its transport and its b
 from octet.attach.bridge import BridgeAttach
 from octet.errors import BadConfigurationError
 from octet.models.model import Options, Running
-from octet.models.options import MASQUERADE, masquerade_option
+from octet.models.options import MASQUERADE, MASQUERADING, masquerade_option
 from octet.transport.kopeio import kopeio_vxlan
 from octet.transport.reach import PodNetworks
 
 BRIDGE = "kopeio"
 """As in the conf file that the original writes (``cniConfigPath``)."""
+
+OPTIONS = (MASQUERADING,)
 
 
 def build(options: Options, source: str) -> Running:

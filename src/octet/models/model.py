@@ -66,7 +66,7 @@ class Running:
     @property
     def gate(self) -> Gate | None:
         """Where policy is asked; None where there is none."""
-        return Gate(self.attach.shared_link) if self.policy else None
+        return Gate(self.attach.shared_link, self.transport.ports) if self.policy else None
 
     def network(self, view: View) -> NodeNetwork:
         """Return this node's share of the pod network.
@@ -189,6 +189,21 @@ def together(node: Blueprint, peers: Iterable[tuple[str, Blueprint]]) -> tuple[B
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that an operator can say of a model, for people.
+
+    Attributes:
+        name: with dots where it is inside of another one, as in ``Backend.VNI``.
+        meaning: with its default.
+        example: options that say it, and what they need beside it.
+    """
+
+    name: str
+    meaning: str
+    example: Options
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One row of the table: a choice, in words, for each of the six decisions.
 
@@ -203,6 +218,7 @@ class Model:
         build: reads options, all of them, into what runs; told the source of the options for errors.
         variants: names of ways to run it, each with the options it stands for.
         preset: options that this row already has (those of a variant).
+        options: what ``build`` reads, in the order in which people should know it.
     """
 
     name: str
@@ -217,6 +233,7 @@ class Model:
     build: Callable[[Options, str], Running] = field(repr=False, compare=False)
     variants: Mapping[str, Options] = field(default_factory=dict, compare=False)
     preset: Options = field(default_factory=dict)
+    options: tuple[Option, ...] = field(default=(), compare=False)
 
     def parse(self, options: Options, *, source: str) -> Running:
         """Read options.
@@ -245,4 +262,4 @@ def merged(preset: Options, given: Options, source: str, at: str = "") -> dict[s
     return result
 
 
-__all__ = ["Address", "Model", "Options", "Running", "merged", "together"]
+__all__ = ["Address", "Model", "Option", "Options", "Running", "merged", "together"]

@@ -4,7 +4,7 @@ What lives here: ``masquerade``, ``policy``. What it must not know: any particul
 """
 
 from octet.errors import BadConfigurationError
-from octet.models.model import Options
+from octet.models.model import Option, Options
 
 MASQUERADE = "masquerade"
 """Shall traffic that leaves the cluster carry the node's address? Default true; flannel's ``--ip-masq``."""
@@ -40,3 +40,9 @@ def policy_option(options: Options, source: str) -> tuple[bool, dict[str, object
     if value not in POLICIES:
         raise BadConfigurationError(source, POLICY, value, f"must be one of {', '.join(POLICIES)}")
     return value == "ordered", rest
+
+
+MASQUERADING = Option(
+    MASQUERADE, "true: what leaves the cluster carries the node's address", {MASQUERADE: False}
+)
+POLICING = Option(POLICY, '"none": or "ordered", every kind of policy in force', {POLICY: "ordered"})

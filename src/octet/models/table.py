@@ -27,6 +27,7 @@ MODELS: tuple[Model, ...] = (
             "the node, which the original leaves to other programs."
         ),
         build=flannel.build,
+        options=flannel.OPTIONS,
         variants={
             "host-gw": {"Backend": {"Type": "host-gw"}},
             "direct": {"Backend": {"Type": "vxlan", "DirectRouting": True}},
@@ -50,6 +51,7 @@ MODELS: tuple[Model, ...] = (
             "that left are removed."
         ),
         build=kopeio.build,
+        options=kopeio.OPTIONS,
     ),
     Model(
         name="canal",
@@ -69,6 +71,7 @@ MODELS: tuple[Model, ...] = (
             "are cut unless it says otherwise, a denied packet may be answered, and names can be allowed."
         ),
         build=canal.build,
+        options=canal.OPTIONS,
     ),
     Model(
         name="calico",

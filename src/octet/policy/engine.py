@@ -26,9 +26,9 @@ from octet.cluster.view import View, ViewChange
 from octet.policy.dirty import Dirty
 from octet.policy.gates import Gate, verdict
 from octet.policy.groups import Candidate, Group
-from octet.policy.holders import has_pods, of_address, of_networks
+from octet.policy.holders import Entry, has_pods, of_address, of_networks
 from octet.policy.hosts import Hosts, hosts
-from octet.policy.indexing import Groups
+from octet.policy.indexing import Groups, likely
 from octet.policy.judge import Packet, judge
 from octet.policy.ordering import stages
 from octet.policy.programs import Program, program
@@ -211,7 +211,7 @@ class Engine:
         if not dirty.sources:
             return
         for name, each in self._programs.items():
-            if any(entry.group.watches & dirty.sources for entry in each.entries):
+            if each.watches & dirty.sources:
                 dirty.programs[name] = None
 
     def _settle(self, dirty: Dirty) -> dict[Owner, Blueprint]:
@@ -221,7 +221,7 @@ class Engine:
             endpoint = self._endpoints.get(key)
             before = self._chosen.get(key)
             self._replace(("policy", "endpoint", key), self._endpoint(key, dirty), changed)
-            if endpoint is not None and _entrances(self._chosen.get(key)) != _entrances(before):
+            if endpoint is not None and _identities(self._chosen.get(key)) != _identities(before):
                 self.affected.update(endpoint.addresses)
         if dirty.hosts or self._hosts is None:
             self._replace(("policy", "hosts"), self._host_endpoints(dirty), changed)
@@ -298,7 +298,7 @@ class Engine:
         ingress, egress = (each.entrance if each is not None else None for each in now)
         outgoing = verdict(egress, other=ingress is not None)
         incoming = verdict(ingress, other=egress is not None)
-        names = now[1] is not None and any("learned" in each.group.watches for each in now[1].entries)
+        names = now[1] is not None and "learned" in now[1].watches
         return self._gate.endpoint(endpoint, outgoing, incoming, names=names)
 
     def _host_endpoints(self, dirty: Dirty) -> Blueprint:
@@ -331,27 +331,35 @@ class Engine:
         if each is None:
             return
         name = each.entrance
-        before = self._users.get(name, 0)
-        self._users[name] = before + count
-        if before == 0:
+        self._users[name] = self._users.get(name, 0) + count
+        held = self._programs.get(name)
+        if count > 0 and held is not each:
             self._programs[name] = each
-            self._index(each, 1, dirty)
+            self._index(name, held, each, dirty)
         elif self._users[name] == 0:
             del self._users[name], self._programs[name]
-            self._index(each, -1, dirty)
+            self._index(name, held, None, dirty)
 
-    def _index(self, each: Program, count: int, dirty: Dirty) -> None:
-        dirty.programs[each.entrance] = None
-        for stem in {entry.stem for entry in each.entries}:
-            asking = self._stems.setdefault(stem, {})
-            if count > 0:
-                asking[each.entrance] = None
-                continue
-            del asking[each.entrance]
-            if not asking:
+    def _index(self, name: str, before: Program | None, after: Program | None, dirty: Dirty) -> None:
+        """Ask for what a program asks for now; what both of its versions ask for is left as it is."""
+        dirty.programs[name] = None
+        old, new = (each.entries if each is not None else () for each in (before, after))
+        held, coming = {id(entry) for entry in old}, {id(entry) for entry in new}
+        self._ask(name, [entry for entry in new if id(entry) not in held], dirty)
+        gone = [entry for entry in old if id(entry) not in coming]
+        stems = {entry.stem for entry in gone} - {entry.stem for entry in new} if gone else set()
+        for stem in stems:
+            del self._stems[stem][name]
+            if not self._stems[stem]:
                 del self._stems[stem]
-        for entry in each.entries:
-            if has_pods(entry.group) and self._groups.count(entry, count):
+        for entry in gone:
+            if has_pods(entry.group) and self._groups.count(entry, -1):
+                dirty.groups[entry.group] = None
+
+    def _ask(self, name: str, entries: Iterable[Entry], dirty: Dirty) -> None:
+        for entry in entries:
+            self._stems.setdefault(entry.stem, {})[name] = None
+            if has_pods(entry.group) and self._groups.count(entry, 1):
                 dirty.groups[entry.group] = None
 
     def _regroup(self, dirty: Dirty) -> None:
@@ -364,7 +372,7 @@ class Engine:
             dirty.addresses |= dict.fromkeys(self._members(group))
 
     def _members(self, group: Group) -> Iterator[Address]:
-        for pod in group.candidates(self._view):
+        for pod in likely(group, group.candidates(self._view)):
             if group.has(Candidate(self._view, pod)):
                 yield from self._addresses(pod)
 
@@ -388,5 +396,5 @@ class Engine:
         return pods.get(self._local[address]) if address in self._local else pods.at(address)
 
 
-def _entrances(chosen: tuple[Program | None, Program | None] | None) -> list[str]:
-    return [each.entrance if each is not None else "" for each in chosen or ()]
+def _identities(chosen: tuple[Program | None, Program | None] | None) -> list[str]:
+    return [each.identity if each is not None else "" for each in chosen or ()]

@@ -62,7 +62,7 @@ FILTER, RAW = 0, -300
 DNS = 53
 
 TUNNELS = (4789, 8472)
-"""UDP ports of VXLAN (IANA's, Linux' first one), which every transport here and most others use."""
+"""UDP ports of VXLAN (IANA's, Linux' first one), closed to pods whatever the cluster itself uses."""
 
 NEIGHBOURS = (
     "nd-router-solicit",
@@ -85,9 +85,12 @@ class Gate:
 
     Attributes:
         bridge: the link they are all behind; empty where each has its own.
+        ports: UDP ports of this cluster's packets between nodes, beside TUNNELS: what a pod sent there would
+            come out of the other node's tunnel as a packet of any pod it names.
     """
 
     bridge: str = ""
+    ports: tuple[int, ...] = ()
 
     @property
     def link(self) -> str:
@@ -107,7 +110,7 @@ class Gate:
             [
                 *self._holders(),
                 open_chain(),
-                Chain(FROM, (*self._lookups(FROM), _unknown())),
+                Chain(FROM, (*self._wrapped(), *self._lookups(FROM), _unknown())),
                 Chain(TO, (*self._lookups(TO), *self._no_pod())),
                 Chain(FORWARD, (_told(), running, Rule(came, jump(FROM)), self._towards()), _at("forward")),
                 Chain("policy-output", (_told(),), _at("output")),
@@ -151,9 +154,7 @@ class Gate:
 
     def _guard(self, came: Part) -> Iterator[Rule]:
         """Yield what is dropped before anything else: packets in packets, and behind a bridge forged ones."""
-        tunnel = (came, Compare(L4PROTO, "udp"), Compare(DPORT, *TUNNELS))
-        yield Rule(*tunnel, Counter(), DROP, comment="pods send no VXLAN")
-        yield Rule(came, Compare(L4PROTO, 4, 41), Counter(), DROP, comment="pods send no IP in IP")
+        yield from self._wrapped(came)
         if not self.bridge:
             return
         alone = (came, Compare(SADDR6, *UNSPECIFIED), Compare(ICMPV6_TYPE, *NEIGHBOURS))
@@ -161,6 +162,13 @@ class Gate:
         for family in (4, 6):
             own = Lookup(SMAC, saddr(family), into=f"{OWN}{family}", negated=True)
             yield Rule(came, own, Counter(), DROP, comment="source address of another pod or machine")
+
+    def _wrapped(self, *came: Part) -> Iterator[Rule]:
+        """Yield what drops packets in packets: where they come in, and again as translation has left them."""
+        ports = dict.fromkeys((*TUNNELS, *self.ports))
+        tunnel = (*came, Compare(L4PROTO, "udp"), Compare(DPORT, *ports))
+        yield Rule(*tunnel, Counter(), DROP, comment="pods send no VXLAN")
+        yield Rule(*came, Compare(L4PROTO, 4, 41), Counter(), DROP, comment="pods send no IP in IP")
 
     def endpoint(
         self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict, *, names: bool = False

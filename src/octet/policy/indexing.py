@@ -3,10 +3,11 @@
 What lives here: ``Groups``. What it must not know: programs, endpoints, when anything changes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from octet.cluster.expression import parse
 from octet.cluster.netpol import Selector
+from octet.cluster.objects import Pod
 from octet.policy.groups import CalicoEndpoints, Candidate, Group, KubernetesPods
 from octet.policy.holders import Entry
 
@@ -35,6 +36,14 @@ def hint(group: Group) -> Hint:
         if group.namespaces is None and group.namespace:
             return "in", group.namespace, ""
     return ANYTHING
+
+
+def likely(group: Group, pods: Iterable[Pod]) -> Iterable[Pod]:
+    """Leave out pods that are not in a group, as far as is seen at once: by one label."""
+    kind, key, value = hint(group)
+    if kind != "label" or not isinstance(group, KubernetesPods):
+        return pods
+    return [pod for pod in pods if pod.labels.get(key) == value]
 
 
 def _required(selector: Selector | None) -> tuple[str, str] | None:

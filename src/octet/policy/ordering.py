@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import inf
+from operator import attrgetter
 
 from octet.cluster.calico import DEFAULT_TIER, CalicoNetworkPolicy, Tier
 from octet.cluster.clusterpolicy import ADMIN, BASELINE
@@ -33,10 +34,15 @@ ADMIN_ORDER, DEFAULT_ORDER, BASELINE_ORDER = 1_000.0, 1_000_000.0, 10_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A policy within a tier."""
+    """A policy within a tier.
 
-    order: float
-    name: str
+    Attributes:
+        rank: what it is sorted by: order, name, namespace.
+        place: stands for which policy it is, whatever it says.
+    """
+
+    rank: tuple[float, str, str]
+    place: str
     origin: Origin
     conduct: Conduct
     rules: tuple[Rule, ...]
@@ -46,7 +52,8 @@ class _Member:
 
 def _member(order: float, name: str, origin: Origin, conduct: Conduct, rules: tuple[Rule, ...]) -> _Member:
     identity = digest((order, name, origin, conduct, rules))
-    return _Member(order, name, origin, conduct, rules, identity, any(rule.named for rule in rules))
+    rank = (order, name, origin.namespace)
+    return _Member(rank, str(origin), origin, conduct, rules, identity, any(rule.named for rule in rules))
 
 
 def _of_kubernetes(policy: NetworkPolicy, direction: str) -> _Member:
@@ -98,7 +105,7 @@ def _tier(view: View, name: str) -> Tier:
 
 
 def _stage(tier: Tier, members: list[_Member]) -> Stage:
-    ordered = sorted(members, key=lambda each: (each.order, each.name, each.origin.namespace))
+    ordered = sorted(members, key=attrgetter("rank"))
     return Stage(
         tier=tier.name,
         policies=tuple(each.origin for each in ordered),
@@ -108,6 +115,7 @@ def _stage(tier: Tier, members: list[_Member]) -> Stage:
         keep=all(each.conduct.keep for each in ordered),
         identity=digest((tier, *(each.identity for each in ordered))),
         named=any(each.named for each in ordered),
+        name=digest((tier.name, *(each.place for each in ordered))),
     )
 
 

@@ -9,9 +9,10 @@ connection as much as one. A chain is entered by ``goto``, so ``return`` is "all
 what its other end has to say.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
+from weakref import WeakValueDictionary
 
 from octet.blueprint import KernelObject
 from octet.blueprint.nft import (
@@ -37,35 +38,60 @@ from octet.cluster.objects import Pod
 from octet.policy.conditions import Matching, spans
 from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
 from octet.policy.holders import Entry, declarations, has_networks, merged, name, named, word
+from octet.policy.memo import Memo
 from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage, digest
 from octet.policy.rules import Rule as Meaning
 from octet.policy.told import Told, denied, logged, plain
 
-KEPT = 4096
-"""Programs remembered, so that pods with the same policies share the work."""
+_BUILT: "WeakValueDictionary[tuple[object, ...], Program]" = WeakValueDictionary()
+"""Programs that somebody has, so that pods with the same policies share the work."""
 
-_BUILT: dict[tuple[object, ...], "Program"] = {}
+_NEWEST: "WeakValueDictionary[str, Program]" = WeakValueDictionary()
+"""The same by entrance: what has not changed is taken from the version before."""
 
 OPEN = "policy-open"
 """The chain of a direction that no policy is about, of an endpoint that has policies in the other one."""
 
 
 @dataclass(frozen=True, slots=True)
+class Peers:
+    """Who a rule that shares its lookups is about.
+
+    Attributes:
+        rule: whose they are; held, so that its number is nobody else's.
+        kinds: letters of the sets that they are in.
+        watches: where addresses come from that are no pods'.
+    """
+
+    rule: Meaning
+    entries: tuple[Entry, ...]
+    kinds: str
+    watches: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Program:
     """What one direction of some endpoints goes through.
 
     Attributes:
-        entrance: the chain that the dispatch map leads to.
+        entrance: the chain that the dispatch map leads to. Of policies that only allow it goes by which there
+            are, not by what they say: where one says something else, sets and dispatch stay.
+        identity: stands for all that the policies say.
         objects: chains and declarations.
         entries: who is in the sets.
         told: what the log's prefixes stand for.
+        watches: which collections of the view addresses in the sets come from.
+        peers: of which rule the entries are: by stem, then by the rule's number.
     """
 
     entrance: str
+    identity: str
     objects: tuple[KernelObject, ...]
     entries: tuple[Entry, ...]
     families: tuple[int, ...]
-    told: tuple[Told, ...] = ()
+    told: tuple[Told, ...]
+    watches: frozenset[str]
+    peers: Mapping[str, Mapping[int, Peers]]
 
 
 def program(
@@ -103,13 +129,25 @@ def program(
     )
     held = _BUILT.get(key)
     if held is None:
-        while len(_BUILT) >= KEPT:
-            del _BUILT[next(iter(_BUILT))]
         mine = tuple(resolved(stage, pod, direction) for stage in stages) if named else stages
-        held = _BUILT[key] = _Writer(
-            mine, direction, families, digest(key), allowed, tracked=tracked, passing=passing
-        ).program()
+        identity = digest(key)
+        lasting = tracked and not passing and _only_allows(mine)
+        names = digest((stages[0].name, *key[1:])) if lasting else identity
+        writer = _Writer(mine, direction, families, names, allowed, tracked=tracked, passing=passing)
+        held = _BUILT[key] = writer.program(identity)
+        _NEWEST[held.entrance] = held
     return held
+
+
+def _only_allows(stages: tuple[Stage, ...]) -> bool:
+    """May sets stay when policies change? Where all they do is to allow, in one tier that denies the rest.
+
+    A packet on its way when a transaction is made may meet old rules and new elements: of some that deny
+    and some that allow, it could be let through though both old and new forbid it.
+    """
+    if len(stages) != 1 or not stages[0].name or stages[0].otherwise is not Action.DENY:
+        return False
+    return all(_MANNER(rule).sort == (Action.ALLOW,) for rule in stages[0].rules)
 
 
 def resolved(stage: Stage, pod: Pod, direction: str) -> Stage:
@@ -144,7 +182,7 @@ class _Writer:
         stages: tuple[Stage, ...],
         direction: str,
         families: tuple[int, ...],
-        identity: str,
+        names: str,
         allowed: Verdict,
         *,
         tracked: bool,
@@ -158,20 +196,38 @@ class _Writer:
         self._families = families
         self._matching = Matching(direction, families, passing=passing)
         way = "to" if direction == INGRESS else "from"
-        self._stem = f"policy-{way}-{identity}"
+        self._stem = f"policy-{way}-{names}"
+        before = _NEWEST.get(self._stem)
+        self._before = before.peers if before is not None else {}
+        self._peers: dict[str, dict[int, Peers]] = {}
         self._denials: dict[str, Chain] = {}
         self._told: dict[str, Told] = {}
         self._tier = ""
 
-    def program(self) -> Program:
+    def program(self, identity: str) -> Program:
         chains = [self._chain(number, stage) for number, stage in enumerate(self._stages)]
-        entries = tuple(dict.fromkeys(self._matching.entries))
+        alone = dict.fromkeys(self._matching.entries)
         stems: dict[str, str] = {}
-        for entry in entries:
+        for entry in alone:
             stems[entry.stem] = stems.get(entry.stem, "") + entry.kinds
+        watches = {each for entry in alone for each in entry.group.watches}
+        for stem, held in self._peers.items():
+            stems[stem] = stems.get(stem, "") + "".join({peers.kinds for peers in held.values()})
+            watches.update(*{peers.watches for peers in held.values()})
         sets = [each for stem, kinds in stems.items() for each in declarations(stem, kinds, self._families)]
-        objects: tuple[KernelObject, ...] = (*sets, *chains, *self._denials.values())
-        return Program(self._name(0), objects, entries, self._families, tuple(self._told.values()))
+        return Program(
+            entrance=self._name(0),
+            identity=identity,
+            objects=(*sets, *chains, *self._denials.values()),
+            entries=(*alone, *self._shared()),
+            families=self._families,
+            told=tuple(self._told.values()),
+            watches=frozenset(watches),
+            peers=self._peers,
+        )
+
+    def _shared(self) -> Iterator[Entry]:
+        return (entry for held in self._peers.values() for each in held.values() for entry in each.entries)
 
     def _name(self, number: int) -> str:
         return self._stem + (f"-{number}" if number else "")
@@ -219,14 +275,23 @@ class _Writer:
             for parts in self._matching.alternatives(run[0]):
                 yield Rule(*parts, *verdict, comment=comment)
             return
-        if any(not rule.far.all_of and not rule.ports for rule in run):
+        anybodys = [rule for rule in run if _MANNER(rule).anybody]
+        if any(not rule.ports for rule in anybodys):
             yield Rule(*verdict, comment=comment)
             return
-        different = {(rule.far.all_of, rule.ports): rule for rule in run}
-        entries = [entry for rule in different.values() for entry in self._entries(stem, rule)]
-        self._matching.entries += entries
-        for parts in (*_anybody(run), *self._lookups(stem, entries)):
+        before = self._before.get(stem, {})  # what that version found out of a rule still holds
+        peers = {id(rule): before.get(id(rule)) or self._peers_of(stem, rule) for rule in run}
+        self._peers[stem] = peers
+        kinds = set("".join({each.kinds for each in peers.values()}))
+        for parts in (*_anybody(anybodys), *self._lookups(stem, kinds)):
             yield Rule(*parts, *verdict, comment=comment)
+
+    def _peers_of(self, stem: str, rule: Meaning) -> Peers:
+        """Return who a rule of a run is about."""
+        entries = tuple(self._entries(stem, rule))
+        kinds = "".join(sorted({kind for entry in entries for kind in entry.kinds}))
+        watches = frozenset(each for entry in entries for each in entry.group.watches)
+        return Peers(rule, entries, kinds, watches)
 
     def _entries(self, stem: str, rule: Meaning) -> Iterator[Entry]:
         """Yield who a rule of a run is about, with its ports."""
@@ -239,26 +304,48 @@ class _Writer:
             own = isinstance(group, ServiceEndpoints) and self._direction != INGRESS
             yield Entry(stem, group, rule.ports, own, self._families)
 
-    def _lookups(self, stem: str, entries: list[Entry]) -> Iterator[tuple[Part, ...]]:
-        kinds = sorted({kind for entry in entries for kind in entry.kinds})
+    def _lookups(self, stem: str, kinds: Iterable[str]) -> Iterator[tuple[Part, ...]]:
         for family in self._families:
             address = saddr(family) if self._direction == INGRESS else daddr(family)
-            for kind in kinds:
+            for kind in sorted(kinds):
                 fields = (address, L4PROTO, DPORT) if kind in "prq" else (address,)
                 yield (Lookup(*fields, into=name(stem, kind, family)),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a rule stands beside others.
+
+    Attributes:
+        never: can no packet match it?
+        sort: rules that have this in common can be asked together.
+        policy: whose it is, for comments.
+        anybody: is it about every other end?
+    """
+
+    never: bool
+    sort: tuple[object, ...]
+    policy: str
+    anybody: bool
+
+
+def _manner(rule: Meaning) -> _Manner:
+    denied = (rule.origin.policy, rule.reject) if rule.action is Action.DENY else ()
+    alone = rule.action is Action.LOG or not _mergeable(rule)
+    sort = (id(rule),) if alone else (rule.action, *denied)
+    return _Manner(_never(rule), sort, str(rule.origin.policy), not rule.far.all_of)
+
+
+_MANNER = Memo(_manner)
 
 
 def _runs(rules: Iterable[Meaning], *, passing: bool) -> Iterator[list[Meaning]]:
     """Yield rules that can be asked together, in order; what is not simple stands alone."""
 
     def sort(rule: Meaning) -> tuple[object, ...]:
-        alone = rule.action is Action.LOG or (passing and rule.named)
-        if alone or not _mergeable(rule):
-            return (id(rule),)
-        denied = (rule.origin.policy, rule.reject) if rule.action is Action.DENY else ()
-        return (rule.action, *denied)
+        return (id(rule),) if passing and rule.named else _MANNER(rule).sort
 
-    for _, group in groupby((rule for rule in rules if not _never(rule)), key=sort):
+    for _, group in groupby((rule for rule in rules if not _MANNER(rule).never), key=sort):
         yield list(group)
 
 
@@ -286,7 +373,7 @@ def _anybody(run: list[Meaning]) -> Iterator[tuple[Part, ...]]:
     """Yield the ports of a run that anybody may use, one comparison for each protocol."""
     held: dict[int, list[tuple[int, int]]] = {}
     for rule in run:
-        for ports in rule.ports if not rule.far.all_of else ():
+        for ports in rule.ports:
             if ports.protocol is not None and ports.spans:
                 held.setdefault(ports.protocol, []).extend(ports.spans)
     for protocol, stated in sorted(held.items()):
@@ -295,7 +382,7 @@ def _anybody(run: list[Meaning]) -> Iterator[tuple[Part, ...]]:
 
 
 def _comment(run: list[Meaning]) -> str:
-    origins = list(dict.fromkeys(str(rule.origin.policy) for rule in run))
+    origins = list(dict.fromkeys(_MANNER(rule).policy for rule in run))
     return plain(origins[0] if len(origins) == 1 else f"{len(origins)} policies, such as {origins[0]}")
 
 

@@ -141,6 +141,7 @@ class Stage:
         reject: is who is denied at the end told?
         keep: do running connections go on that this tier forbids from now on?
         identity: stands for all of it: equal ones are equal tiers.
+        name: stands for which policies these are, whatever they say; empty where the identity must do.
         named: do rules name ports of the endpoint itself, so that they mean something else for each?
     """
 
@@ -152,3 +153,4 @@ class Stage:
     keep: bool = False
     identity: str = ""
     named: bool = False
+    name: str = ""

@@ -15,6 +15,11 @@ from octet.cluster.view import View
 class Transport(Protocol):
     """One way to reach pods on other nodes. A node that joins costs one call of ``peer``."""
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """UDP ports of packets between nodes, which no pod may send to by itself; none without a tunnel."""
+        ...
+
     def node(self, view: View) -> Blueprint:
         """Return what this node holds whatever peers there are: devices, their addresses."""
         ...

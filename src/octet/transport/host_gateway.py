@@ -37,6 +37,11 @@ class HostGateway:
     networks: PodNetworks = OF_THE_CLUSTER
     directory: Directory = INTERNAL
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """None: nothing is wrapped."""
+        return ()
+
     def node(self, view: View) -> Blueprint:
         """Return nothing: the underlay is all there is."""
         del view

@@ -44,6 +44,11 @@ class KopeioFlavour:
 
     directory: InternalAddresses = INTERNAL
 
+    @property
+    def port(self) -> int:
+        """IANA's, always."""
+        return PORT
+
     def device(self, view: View, cidr: Network) -> Device | None:
         """Return ``vxlan1``, or ``vxlan1-v6`` for IPv6 pods; it outlives the NIC, as nothing is below."""
         local = underlay(view, cidr.version)

@@ -49,6 +49,11 @@ class FarEnd:
 class Flavour(Protocol):
     """What one provider's VXLAN calls its device, and how its nodes find each other."""
 
+    @property
+    def port(self) -> int:
+        """UDP port of its packets between nodes."""
+        ...
+
     def device(self, view: View, cidr: Network) -> Device | None:
         """Return the device for this node's pod CIDR, or None while the underlay lacks the family."""
         ...
@@ -79,6 +84,11 @@ class VxlanTransport:
     flavour: Flavour
     networks: PodNetworks = OF_THE_CLUSTER
     direct: bool = False
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """As the protocol says."""
+        return (self.flavour.port,)
 
     def node(self, view: View) -> Blueprint:
         """Return the devices with their addresses."""

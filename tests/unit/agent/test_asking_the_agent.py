@@ -1,10 +1,12 @@
 import errno
+from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 
 from agent_node import AgentNode, cluster, node
-from octet.blueprint import Route
+from octet.blueprint import Change, Link, Route
 
 
 @pytest.fixture
@@ -49,6 +51,40 @@ def test_check_names_an_altered_mtu(here: AgentNode, pod: tuple[int, dict[str, A
     assert "mtu 1300" in failed["msg"]
     result["interfaces"][1]["mtu"] = 1300
     assert here.call("CHECK", namespace=namespace, prevResult=result) == {}
+
+
+@pytest.mark.parametrize("version", ["0.4.0", "1.0.0"])
+def test_check_takes_a_smaller_mtu_of_a_result_that_names_none(here: AgentNode, version: str) -> None:
+    """Before 1.1.0 no result says that ``tuning`` set an MTU: a smaller one is its work, a larger is not."""
+    namespace = here.world.create()
+    result = here.add(namespace=namespace, cniVersion=version)
+    for mtu, agrees in ((1400, True), (1451, False)):
+        here.kernel.set_peer_mtu(next(iter(here.links())), mtu)
+        said = here.call("CHECK", namespace=namespace, prevResult=result, cniVersion=version)
+        assert ("code" not in said) is agrees, said
+
+
+def test_check_finds_a_route_that_was_moved_to_another_table(
+    here: AgentNode, pod: tuple[int, dict[str, Any]]
+) -> None:
+    """What ``sbr`` does is no difference: the pod's routes are in a table of its own, otherwise the same."""
+    inside = here.kernel.enter(pod[0])
+    route = inside.peek(("route", 254, "0.0.0.0/0", 0))
+    assert isinstance(route, Route)
+    moved = replace(route, table=100)
+    inside.apply(Change(add=(moved,), remove=(route,)))
+    assert here.call("CHECK", namespace=pod[0], prevResult=pod[1]) == {}
+    inside.apply(Change(add=(replace(moved, via=IPv4Address("10.244.1.9")),), remove=(moved,)))
+    assert "lacks route 0.0.0.0/0" in here.call("CHECK", namespace=pod[0], prevResult=pod[1])["msg"]
+
+
+def test_check_says_what_differs(here: AgentNode, pod: tuple[int, dict[str, Any]]) -> None:
+    """A pod's link that somebody put down is told so, not shown twice as the same."""
+    inside = here.kernel.enter(pod[0])
+    link = inside.peek(("link", "eth0"))
+    assert isinstance(link, Link)
+    inside.apply(Change(alter=((link, replace(link, up=False)),)))
+    assert " down, not link eth0 " in here.call("CHECK", namespace=pod[0], prevResult=pod[1])["msg"]
 
 
 def test_check_believes_no_other_pods_result(here: AgentNode, pod: tuple[int, dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,22 @@ def test_an_add_before_there_is_a_network(fresh: AgentNode) -> None:
     """ADD says "try again later" until this node knows its share of the pod network."""
     assert fresh.add()["code"] == 11
     assert not fresh.links()
+
+
+@pytest.mark.parametrize("direction", ["ingress", "egress"])
+def test_a_burst_of_less_than_a_packet_is_refused(here: AgentNode, direction: str) -> None:
+    """A limit that would drop every packet of full size is an error that names the field."""
+
+    def limited(container: str, burst: int) -> Any:
+        limits = {f"{direction}Rate": 1_000_000, f"{direction}Burst": burst}
+        return here.add(container, runtimeConfig={"bandwidth": limits})
+
+    for burst in (1, 8_000, 11_711):
+        refused = limited("c1", burst)
+        assert (refused["code"], refused["details"]) == (7, "at least 11712 bits, or leave it out")
+        assert f"bandwidth.{direction}Burst = {burst}: no packet of the pod's MTU, 1450" in refused["msg"]
+    assert not here.links()
+    assert "code" not in limited("c1", 11_712)
 
 
 def test_a_repeated_add_is_refused(here: AgentNode) -> None:

@@ -45,7 +45,7 @@ def followed(held: Blueprint, change: Change) -> Blueprint:
 
 
 @given(blueprints, blueprints, st.integers(1, 20))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_pieces_make_the_whole(before: Blueprint, after: Blueprint, size: int) -> None:
     """Applied one after the other, the pieces of a change come to the same as the change."""
     held = before
@@ -55,7 +55,7 @@ def test_pieces_make_the_whole(before: Blueprint, after: Blueprint, size: int) -
 
 
 @given(blueprints, blueprints)
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 def test_nothing_leaves_before_all_has_come(before: Blueprint, after: Blueprint) -> None:
     """But for nftables, whose change is one transaction, no piece removes before the last one that adds."""
     parts = [*pieces(after.change_from(before), 5)]
@@ -76,7 +76,7 @@ def test_a_thousand_peers_are_many_small_pieces() -> None:
 
 
 @given(st.lists(blueprints, min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_changes_together_are_what_they_come_to(steps: list[Blueprint]) -> None:
     """Several changes merged are the change from the first state to the last."""
     changes = [after.change_from(before) for before, after in pairwise(steps)]
@@ -86,7 +86,7 @@ def test_changes_together_are_what_they_come_to(steps: list[Blueprint]) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), blueprints), max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_what_owners_want_is_what_the_kernel_is_told(steps: list[tuple[str, Blueprint]]) -> None:
     """Whatever owners want one after the other, following the changes gives the sum of what they want."""
     desired, held = Desired(), Blueprint()

@@ -139,3 +139,15 @@ async def test_a_kernel_that_cannot_be_read_is_tried_later(
     assert not here.kernel.holds(("link", "cni0"))
     await here.repair.turn(compare=True)
     assert here.kernel.holds(("link", "cni0"))
+
+
+async def test_what_the_kernel_takes_is_timed(here: AgentNode) -> None:
+    """Each change of the kernel is counted, with the time that it took."""
+    counts = []
+    for number in (2, 3):
+        await here.see(cluster(node(1), node(number)))
+        lines = here.metrics.text().decode().splitlines()
+        counts += [
+            float(each.split()[1]) for each in lines if each.startswith("octet_kernel_change_seconds_count")
+        ]
+    assert 0 < counts[0] < counts[1]

@@ -50,11 +50,19 @@ def test_an_ipv4_pod(only_v4: NodeNetwork, pod_v4: Endpoint) -> None:
     assert text(CNI0.endpoint(only_v4, pod_v4)) == (
         [
             "address 10.244.1.5/24 dev eth0",
-            "link eth0 veth (pod octet/c1/eth0) mtu 1450 mac 0a:58:0a:f4:01:05 peer veth0",
+            (
+                "link eth0 veth (pod octet/c1/eth0) mtu 1450 mac 0a:58:0a:f4:01:05 "
+                "peer veth0 address 82:b5:ee:3c:dd:4a"
+            ),
             "route 0.0.0.0/0 via 10.244.1.1 dev eth0",
             "sysctl net/ipv6/conf/eth0/accept_ra = 0",
         ],
-        ["link veth0 veth (pod octet/c1/eth0) mtu 1450 mac 82:b5:ee:3c:dd:4a master cni0 peer eth0"],
+        [
+            (
+                "link veth0 veth (pod octet/c1/eth0) mtu 1450 mac 82:b5:ee:3c:dd:4a master cni0 "
+                "peer eth0 address 0a:58:0a:f4:01:05 hairpin on"
+            )
+        ],
     )
 
 
@@ -62,7 +70,10 @@ def test_an_ipv6_pod(only_v6: NodeNetwork, pod_v6: Endpoint) -> None:
     """An IPv6 pod has nothing of IPv4."""
     assert text(CNI0.endpoint(only_v6, pod_v6))[0] == [
         "address fd00:10:244:1::5/64 dev eth0",
-        "link eth0 veth (pod octet/c1/eth0) mtu 1430 mac 0a:58:0a:f4:01:05 peer veth0",
+        (
+            "link eth0 veth (pod octet/c1/eth0) mtu 1430 mac 0a:58:0a:f4:01:05 "
+            "peer veth0 address 82:b5:ee:3c:dd:4a addrgenmode eui64"
+        ),
         "route ::/0 via fd00:10:244:1::1 dev eth0",
         "sysctl net/ipv6/conf/eth0/accept_ra = 0",
     ]
@@ -73,7 +84,10 @@ def test_a_dual_stack_pod(dual: NodeNetwork, pod: Endpoint) -> None:
     assert text(CNI0.endpoint(dual, pod))[0] == [
         "address 10.244.1.5/24 dev eth0",
         "address fd00:10:244:1::5/64 dev eth0",
-        "link eth0 veth (pod octet/c1/eth0) mtu 1430 mac 0a:58:0a:f4:01:05 peer veth0",
+        (
+            "link eth0 veth (pod octet/c1/eth0) mtu 1430 mac 0a:58:0a:f4:01:05 "
+            "peer veth0 address 82:b5:ee:3c:dd:4a addrgenmode eui64"
+        ),
         "route 0.0.0.0/0 via 10.244.1.1 dev eth0",
         "route ::/0 via fd00:10:244:1::1 dev eth0",
         "sysctl net/ipv6/conf/eth0/accept_ra = 0",

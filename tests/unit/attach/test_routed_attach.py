@@ -18,10 +18,13 @@ def test_inside_an_ipv4_pod(only_v4: NodeNetwork, pod_v4: Endpoint) -> None:
     """A pod is alone in its network and knows the MAC of the gateway that nobody has."""
     assert lines(ROUTED.endpoint(only_v4, pod_v4).pod) == [
         "address 10.244.1.5/32 dev eth0",
-        "link eth0 veth (pod octet/c1/eth0) mtu 1450 mac 0a:58:0a:f4:01:05 peer veth0",
+        (
+            "link eth0 veth (pod octet/c1/eth0) mtu 1450 mac 0a:58:0a:f4:01:05 "
+            "peer veth0 address ee:ee:ee:ee:ee:ee"
+        ),
         "neighbour 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0",
         "route 0.0.0.0/0 via 169.254.1.1 dev eth0",
-        "route 169.254.1.1/32 dev eth0",
+        "route 169.254.1.1/32 dev eth0 scope link",
         "sysctl net/ipv6/conf/eth0/accept_ra = 0",
     ]
 
@@ -29,9 +32,12 @@ def test_inside_an_ipv4_pod(only_v4: NodeNetwork, pod_v4: Endpoint) -> None:
 def test_on_the_node_of_an_ipv4_pod(only_v4: NodeNetwork, pod_v4: Endpoint) -> None:
     """The node has one route to the pod, answers ARP for everything at once, and checks its source."""
     assert lines(ROUTED.endpoint(only_v4, pod_v4).node) == [
-        "link veth0 veth (pod octet/c1/eth0) mtu 1450 mac ee:ee:ee:ee:ee:ee peer eth0",
+        (
+            "link veth0 veth (pod octet/c1/eth0) mtu 1450 mac ee:ee:ee:ee:ee:ee "
+            "peer eth0 address 0a:58:0a:f4:01:05"
+        ),
         "neighbour 10.244.1.5 lladdr 0a:58:0a:f4:01:05 dev veth0",
-        "route 10.244.1.5/32 dev veth0",
+        "route 10.244.1.5/32 dev veth0 scope link",
         "sysctl net/ipv4/conf/veth0/proxy_arp = 1",
         "sysctl net/ipv4/conf/veth0/rp_filter = 1",
         "sysctl net/ipv4/neigh/veth0/proxy_delay = 0",
@@ -43,7 +49,10 @@ def test_inside_an_ipv6_pod(only_v6: NodeNetwork, pod_v6: Endpoint) -> None:
     """The IPv6 gateway is the link-local address of the fixed MAC."""
     assert lines(ROUTED.endpoint(only_v6, pod_v6).pod) == [
         "address fd00:10:244:1::5/128 dev eth0",
-        "link eth0 veth (pod octet/c1/eth0) mtu 1430 mac 0a:58:0a:f4:01:05 peer veth0",
+        (
+            "link eth0 veth (pod octet/c1/eth0) mtu 1430 mac 0a:58:0a:f4:01:05 "
+            "peer veth0 address ee:ee:ee:ee:ee:ee addrgenmode eui64"
+        ),
         "neighbour fe80::ecee:eeff:feee:eeee lladdr ee:ee:ee:ee:ee:ee dev eth0",
         "route ::/0 via fe80::ecee:eeff:feee:eeee dev eth0",
         "sysctl net/ipv6/conf/eth0/accept_ra = 0",
@@ -54,7 +63,10 @@ def test_on_the_node_of_an_ipv6_pod(only_v6: NodeNetwork, pod_v6: Endpoint) -> N
     """The node really has the gateway's address, so a pod that flushed its entries gets an answer."""
     assert lines(ROUTED.endpoint(only_v6, pod_v6).node) == [
         "address fe80::ecee:eeff:feee:eeee/64 dev veth0",
-        "link veth0 veth (pod octet/c1/eth0) mtu 1430 mac ee:ee:ee:ee:ee:ee peer eth0",
+        (
+            "link veth0 veth (pod octet/c1/eth0) mtu 1430 mac ee:ee:ee:ee:ee:ee "
+            "peer eth0 address 0a:58:0a:f4:01:05"
+        ),
         "neighbour fd00:10:244:1::5 lladdr 0a:58:0a:f4:01:05 dev veth0",
         "route fd00:10:244:1::5/128 dev veth0",
         "sysctl net/ipv6/conf/veth0/accept_ra = 0",

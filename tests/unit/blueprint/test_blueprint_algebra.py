@@ -1,10 +1,27 @@
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octet.blueprint import Address, Blueprint, Change, Neighbour, Route, Sysctl
+from octet.blueprint import (
+    Address,
+    Blueprint,
+    Bridge,
+    BridgePort,
+    Change,
+    Ifb,
+    Link,
+    Neighbour,
+    Route,
+    RouteKind,
+    Scope,
+    Sysctl,
+    Veth,
+    Vxlan,
+)
 from octet.blueprint.base import KernelObject, union
 
 SYSCTLS = st.builds(Sysctl, st.sampled_from([f"net/ipv4/{name}" for name in "abcdef"]), st.sampled_from("01"))
@@ -82,6 +99,46 @@ def test_a_change_prints_as_a_diff() -> None:
         "~ sysctl net/a = 0 -> sysctl net/a = 1",
         "- sysctl net/c = 1",
     ]
+
+
+MAC = "02:00:00:00:00:02"
+LINK = Link(
+    "veth0", Veth("eth0", "02:00:00:00:00:01"), "pod a", 1450, "02:00:00:00:00:02", "cni0", BridgePort()
+)
+TUNNEL = Link("flannel.1", Vxlan(1, 8472, IPv4Address("172.31.0.1"), "uplink"), "vxlan", 1450)
+ROUTE = Route(IPv4Network("10.1.1.0/24"), "eth0", IPv4Address("10.1.1.1"))
+ADDRESS = Address("cni0", IPv4Interface("10.1.0.1/24"))
+
+
+@pytest.mark.parametrize(
+    ("item", "attribute", "values"),
+    [
+        (LINK, "mtu", (None, 1400)),
+        (LINK, "mac", (None, "02:00:00:00:00:03")),
+        (LINK, "master", (None, "cni1")),
+        (LINK, "port", (None, BridgePort(hairpin=True), BridgePort(isolated=True), BridgePort(True, True))),
+        (LINK, "up", (False,)),
+        (LINK, "ipv6_autoconf", (False,)),
+        (LINK, "purpose", ("pod b",)),
+        (LINK, "detail", (Veth("eth0"), Veth("eth1"), Bridge(), Bridge(False), Ifb())),
+        (TUNNEL, "detail", (replace(TUNNEL.detail, lower=None), replace(TUNNEL.detail, learning=True))),
+        (ROUTE, "onlink", (True,)),
+        (ROUTE, "scope", (Scope.LINK, Scope.HOST)),
+        (ROUTE, "source", (IPv4Address("10.1.1.2"),)),
+        (ROUTE, "mtu", (1400,)),
+        (ROUTE, "metric", (7,)),
+        (ROUTE, "kind", (RouteKind.THROW,)),
+        (ADDRESS, "scope", (Scope.LINK,)),
+        (ADDRESS, "prefix_route", (False,)),
+    ],
+    ids=str,
+)
+def test_what_differs_can_be_read(
+    item: Link | Route | Address, attribute: str, values: tuple[Any, ...]
+) -> None:
+    """Two versions of one object never print the same, so a difference always says what it is."""
+    texts = [str(item), *(str(replace(item, **{attribute: value})) for value in values)]
+    assert len(set(texts)) == len(values) + 1, texts
 
 
 @pytest.mark.parametrize("path", ["kernel/core_pattern", "net/../kernel/core_pattern", "/etc/passwd"])

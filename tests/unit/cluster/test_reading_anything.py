@@ -186,7 +186,7 @@ def replaced(item, path, value):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_anything_in_any_place(kind, data):
     """An object with any JSON in any one place is read, or refused as a wrong configuration of it."""
     whole = {"metadata": METADATA, **WHOLE[kind]}

@@ -9,7 +9,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 400), st.one_of(st.none(), st.intege
 
 
 @given(CHANGES)
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_a_table_is_a_dictionary(changes):
     """After any changes a table holds what a dictionary would hold."""
     table, plain = Table(), {}
@@ -24,7 +24,7 @@ def test_a_table_is_a_dictionary(changes):
 
 
 @given(st.dictionaries(st.integers(), st.integers(), max_size=200), st.integers(), st.integers())
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_old_versions_stay(plain, key, value):
     """Changing a table leaves the version before as it was."""
     table = Table.of(plain)
@@ -55,3 +55,11 @@ def test_a_group_nobody_goes_by_is_forgotten():
     assert (dict(groups["node1"]), dict(groups["node2"])) == ({1: "a", 2: "b"}, {3: "c"})
     emptied = groups.without("node1", 1).without("node1", 2)
     assert (dict(emptied["node1"]), len(emptied._groups)) == ({}, 1)
+
+
+def test_values_are_those_of_the_keys_in_their_order() -> None:
+    """A table's values are what each of its keys leads to, in the order of the keys, and are counted."""
+    table: Table[str, int] = Table.of((f"key{number}", number) for number in range(1000))
+    assert list(table.values()) == [table[key] for key in table]
+    assert len(table.values()) == 1000
+    assert 999 in table.values()

@@ -209,7 +209,7 @@ POD_EVENTS = st.lists(
 
 
 @given(POD_EVENTS)
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_indexes_never_drift_from_the_pods(events):
     """After any events every index is what a fresh list of the same pods would build."""
     view = after(EMPTY, *[("Pod", happened, pod(name, ip, on=on)) for happened, name, on, ip in events])

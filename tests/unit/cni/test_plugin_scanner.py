@@ -59,14 +59,14 @@ def test_the_sanitised_program_survives_thousands_of_inputs(sanitised: Program, 
 
 
 @given(stdin=INPUTS)
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_both_scanners_agree(thin: Program, stdin: bytes) -> None:
     """The same, with the program as it is installed, on every run of the unit tests."""
     agrees(thin, stdin)
 
 
 @given(stdin=MUTATED | TIDY)
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_the_scanner_refuses_no_json(stdin: bytes) -> None:
     """What a JSON reader takes for an object, the scanner finds its way through."""
     try:

@@ -6,54 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cni_fuzz import CONFIGS, ENVIRONMENTS, REQUESTS, STDIN
 from octet.cni.request import parse
 from octet.cni.spec import CniError, error_json, from_json, to_json, translate
-from octet.cni.spec.versions import READABLE, SUPPORTED
 
-KEYS = (
-    *("cniVersion", "name", "type", "capabilities", "runtimeConfig", "prevResult", "args", "dns", "cni"),
-    *("portMappings", "hostPort", "containerPort", "protocol", "hostIP", "bandwidth", "ingressRate", "mac"),
-    *("ips", "ipRanges", "subnet", "rangeStart", "rangeEnd", "gateway", "servers", "interfaces", "address"),
-    *("routes", "dst", "gw", "interface", "cni.dev/valid-attachments", "containerID", "ifname", "ip4", "ip"),
-)
-TEXTS = (
-    *READABLE,
-    "net",
-    "10.0.0.1",
-    "10.0.0.0/24",
-    "10.0.0.5/24",
-    "fd00::1",
-    "tcp",
-    "02:00:00:00:00:01",
-    "",
-)
-OPEN = ("runtimeConfig", "prevResult", "args", "dns", "cni.dev/valid-attachments")
-SCALARS = (
-    st.sampled_from(TEXTS)
-    | st.text(max_size=8)
-    | st.integers(-2, 70000)
-    | st.integers()
-    | st.booleans()
-    | st.none()
-    | st.floats(allow_nan=False, allow_infinity=False)
-)
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
-    max_leaves=12,
-)
-CONFIGS = st.fixed_dictionaries(
-    {"cniVersion": st.sampled_from(SUPPORTED), "name": st.just("net")},
-    optional=dict.fromkeys(OPEN, JSON),
-)
-STDIN = CONFIGS.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=64)
-VALUES = st.sampled_from(["", "c1", "eth0", "/run/netns/x", "K8S_POD_NAME=a", "IP=10.0.0.1"]) | st.text(
-    max_size=20
-)
-ENVIRONMENTS = st.fixed_dictionaries(
-    {"CNI_COMMAND": st.sampled_from(["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"]) | VALUES},
-    optional={f"CNI_{name}": VALUES for name in ("CONTAINERID", "IFNAME", "NETNS", "ARGS", "PATH")},
-)
 FIXED = {"CNI_CONTAINERID": "c1", "CNI_IFNAME": "eth0", "CNI_NETNS": "/run/netns/c1"}
 
 
@@ -72,7 +28,7 @@ def parsed_or_refused(environment: dict[str, str], stdin: bytes) -> None:
 
 
 @given(environment=ENVIRONMENTS, stdin=STDIN)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_environment_and_input_are_survived(environment: dict[str, str], stdin: bytes) -> None:
     """Nothing but a request or a CNI error comes out of the parser."""
     parsed_or_refused(environment, stdin)
@@ -82,22 +38,22 @@ def test_any_environment_and_input_are_survived(environment: dict[str, str], std
     command=st.sampled_from(["ADD", "CHECK", "GC"]),
     stdin=CONFIGS.map(lambda value: json.dumps(value).encode()),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_values_of_known_keys_are_survived(command: str, stdin: bytes) -> None:
     """With everything else in order, whatever the known keys hold is understood or refused."""
     parsed_or_refused(FIXED | {"CNI_COMMAND": command}, stdin)
 
 
 @pytest.mark.slow
-@given(environment=ENVIRONMENTS | st.just(FIXED | {"CNI_COMMAND": "ADD"}), stdin=STDIN)
+@given(request=REQUESTS | st.tuples(ENVIRONMENTS | st.just(FIXED | {"CNI_COMMAND": "ADD"}), STDIN))
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-def test_ten_thousand_requests_are_survived(environment: dict[str, str], stdin: bytes) -> None:
+def test_ten_thousand_requests_are_survived(request: tuple[dict[str, str], bytes]) -> None:
     """The same, long enough for rare combinations."""
-    parsed_or_refused(environment, stdin)
+    parsed_or_refused(*request)
 
 
 @given(st.text())
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_any_exception_text_becomes_an_error_object(text: str) -> None:
     """The object of an error is JSON whatever its message holds."""
     assert json.dumps(error_json(translate(ValueError(text)))).isascii()

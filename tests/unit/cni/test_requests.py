@@ -165,6 +165,12 @@ def test_a_wrong_configuration_is_refused(keys: dict[str, object], code: int, wo
             "already leads to port 1",
         ),
         ({"bandwidth": {"ingressRate": -1}}, 7, "bandwidth.ingressRate = -1"),
+        (
+            {"bandwidth": {"ingressRate": 7}},
+            7,
+            "bandwidth.ingressRate = 7: must be 0 (no limit) or at least 8",
+        ),
+        ({"bandwidth": {"egressRate": 1}}, 7, "bandwidth.egressRate = 1: must be 0 (no limit) or at least 8"),
         ({"bandwidth": {"ingressRate": 1.5}}, 6, "bandwidth.ingressRate = 1.5"),
         ({"bandwidth": {"ingressRate": 2**64}}, 7, "bandwidth.ingressRate"),
         ({"ips": ["10.0.0.1/99"]}, 7, "ips = '10.0.0.1/99'"),

@@ -96,7 +96,7 @@ def test_replies_are_made_of_documents_and_errors() -> None:
 
 
 @given(st.binary(max_size=80) | st.binary(max_size=40).map(lambda tail: REQUEST[:12] + tail))
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_any_bytes_are_a_request_or_refused(data: bytes) -> None:
     """Whatever comes is decoded to what encodes to the same bytes, or refused."""
     try:

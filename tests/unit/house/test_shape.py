@@ -26,10 +26,20 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(parsed(path)):
+@cache
+def functions(path: Path) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    return tuple(_functions(parsed(path).body))
+
+
+def _functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield functions wherever a statement may stand; expressions, most of a tree, hold none."""
+    for node in body:
         if isinstance(node, FUNCTIONS):
             yield node
+        for name in ("body", "orelse", "finalbody"):
+            yield from _functions(getattr(node, name, []))
+        for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            yield from _functions(part.body)
 
 
 @cache

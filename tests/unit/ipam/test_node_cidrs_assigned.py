@@ -125,7 +125,7 @@ def test_a_node_made_anew_brings_its_cidr():
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=60))
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_no_two_nodes_share_addresses(steps):
     """Whatever nodes come and go, no two living ones have a common address, and none is lost."""
     made, living = assigner("10.244.0.0/20", "fd00::/60"), {}

@@ -4,7 +4,7 @@ import errno
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from node_state import NODE_STATE
@@ -104,7 +104,6 @@ def closed(items: list[KernelObject]) -> Blueprint:
     return kernel.read(Blueprint(items))
 
 
-@settings(max_examples=60)
 @given(OBJECTS, OBJECTS)
 def test_any_state_follows_any_other(first: list[KernelObject], second: list[KernelObject]) -> None:
     """Pruning from any state to any other makes exactly the other true, and then has nothing to do."""

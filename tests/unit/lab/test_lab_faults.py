@@ -58,6 +58,12 @@ def test_a_node_cannot_be_cut_from_itself() -> None:
         Faults().cut("node1", "node1")
 
 
+def test_a_node_loses_nothing_on_the_way_to_itself() -> None:
+    """A loss between a node and itself would match no packet: it is refused, not accepted in vain."""
+    with pytest.raises(BadConfigurationError, match="the node itself"):
+        Drop(node="node1", peer="node1")
+
+
 def test_healing_a_node_leaves_what_others_have() -> None:
     """Only what touches the node is mended."""
     others = Faults().cut("b").cut("b", "c").drop(Drop(5, "c"))

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octet.errors import BadConfigurationError, OctetError
@@ -50,7 +50,6 @@ def test_an_unknown_model_is_refused_with_those_there_are() -> None:
 
 
 @given(st.lists(PAIRS), st.lists(NODES), NODES)
-@settings(max_examples=60)
 def test_a_healed_node_has_no_fault_and_others_keep_theirs(
     pairs: list[tuple[str, str]], cuts: list[str], healed: str
 ) -> None:
@@ -67,7 +66,6 @@ def test_a_healed_node_has_no_fault_and_others_keep_theirs(
 
 
 @given(st.lists(PAIRS))
-@settings(max_examples=60)
 def test_the_order_of_cuts_never_matters(pairs: list[tuple[str, str]]) -> None:
     """The same faults come to the same rules."""
     one, other = Faults(), Faults()
@@ -86,14 +84,12 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=60)
 def test_a_template_without_words_is_its_own_filling(template: object) -> None:
     """Filling changes nothing but the words it is given."""
     assert fill(template, {}) == template
 
 
 @given(st.binary() | JSON.map(msgspec.json.encode))
-@settings(max_examples=200)
 def test_any_bytes_are_a_request_or_a_refusal(line: bytes) -> None:
     """What a client sends ends in a request or an error for a person, never in anything else."""
     try:

@@ -1,9 +1,10 @@
 """Names of a lab and the addresses that follow from them."""
 
 from ipaddress import ip_interface, ip_network
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octet.errors import BadConfigurationError
@@ -35,8 +36,31 @@ def test_pod_names_are_kubernetes_names(pod: str, namespace: str) -> None:
         names.check_pod(pod, namespace)
 
 
+@pytest.mark.parametrize("key", ["app", "A_b.c-1", "x" * 63, "example.com/app", "a.b/" + "x" * 63])
+@pytest.mark.parametrize("value", ["", "web", "1.0_b-C", "x" * 63])
+def test_labels_are_kubernetes_labels(key: str, value: str) -> None:
+    """What the API server takes as a label is taken."""
+    names.check_labels({key: value}, "pod")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        *(
+            (key, "", "key")
+            for key in ("", "bad label", "-a", "a-", "x" * 64, "/a", "A.com/a", "a/b/c", "a\n", 1)
+        ),
+        (f"{'x.' * 127}y/a", "", "key"),
+        *(("app", value, "value") for value in ("a b", "-a", "a_", "x" * 64, "ä", "a\n", 1, None, {})),
+    ],
+)
+def test_what_is_no_label_is_refused(key: Any, value: Any, told: str) -> None:
+    """A key or value that the API server would refuse is named, with what would do."""
+    with pytest.raises(BadConfigurationError, match=f"not a label's {told} .*up to 63"):
+        names.check_labels({key: value}, "pod")
+
+
 @given(NUMBERS)
-@settings(max_examples=50)
 def test_a_nodes_name_gives_its_number_back(number: int) -> None:
     """From a node's name its number is known, and only from a node's name."""
     assert names.node_number(names.node_name(number)) == number
@@ -45,7 +69,6 @@ def test_a_nodes_name_gives_its_number_back(number: int) -> None:
 
 
 @given(NUMBERS)
-@settings(max_examples=50)
 def test_a_log_line_with_an_address_names_its_node(number: int) -> None:
     """Node N's last address part is N in both families."""
     v4, v6 = (each.ip for each in Plan.of("dual").node_interfaces(names.node_name(number)))

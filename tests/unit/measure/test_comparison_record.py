@@ -2,12 +2,14 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from octet.choose.page.figures import drawn_from
 from octet.errors import BadConfigurationError
 from octet.measure import metrics, results
-from octet.measure.results import Failure, Results, Sample, summary
-from octet.measure.rounds import WARM_UP, Budget, plan
+from octet.measure.results import Failure, Results, Sample, absences, summary
+from octet.measure.rounds import WARM_UP, Budget, Pace, plan
 
 CANDIDATES = {
     "bridge": "reference",
@@ -155,11 +157,71 @@ def test_a_seed_repeats_the_order() -> None:
     assert list(plan("abc", 4, seed=9)) == list(plan("abc", 4, seed=9))
 
 
+FULL = Pace(0.6)
+
+
+def paced(*lengths: float, limit: float = 172) -> Budget:
+    """A budget for turns of seven candidates after rounds of these lengths."""
+    budget = Budget(limit, FULL, turns=7)
+    for seconds in lengths:
+        budget.spent(FULL, seconds)
+    return budget
+
+
 def test_a_budget_stops_before_the_round_that_would_not_fit() -> None:
-    """With 100 s, rounds of up to 30 s and 65 s gone there is room for one more; at 75 s there is not."""
-    budget = Budget(100)
-    budget.spent(30)
-    budget.spent(20)
-    assert budget.allows_another(65)
-    assert not budget.allows_another(75)
-    assert Budget(None).allows_another(1e9)
+    """With five rounds there, another one as long as the longest is taken where it fits, otherwise none."""
+    budget = paced(20, 30, 20, 20, 20)
+    assert budget.pace(5, 142) == FULL
+    assert budget.pace(5, 143) is None
+    assert Budget(None, FULL).pace(99, 1e9) == FULL
+
+
+def test_short_time_is_taken_from_the_probes_first() -> None:
+    """Where five rounds do not fit at full length, probes get shorter by just what is missing."""
+    assert paced(25).pace(1, 172 - 4 * 25) == FULL
+    hurried = paced(25).pace(1, 172 - 4 * 23.6)
+    assert hurried is not None
+    assert hurried.whole
+    assert hurried.seconds == pytest.approx(0.4)
+
+
+def test_latency_is_left_out_where_seconds_do_not_do() -> None:
+    """Where even short probes are too long, rounds go on without the one that takes a second and more."""
+    budget = paced(32)
+    brief = budget.pace(1, 172 - 4 * 23)
+    assert brief == Pace(0.2, whole=False)
+    budget.spent(brief, 24)
+    assert budget.pace(2, 172 - 3 * 24) == brief
+    assert budget.pace(2, 172 - 3 * 23.9) is None
+
+
+def test_a_busy_machine_gives_five_rounds() -> None:
+    """Where a turn takes 4.6 s and not 3.3, five rounds fit all the same: what is measured can be claimed."""
+    elapsed, budget = 23 + 7 * 4.6, paced(7 * 4.6)
+    for done in range(1, 5):
+        pace = budget.pace(done, elapsed)
+        assert pace is not None
+        took = 7 * (4.6 - (0.6 - pace.seconds) - (0 if pace.whole else 1.3))
+        budget.spent(pace, took)
+        elapsed += took
+    assert elapsed < 172.01
+
+
+def test_a_failed_candidate_says_so_in_every_row(measured: Results) -> None:
+    """A candidate that failed is in the summary of each metric, with or without figures, as failed."""
+    assert stream_row(measured, "silent").verdict == "failed"
+    late = record({"bridge": 1.0, "bridge (again)": 1.0, "half": 0.5}, failures=[Failure("half", "broke")])
+    assert stream_row(late, "half").value is not None
+    assert stream_row(late, "half").verdict == "failed"
+    assert stream_row(late, "silent").verdict == "not measured"
+
+
+def test_absent_values_are_told_with_their_reason() -> None:
+    """A probe without a value in some rounds is one sentence: whose, in how many rounds, why."""
+    whole = record({"bridge": 1.0}, rounds=3)
+    few = {"latency": {"round_trips": 54, "missing": "only 54 round trips, at least 100 are needed"}}
+    samples = [msgspec.structs.replace(one, raw=few if one.round else {}) for one in whole.samples]
+    found = msgspec.structs.replace(whole, samples=samples)
+    told = "bridge: no latency in 2 of 3 rounds: only 54 round trips, at least 100 are needed"
+    assert absences(found) == (told,)
+    assert told in drawn_from(found).absences

@@ -52,10 +52,18 @@ def test_sockperf_is_read_as_it_prints() -> None:
 
 
 def test_too_few_round_trips_are_no_distribution() -> None:
-    """A p99 needs at least a hundred samples."""
+    """A p99 needs a hundred samples: with fewer there is no value but a reason, for packets did pass."""
     text = "".join(captured("sockperf-3.7.csv").splitlines(keepends=True)[:60])
-    with pytest.raises(ProbeFailedError, match="only 39 round trips"):
-        latency.parse(text)
+    found = latency.reading(latency.parse(text))
+    assert found.values == {}
+    assert found.raw == {"round_trips": 39, "missing": "only 39 round trips, at least 100 are needed"}
+    assert len(latency.reading(latency.parse(captured("sockperf-3.7.csv"))).values) == 2
+
+
+def test_no_round_trip_is_an_error() -> None:
+    """Where nothing comes back, packets do not pass."""
+    with pytest.raises(ProbeFailedError, match="no round trip"):
+        latency.parse("sockperf: Summary: Message Rate is 0 [msg/sec]")
 
 
 def test_a_histogram_keeps_every_sample_within_one_percent() -> None:

@@ -26,13 +26,14 @@ sysctl net/ipv6/conf/BRIDGE/accept_ra = 0
 
 FLANNEL_V4 = """
 address 10.244.1.0/32 dev flannel.1
-link flannel.1 vxlan (transport vxlan) mtu 1450 mac 72:01:dd:3f:b9:2a vni 1 port 8472 local 192.0.2.1
+link flannel.1 vxlan (transport vxlan) mtu 1450 mac 72:01:dd:3f:b9:2a vni 1 port 8472 local 192.0.2.1 dev eth0
 sysctl net/ipv4/conf/flannel.1/rp_filter = 2
 sysctl net/ipv6/conf/flannel.1/accept_ra = 0
 """
 FLANNEL_V6 = """
 address fd00:10:244:1::/128 dev flannel-v6.1
-link flannel-v6.1 vxlan (transport vxlan) mtu 1430 mac f6:04:7b:e7:93:9c vni 1 port 8472 local 2001:db8::1
+link flannel-v6.1 vxlan (transport vxlan) mtu 1430 mac f6:04:7b:e7:93:9c vni 1 port 8472 \
+local 2001:db8::1 dev eth0
 sysctl net/ipv6/conf/flannel-v6.1/accept_ra = 0
 """
 KOPEIO_V4 = """

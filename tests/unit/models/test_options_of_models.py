@@ -1,12 +1,16 @@
 import re
+from collections.abc import Mapping
 
 import pytest
 
+from octet.blueprint.nft import Chain
 from octet.errors import BadConfigurationError
 from octet.kernel.features import FEATURES
 from octet.models import MODELS, Running, example, find, names
 from octet.models.decisions import DECISIONS
+from octet.models.model import Model
 from octet.models.needs import needs
+from octet.policy.gates import FROM, GUARD
 from octet.transport.flannel.netconf import VxlanBackend
 
 
@@ -183,3 +187,41 @@ def test_policy_is_none_or_ordered() -> None:
     assert find("flannel:policy").parse({}, source="test").gate is not None
     with pytest.raises(BadConfigurationError, match="policy = 'some': must be one of none, ordered"):
         find("flannel").parse({"policy": "some"}, source="test")
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda each: each.name)
+def test_every_option_that_is_shown_is_taken(model: Model) -> None:
+    """The example of each option that ``octet models show`` lists is accepted, and says that option."""
+    assert model.options
+    for option in model.options:
+        model.parse(option.example, source="test")
+        held: object = option.example
+        for part in option.name.split(".") if option.name.startswith("Backend.") else [option.name]:
+            assert isinstance(held, Mapping)
+            held = held[part]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda each: each.name)
+@pytest.mark.parametrize("inside", ["", "Backend"])
+def test_every_option_that_is_taken_is_shown(model: Model, inside: str) -> None:
+    """What the refusal of an unknown option says is known is listed, each name of it."""
+    unknown: dict[str, object] = {"Nonsense": 1}
+    with pytest.raises(BadConfigurationError) as refused:
+        model.parse({inside: unknown} if inside else unknown, source="test")
+    known = refused.value.hint.removeprefix("known here: ").split(", ")
+    shown = {option.name for option in model.options} | {"Backend"}
+    if not inside or any(name.startswith("Backend.") for name in shown):
+        assert {f"{inside}.{name}".lstrip(".") for name in known} <= shown
+
+
+@pytest.mark.parametrize("name", ["canal", "flannel:policy"])
+def test_no_pod_may_speak_the_clusters_own_tunnel(name: str) -> None:
+    """The port of packets between nodes is closed to pods where they come in, and again after translation."""
+    running = find(name).parse({"Backend": {"Port": 9999}}, source="test")
+    gate = running.gate
+    assert gate is not None
+    chains = {chain.name: chain for chain in gate.base().of(Chain)}
+    for chain in (chains[GUARD], chains[FROM]):
+        closed = [str(rule) for rule in chain.rules[:2]]
+        assert any("9999" in text and "8472" in text and " drop" in text for text in closed), closed
+        assert any("meta l4proto" in text and "41" in text and " drop" in text for text in closed), closed

@@ -28,7 +28,7 @@ from octet.kernel.conntrack import Flow
 from octet.kernel.nft.elements import command, decode
 from octet.kernel.nft.flows import outdated
 from octet.kernel.nft.listing import blocks, declaration, foreign_chain
-from octet.kernel.nft.transaction import Declared, render
+from octet.kernel.nft.transaction import Declared, render, sequence
 
 PODS = Map("pods", ("ifname",))
 BLOCKS = Set("blocks", ("ipv4_addr",), interval=True)
@@ -107,6 +107,14 @@ def test_a_moved_base_chain_is_made_anew() -> None:
     held = declared(BASE, PODS)
     assert "delete chain inet octet base" in render(Change(alter=((BASE, moved),)), held)
     assert "delete chain inet octet base" not in render(Change(alter=((BASE, closed),)), held)
+
+
+def test_what_comes_is_committed_before_what_goes() -> None:
+    """A change that also takes something away is two: so nothing passes that old and new both stop."""
+    both = Change((POD,), (), (ASKS,))
+    assert sequence(both) == (Change(add=(POD,)), Change(remove=(ASKS,)))
+    for alone in (Change(add=(POD,)), Change(remove=(ASKS,)), Change()):
+        assert sequence(alone) == (alone, Change())
 
 
 def test_an_element_without_a_set_is_refused() -> None:

@@ -31,7 +31,7 @@ def test_the_device_of_an_ipv4_node(flannel: ViewOf, changed: ViewOf) -> None:
     view = changed(flannel(), "node1", backend_data=f'{{"VNI":1,"VtepMAC":"{MAC}"}}')
     assert lines(VXLAN.node(view)) == [
         "address 10.244.1.0/32 dev flannel.1",
-        f"link flannel.1 vxlan (transport vxlan) mtu 1450 mac {MAC} vni 1 port 8472 local 192.0.2.1",
+        f"link flannel.1 vxlan (transport vxlan) mtu 1450 mac {MAC} vni 1 port 8472 local 192.0.2.1 dev eth0",
         "sysctl net/ipv4/conf/flannel.1/rp_filter = 2",
         "sysctl net/ipv6/conf/flannel.1/accept_ra = 0",
     ]
@@ -44,7 +44,10 @@ def test_the_device_of_an_ipv6_node(flannel: ViewOf, changed: ViewOf) -> None:
     view = changed(flannel("v6"), "node1", backend_v6_data=f'{{"VNI":1,"VtepMAC":"{MAC}"}}')
     assert lines(VXLAN.node(view)) == [
         "address fd00:10:244:1::/128 dev flannel-v6.1",
-        f"link flannel-v6.1 vxlan (transport vxlan) mtu 1430 mac {MAC} vni 1 port 8472 local 2001:db8::1",
+        (
+            f"link flannel-v6.1 vxlan (transport vxlan) mtu 1430 mac {MAC} "
+            "vni 1 port 8472 local 2001:db8::1 dev eth0"
+        ),
         "sysctl net/ipv6/conf/flannel-v6.1/accept_ra = 0",
     ]
 

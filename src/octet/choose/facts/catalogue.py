@@ -77,7 +77,7 @@ GROUPS = {
 """Headings, in the order in which people read them."""
 
 INSTALLERS = (
-    Installer("kops", "kOps", True, "spec.networking.cni: {} and a manifest of your own under spec.addons"),
+    Installer("kops", "kops", True, "spec.networking.cni: {} and a manifest of your own under spec.addons"),
     Installer("kubeadm", "kubeadm", True, "kubeadm installs no network: apply the provider's manifest"),
     Installer("k3s", "k3s", True, "--flannel-backend=none --disable-network-policy, then its manifest"),
     Installer("rke2", "RKE2", True, "cni: none, then its manifest"),
@@ -150,6 +150,14 @@ KEYS: tuple[Key, ...] = (
         "default-transport", "Which one does its own manifest take?", Kind.CHOICE, "path", choices=TRANSPORTS
     ),
     _yes_no("bgp", "Does it speak BGP with one's own routers?", "path"),
+    Key(
+        "bgp-abilities",
+        "What can its BGP do?",
+        Kind.LIST,
+        "path",
+        choices=("routers", "import", "filters", "communities", "reflectors", "passwords"),
+        required=False,
+    ),
     _yes_no("needs-layer-2", "Must all nodes be on one layer-2 segment?", "path"),
     _yes_no("needs-cloud-routes", "Does it need a cloud's route tables or interfaces?", "path"),
     _yes_no("udp-only", "Does it work where only UDP passes between nodes?", "path"),
@@ -200,6 +208,14 @@ LIMITS: tuple[Key, ...] = (
     _limit("limit-nodes-before-fan-out", "Nodes before a fan-out process is advised", "nodes"),
 )
 """Numbers where something ends; a limit's note says why. A provider may have several of one key."""
+
+BOUNDED = frozenset({"largest-cluster", "limit-nodes"})
+"""Numbers of nodes at which a cluster may end; each says whether it is an end, a default or the largest
+seen."""
+
+FAMILIES = ("ipv4", "ipv6", "dual")
+NEEDS = ("encryption", "multicast", "windows", "bgp", "udp_only", "kube_proxy_replacement")
+"""Needs beside which a fact may not hold."""
 
 BY_NAME = {key.name: key for key in (*KEYS, *LIMITS)}
 VERSION = re.compile(r"any|\d+(\.\d+)*")

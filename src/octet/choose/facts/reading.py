@@ -14,7 +14,17 @@ import msgspec
 
 from octet.choose.facts import catalogue
 from octet.choose.facts.catalogue import BY_NAME, KEYS, LIMITS, Key, Kind
-from octet.choose.facts.values import Certainty, Fact, Provider, Release, Step, Support, Value
+from octet.choose.facts.values import (
+    Bound,
+    Certainty,
+    Condition,
+    Fact,
+    Provider,
+    Release,
+    Step,
+    Support,
+    Value,
+)
 from octet.errors import BadConfigurationError
 
 INSTALLERS = {installer.name for installer in catalogue.INSTALLERS}
@@ -25,6 +35,14 @@ _PLACE = re.compile(r" - at `\$\.?(?P<where>.*)`$")
 _FIELD = re.compile(r"(?:missing required field|unknown field) `(?P<field>[^`]+)`")
 
 
+class _When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    since: str = ""
+    families: tuple[str, ...] = ()
+    clouds: tuple[str, ...] = ()
+    not_with: tuple[str, ...] = ()
+    or_kernel: str = ""
+
+
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     as_of: dt.date
     source: str
@@ -32,6 +50,8 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ke
     unknown: bool = False
     certainty: Certainty = Certainty.VERIFIED
     note: str = ""
+    when: _When | None = None
+    bound: Bound | None = None
 
 
 class _Limit(_Entry, frozen=True, forbid_unknown_fields=True, rename="kebab", kw_only=True):
@@ -151,7 +171,46 @@ def _fact(name: str, entry: _Entry, source: str, field: str) -> Fact:
         source=_filled(entry.source, source, f"{field}.source"),
         certainty=entry.certainty,
         note=entry.note,
+        when=_when(key, entry, source, f"{field}.when"),
+        bound=_bound(key, entry, source, f"{field}.bound"),
     )
+
+
+def _when(key: Key, entry: _Entry, source: str, field: str) -> Condition | None:
+    """Return where a fact holds; a condition is said in words, too."""
+    when = entry.when
+    if when is None:
+        return None
+    if not entry.note:
+        raise BadConfigurationError(source, field, "", "needs a note that says the same in words")
+    if when.since and not (key.installer and catalogue.VERSION.fullmatch(when.since)):
+        hint = "a version such as 1.28, of a fact about what an installer allows"
+        raise BadConfigurationError(source, f"{field}.since", when.since, "cannot be", hint=hint)
+    if when.or_kernel and not (key.kind is Kind.VERSION and catalogue.VERSION.fullmatch(when.or_kernel)):
+        hint = "a version such as 4.18, of an oldest kernel"
+        raise BadConfigurationError(source, f"{field}.or-kernel", when.or_kernel, "cannot be", hint=hint)
+    for part, given, known in (
+        ("families", when.families, catalogue.FAMILIES),
+        ("clouds", when.clouds, catalogue.CLOUDS),
+        ("not-with", when.not_with, catalogue.NEEDS),
+    ):
+        wrong = next((each for each in given if each not in known), None)
+        if wrong is not None:
+            hint = f"one of {', '.join(known)}"
+            raise BadConfigurationError(source, f"{field}.{part}", wrong, "is unknown", hint=hint)
+    return Condition(when.since, when.families, when.clouds, when.not_with, when.or_kernel)
+
+
+def _bound(key: Key, entry: _Entry, source: str, field: str) -> Bound | None:
+    """Return what a number of nodes is: where the facts end a cluster they say in which way."""
+    wants = key.name in catalogue.BOUNDED and entry.value is not msgspec.UNSET
+    if wants != (entry.bound is not None):
+        problem = "is missing" if wants else "is no part of this fact"
+        hint = f"one of {', '.join(each.value for each in Bound)}, where a number ends a cluster"
+        raise BadConfigurationError(source, field, entry.bound, problem, hint=hint)
+    if entry.bound is Bound.DEFAULT and not entry.note:
+        raise BadConfigurationError(source, field, "default", "needs a note that says how to raise it")
+    return entry.bound
 
 
 def _unknown_key(name: str, keys: tuple[Key, ...], source: str, field: str) -> BadConfigurationError:

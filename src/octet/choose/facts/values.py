@@ -34,6 +34,37 @@ class Certainty(Enum):
     UNVERIFIED = "unverified"
 
 
+class Bound(Enum):
+    """What a number of nodes is.
+
+    ``END``: a mechanism ends there. ``DEFAULT``: as shipped, and can be raised; the note says how.
+    ``SEEN``: the largest that somebody has told of; what is beyond it nobody has shown.
+    """
+
+    END = "end"
+    DEFAULT = "default"
+    SEEN = "seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Where a fact holds, as its note says in words. A part that is empty asks for nothing.
+
+    Attributes:
+        since: the installer's version from which on it holds, of facts about what an installer allows.
+        families: of pods' addresses with which it holds.
+        clouds: where it holds.
+        not_with: needs (fields of the requirements) beside which nobody has shown it.
+        or_kernel: of an oldest kernel, an older line that some distribution has made fit.
+    """
+
+    since: str = ""
+    families: tuple[str, ...] = ()
+    clouds: tuple[str, ...] = ()
+    not_with: tuple[str, ...] = ()
+    or_kernel: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing about one provider.
@@ -44,6 +75,8 @@ class Fact:
         as_of: the day on which the source said so.
         source: where a reader can look: an address without scheme, or repository and path, or a section.
         note: the mechanism behind a limit, or what a reader must know beside the value.
+        when: where it holds; None is everywhere.
+        bound: of a number of nodes, what it is.
     """
 
     key: str
@@ -52,6 +85,8 @@ class Fact:
     source: str
     certainty: Certainty = Certainty.VERIFIED
     note: str = ""
+    when: Condition | None = None
+    bound: Bound | None = None
 
     @property
     def truth(self) -> Truth:

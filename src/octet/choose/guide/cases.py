@@ -12,8 +12,8 @@ from octet.choose.guide.markdown import items, table
 from octet.choose.guide.notes import UNVERIFIED, Note, escaped
 from octet.choose.guide.words import listed
 
-FLIPS = 3
-"""Changes that are told of a case; the command prints all of them."""
+FLIPS = REASONS = 1
+"""Changes, and reasons for and against, that are told of a case; the command prints all of them."""
 
 MARKS = 6
 """Footnotes of one reason; a sum of a dozen abilities would drown in them, and the command names them all."""
@@ -45,13 +45,13 @@ def _told(guide: Guide, decision: Decision) -> Iterator[str]:
     titles = {each.provider: each.title for each in decision.kept}
     beaten = [f"{each.title} (by {titles[each.by]})" for each in decision.dominated]
     if beaten:
-        yield f"Equalled or beaten in everything that counts here: {listed(beaten)}."
+        yield f"Nowhere better than another one in what counts here: {listed(beaten)}."
     doubtful = [each.title for each in decision.kept if each.warnings]
     if doubtful:
         yield f"Kept, but something about them must be verified first: {listed(doubtful)}."
     yield f"Answer: **{answer(decision)}**. {_sentence(decision.rule)}"
-    yield from (f"For: {_reason(guide, each)}" for each in decision.reasons_for)
-    yield from (f"Against: {_reason(guide, each)}" for each in decision.reasons_against)
+    yield from (f"For: {_reason(guide, each)}" for each in decision.reasons_for[:REASONS])
+    yield from (f"Against: {_reason(guide, each)}" for each in decision.reasons_against[:REASONS])
     if decision.flips:
         yield f"It would turn: {escaped('; '.join(each.text for each in decision.flips[:FLIPS]))}."
 

@@ -6,7 +6,7 @@ What lives here: the tables of counts. What it must not know: where counts come 
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
-from octet.choose.facts.numbers.figures import BY_NAME, READ, WHY_FORKS, Figure, trend
+from octet.choose.facts.numbers.figures import BY_NAME, READ, WHY_FORKS, Figure, about, trend
 from octet.choose.facts.values import Count, Provider
 from octet.choose.guide.guide import Guide
 from octet.choose.guide.markdown import table
@@ -67,7 +67,7 @@ def _famous(guide: Guide, provider: Provider, days: Sequence[dt.date]) -> list[s
     rows = {count.date: count for count in _of(guide, provider) if FAME[0] in count.figures}
     cells = [_three(guide, rows[day]) if day in rows else UNKNOWN for day in days]
     rate = trend(rows.values(), FAME[0])[-1].per_year
-    return [provider.title, *cells, UNKNOWN if rate is None else f"{rate:+.0f}"]
+    return [provider.title, *cells, UNKNOWN if rate is None else about(rate)]
 
 
 def _three(guide: Guide, count: Count) -> str:

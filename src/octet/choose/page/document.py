@@ -20,7 +20,6 @@ from octet.choose.page import drawn, shown
 from octet.choose.page.asked import QuestionShown, profile, questions
 from octet.choose.page.figures import MeasuredShown, drawn_from
 from octet.choose.requirements import Requirements
-from octet.choose.telling import telling
 from octet.measure.results import Results
 from octet.models.decisions import DECISIONS
 
@@ -123,5 +122,5 @@ def answered(decision: Decision, facts: Facts) -> Answered:
             Row(provider=each.name, findings=constraints.findings(requirements, each))
             for each in facts.providers
         ),
-        flips=telling(decision),
+        flips=decision.flips,
     )

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from octet import models
 from octet.measure.metrics import METRICS, Metric
-from octet.measure.results import Results, Row, summary
+from octet.measure.results import Results, Row, absences, summary
 from octet.measure.statistics import Interval
 
 
@@ -32,8 +32,13 @@ class RowShown(Struct, frozen=True, kw_only=True):
 
 
 class MeasuredShown(Struct, frozen=True, kw_only=True):
-    """All that a comparison says; ``titles`` tell our models, reference plugins and originals apart."""
+    """All that a comparison says; ``titles`` tell our models, reference plugins and originals apart.
 
+    Attributes:
+        absences: which figures are missing in some rounds, and why, a sentence each.
+    """
+
+    absences: tuple[str, ...]
     metrics: tuple[Metric, ...]
     rows: tuple[RowShown, ...]
     titles: Mapping[str, str]
@@ -42,6 +47,7 @@ class MeasuredShown(Struct, frozen=True, kw_only=True):
 def drawn_from(results: Results) -> MeasuredShown:
     """Return what a comparison says about every candidate and metric."""
     return MeasuredShown(
+        absences=absences(results),
         metrics=METRICS,
         rows=tuple(_row(row) for row in summary(results)),
         titles={name: _title(results, name) for name in results.candidates},

@@ -24,7 +24,7 @@ from octet.kernel.nft.listing import (
     foreign_chain,
     rehearsal,
 )
-from octet.kernel.nft.transaction import Declared, arriving, render
+from octet.kernel.nft.transaction import Declared, arriving, render, sequence
 from octet.kernel.port import Failure, Outcome
 
 _STALE = {errno.ENOENT, errno.EEXIST, errno.EBUSY}
@@ -123,18 +123,37 @@ class NftFacility:
         self._listings |= {chain: known[name] for name, chain in missing.items()}
 
     def apply(self, change: Change) -> Outcome:
-        """Make a change true in one transaction, or fail as a whole with nft's own words."""
+        """Make a change true, or fail with nft's own words.
+
+        In one transaction; where it also takes something away a second one does that (``sequence``).
+        """
         if not change:
             return Outcome()
         if self._declared is None:
             self.read(Blueprint())
         try:
-            self._commit(change)
+            self._commit_in_turn(change)
         except NftError as error:
             return self._again(change, error)
         except ValueError as error:
             return _refused(change, errno.EINVAL, str(error))
         return self._settle(change)
+
+    def _commit_in_turn(self, change: Change) -> None:
+        """Commit what is new, then take away what is no more; together where the kernel wants it so.
+
+        It does where new intervals overlap old ones. A refused transaction has changed nothing.
+        """
+        first, later = sequence(change)
+        if not later:
+            self._commit(change)
+            return
+        try:
+            self._commit(first)
+        except NftError:
+            self._commit(change)
+        else:
+            self._commit(later)
 
     def _settle(self, change: Change) -> Outcome:
         """Make connections of before follow the change too, where they would never notice it."""

@@ -1,7 +1,7 @@
 """From a change to the text of one transaction, in an order the kernel accepts.
 
-What lives here: the order, and what must be redone when a declaration changes. Never wider than old or new:
-the kernel shows packets either none of a transaction or all of it. What it must not know: libnftables.
+What lives here: the order, what must be redone when a declaration changes, what needs a second transaction so
+that no packet passes which old and new both stop. What it must not know: libnftables.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -49,6 +49,19 @@ class Declared:
 def arriving(change: Change) -> tuple[object, ...]:
     """Return everything a change adds or alters, as it shall be."""
     return (*change.add, *(new for _, new in change.alter))
+
+
+def sequence(change: Change) -> tuple[Change, Change]:
+    """Return what to commit first, and what then: what goes away, where something else comes or changes.
+
+    A packet amid a commit goes on with the rules it began with, but looks elements up as they are by then:
+    nft_do_chain() takes the generation once, nft_genmask_cur() for each lookup. One lookup before and one
+    after a single transaction could miss what stopped the packet before and what stops it now. With old and
+    new in force in between, the first rule that matches it is the first of the old or of the new ones.
+    """
+    if not change.remove or not (change.add or change.alter):
+        return change, Change()
+    return Change(change.add, change.alter), Change(remove=change.remove)
 
 
 def render(change: Change, before: Declared, held: Iterable[Element] = ()) -> list[str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from octet.measure import metrics
+from octet.measure.metrics import MISSING
 from octet.measure.places import ProbeFailedError, Reading, Stretch, begin, finish, serving
 from octet.measure.statistics import quantile
 
@@ -38,12 +39,21 @@ _ROW = re.compile(r"^\d+, [\d.]+, [\d.]+, ([\d.]+)$", re.MULTILINE)
 def parse(text: str) -> list[float]:
     """Return every round trip, µs, from sockperf's log (``--full-log --full-rtt``); other lines are skipped.
 
-    Raises ProbeFailedError with too few of them.
+    Raises ProbeFailedError where there is none.
     """
     found = [float(value) for value in _ROW.findall(text)]
-    if len(found) < FEWEST:
-        raise ProbeFailedError(f"sockperf: only {len(found)} round trips, at least {FEWEST} are needed")
+    if not found:
+        raise ProbeFailedError("sockperf: no round trip")
     return found
+
+
+def reading(trips: Sequence[float]) -> Reading:
+    """Return the quantiles; too few round trips (a busy machine) have none, and that is said instead."""
+    if len(trips) < FEWEST:
+        why = f"only {len(trips)} round trips, at least {FEWEST} are needed"
+        return Reading({}, {"round_trips": len(trips), MISSING: why})
+    values = {metrics.RTT_P50.key: quantile(trips, 0.5), metrics.RTT_P99.key: quantile(trips, 0.99)}
+    return Reading(values, {"round_trips": len(trips), "histogram_us": histogram(trips)})
 
 
 def histogram(samples: Sequence[float]) -> Mapping[str, int]:
@@ -76,5 +86,4 @@ class Latency:
             finally:
                 process.send_signal(signal.SIGCONT)
             trips = parse(finish(process, "sockperf", limit=seconds + 15))
-        values = {metrics.RTT_P50.key: quantile(trips, 0.5), metrics.RTT_P99.key: quantile(trips, 0.99)}
-        return Reading(values, {"round_trips": len(trips), "histogram_us": histogram(trips)})
+        return reading(trips)

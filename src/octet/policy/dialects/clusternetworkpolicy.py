@@ -36,7 +36,8 @@ def stage(view: View, candidate: Candidate, tier: str, direction: str) -> Stage 
     origins = tuple(Origin(KIND, "", policy.name) for policy in stated)
     identity = digest((tier, origins, rules, keep))
     named = any(rule.named for rule in rules)
-    return Stage(tier, origins, rules, Action.PASS, keep=keep, identity=identity, named=named)
+    name = digest((tier, origins))
+    return Stage(tier, origins, rules, Action.PASS, keep=keep, identity=identity, named=named, name=name)
 
 
 def _subject(policy: ClusterNetworkPolicy, candidate: Candidate) -> bool:

@@ -36,6 +36,11 @@ class NodeMesh:
     asn: int = AS_NUMBER
     directory: Directory = INTERNAL
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """None: nothing is wrapped."""
+        return ()
+
     def node(self, view: View) -> Blueprint:
         """Return the daemon and what is common to all sessions; nothing before there is an address."""
         speaker = self._speaker(view)

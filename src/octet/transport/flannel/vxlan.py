@@ -37,6 +37,11 @@ class FlannelFlavour:
     backend: VxlanBackend
     directory: FlannelDirectory
 
+    @property
+    def port(self) -> int:
+        """``Backend.Port``."""
+        return self.backend.port
+
     def device(self, view: View, cidr: Network) -> Device | None:
         """Return the device over the underlay of the pods' own family."""
         family, local = cidr.version, underlay(view, cidr.version)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from octet.choose.decision import Decision, from_json
 from octet.choose.page.html import Bundle
 from octet.choose.requirements import FIELDS, kind_of
-from octet.cli import asking, compare, main
+from octet.cli import asking, compare, decision, main
 from octet.cli import choose as command
 from octet.measure import machine, results
 from octet.measure.results import Results
@@ -58,6 +58,25 @@ def test_flags_answer_questions() -> None:
     assert "kubenet cannot work where" in " ".join(result.stdout.split())
 
 
+def test_the_answer_comes_in_a_screenful() -> None:
+    """The first answer is short and narrow, names three changes, and says what --all has besides."""
+    asked = ("--installer", "kops", "--cloud", "aws", "--private-topology", "yes", "--nodes", "60")
+    brief, whole = (run(*asked, *more).stdout for more in ((), ("--all",)))
+    assert len(brief.splitlines()) < 50 < len(whole.splitlines())
+    assert brief.count("were the answer to") == 3
+    assert "--all shows" in brief
+    assert "Who is left" not in brief
+    for title in ("Who is left", 'Left open by "don\'t know"', "Missing", "aws-private-topology"):
+        assert title in whole
+    assert max(map(len, (*brief.splitlines(), *whole.splitlines()))) <= decision.WIDTH
+
+
+def test_people_read_questions_not_fields() -> None:
+    """Nothing that a person reads has the name of a field in it."""
+    told = run("--installer", "kops", "--nodes", "60", "--all").stdout
+    assert [field for field in FIELDS if "_" in field and field in told] == []
+
+
 def test_json_is_the_whole_decision() -> None:
     """With --json stdout is the decision, which reads back as one."""
     result = run("--windows", "yes", "--json")
@@ -87,7 +106,7 @@ def test_nothing_left_says_what_to_give_up() -> None:
     result = run("--partial-mesh", "yes", "--maintained", "yes")
     assert result.exit_code == 1
     assert "Nothing is left" in result.stdout
-    assert "give up maintained: then Weave Net can be used" in result.stdout
+    assert 'give up "get fixes from its authors": then Weave Net can be used' in result.stdout
 
 
 def test_nobody_to_ask_is_said() -> None:
@@ -106,7 +125,7 @@ def test_every_field_has_its_flag() -> None:
 def test_a_person_is_asked_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal questions come in elimination order, each with its why; those without effect don't."""
     monkeypatch.setattr(asking, "on_a_terminal", lambda: True)
-    result = run(typed="kops\n1.36\n" + "?\n" * 30)
+    result = run(typed="kops\n1.36\nno\n" + "?\n" * 30)
     assert result.exit_code == 0, result.output
     assert "What sets your cluster up?" in result.stderr
     assert "why: an installer brings some providers" in result.stderr
@@ -122,6 +141,45 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(monkeypatch: pytest.Mo
     result = run("--json", typed="kopz\nkops\n" + "?\n" * 40)
     assert "invalid enum value 'kopz'" in result.stderr
     assert answered(result).requirements.installer == "kops"
+
+
+@pytest.mark.parametrize("typed", ["", "kops\n"])
+def test_leaving_the_questions_is_an_interruption(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-D (and Ctrl-C, which typer makes the same) ends with 130, as the README's table says."""
+    monkeypatch.setattr(asking, "on_a_terminal", lambda: True)
+    result = run(typed=typed)
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+    assert "For it" not in result.stdout
+
+
+def test_a_page_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A directory after --page is named as what was given, not by a draft beside it."""
+    monkeypatch.setattr("octet.cli.page.bundle", lambda: PLAIN)
+    code, said = refused(capsys, "--windows", "yes", "--page", str(tmp_path))
+    assert code == 2
+    assert f"'{tmp_path}': is a directory" in said
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (b"[requirements]\nleaving = '\xff'\n", r"byte 26 = b'\xff': is not UTF-8"),
+        (b"nodes = 5\n", "table = 'requirements': is missing"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_for_what_it_is(
+    held: bytes, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bytes that are no UTF-8 are named with their place, a missing table as missing, without a None."""
+    path = tmp_path / "r.toml"
+    path.write_bytes(held)
+    code, said = refused(capsys, "--requirements", str(path))
+    assert code == 2
+    assert told in said
+    assert "None" not in said
 
 
 def test_a_person_says_what_matters_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +202,13 @@ def test_a_person_says_what_matters_most(monkeypatch: pytest.MonkeyPatch) -> Non
         (("--requirements", "none.toml"), 4, "none.toml"),
         (("--results", "none.json"), 4, "octet compare"),
         (("--installer", "kops", "--installer-version", "1.30", "--kubernetes", "1.33"), 2, "1.33"),
+        (("--installer", "aks", "--cloud", "gcp"), 2, "cloud = 'gcp': is no place where aks"),
+        (("--installer", "eks", "--cloud", "azure"), 2, "(aws, or another installer)"),
+        (("--installer", "kops", "--cloud", "laptop"), 2, "cloud = 'laptop'"),
+        (("--cloud", "laptop", "--private-topology", "yes"), 2, "private_topology = True"),
+        (("--installer-version", "1.36"), 2, "name the installer"),
+        (("--windows", "maybe"), 2, "windows = 'maybe': is neither yes nor no (yes, no, or ?"),
+        (("--nodes", "2000000"), 2, "from 1 to 1,000,000"),
     ],
 )
 def test_wrong_use_is_one_line(
@@ -208,7 +273,7 @@ def test_figures_of_this_machine_are_taken(tmp_path: Path, record: Record) -> No
     path = written(record, tmp_path / "results.json")
     found = json.loads(run("--results", path, "--nodes", "5", "--json").stdout)
     assert found["measured"]["other_machine"] == ""
-    assert "cpu" in found["weights"]
+    assert found["measured"]["candidates"] == ["bridge", "flannel"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +283,7 @@ def test_figures_of_this_machine_are_taken(tmp_path: Path, record: Record) -> No
         ('{"schema": 1}', "document"),
         ("{}", "schema"),
         ("no json", "document"),
-        ('{"schema": "new"}', "schema"),
+        ('{"schema": "new"}', "schema = 'new'"),
     ],
 )
 def test_results_of_another_schema_are_refused(

@@ -1,10 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from octet.choose import decide
 from octet.choose.constraints import BY_ID, CONSTRAINTS, findings
 from octet.choose.facts import Certainty, Fact, Facts, Provider
 from octet.choose.facts.catalogue import BY_NAME
+from octet.choose.facts.values import Bound, Condition
 from octet.choose.nodes import SMALL
 from octet.choose.requirements import FIELDS, Requirements
 
@@ -115,16 +118,49 @@ def test_what_must_not_be_needed_is_turned_round(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("nodes", "largest", "verdict"), [(256, 256, "met"), (257, 256, "ruled out"), (257, None, "unknown")]
+    ("nodes", "largest", "bound", "verdict"),
+    [
+        (256, 256, Bound.END, "met"),
+        (257, 256, Bound.END, "ruled out"),
+        (257, 256, Bound.DEFAULT, "unknown"),
+        (257, 256, Bound.SEEN, "unknown"),
+        (256, 256, Bound.SEEN, "met"),
+        (257, None, None, "unknown"),
+    ],
 )
-def test_a_cluster_ends_where_it_is_no_longer_sensible(
-    nodes: int, largest: int | None, verdict: str, make: Make
+def test_a_cluster_ends_where_a_mechanism_ends_it(
+    nodes: int, largest: int | None, bound: Bound | None, verdict: str, make: Make, told: Callable[..., Fact]
 ) -> None:
-    """More nodes than are sensible rule out; a limit that nobody knows is a doubt."""
-    assert (
-        verdicts(make("p", largest_cluster=largest), cloud="gcp", nodes_in_two_years=nodes)["nodes"]
-        == verdict
-    )
+    """More nodes than an end rule out; beyond a default, beyond what was seen and unknown are doubts."""
+    held = replace(told("largest-cluster", largest), bound=bound, note="widen it.")
+    (finding,) = findings(Requirements(cloud="gcp", nodes=nodes), make("p", largest_cluster=held))[1:]
+    assert (finding.constraint, finding.verdict) == ("nodes", verdict)
+    assert ("widen it" in finding.because) == (verdict == "unknown" and largest is not None)
+
+
+@pytest.mark.parametrize(("cloud", "verdict"), [("azure", "ruled out"), ("gcp", "met"), (None, "unknown")])
+def test_an_end_of_one_cloud_counts_there(
+    cloud: str | None, verdict: str, make: Make, told: Callable[..., Fact]
+) -> None:
+    """What ends a cluster in one cloud rules out there, is a doubt where the cloud isn't known."""
+    end = replace(told("limit-nodes", 400), bound=Bound.END, when=Condition(clouds=("azure",)), note="AKS")
+    found = verdicts(make("p", limits=(end,)), cloud=cloud, nodes=401)
+    assert found["nodes"] == verdict
+
+
+def test_a_default_size_rules_nobody_out(shipped: Facts) -> None:
+    """With kops on AWS and 300 nodes flannel's stock network is a doubt that says how to widen it."""
+    asked = Requirements(installer="kops", installer_version="1.36", cloud="aws", nodes=300)
+    found = {each.constraint: each for each in findings(asked, shipped.get("flannel"))}
+    assert found["nodes"].verdict == "unknown"
+    assert "a wider Network raises it" in found["nodes"].because
+
+
+def test_who_was_seen_largest_is_not_behind_the_unknown(shipped: Facts) -> None:
+    """With more nodes than anybody was seen with, no provider of unknown size comes before one that was."""
+    found = decide(Requirements(installer="kubeadm", cloud="aws", nodes=6000, maintained=True), shipped)
+    assert found.ranking[0].provider in {"calico", "cilium"}
+    assert found.leaders[0] in {"calico", "cilium"}
 
 
 def test_nobody_ends_before_a_small_cluster(shipped: Facts, make: Make) -> None:

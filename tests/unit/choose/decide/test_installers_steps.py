@@ -26,7 +26,7 @@ def restored(make: Make, taken: Take) -> Provider:
 
 def installer(provider: Provider, **answers: object) -> str:
     """Return the verdict of the installer's constraint, with kops unless said otherwise."""
-    asked = Requirements(**{"installer": "kops", **answers})
+    asked = Requirements(**{"installer": "kops", "bring_your_own": False, **answers})
     return next(each.verdict for each in findings(asked, provider) if each.constraint == "installer")
 
 
@@ -67,9 +67,10 @@ def test_never_built_in_is_for_who_brings_it(own: bool | None, verdict: str, mak
 
 
 def test_what_was_removed_can_be_brought(make: Make, taken: Take) -> None:
-    """What an installer refuses is out, unless the operator brings it."""
+    """What an installer refuses is out, unless the operator brings it; who doesn't know may come to."""
     gone = make("p", steps=(taken("1.5", Support.REMOVED),))
     assert installer(gone) == "ruled out"
+    assert installer(gone, bring_your_own=None) == "unknown"
     assert installer(gone, bring_your_own=True) == "met"
 
 
@@ -104,13 +105,14 @@ def test_an_unverified_step_is_a_doubt(make: Make, taken: Take) -> None:
 def test_what_kops_hides_is_apart_from_what_a_provider_can(
     key: str, answers: dict[str, object], make: Make, taken: Take
 ) -> None:
-    """An ability that kops doesn't let through rules out with kops, not with kubeadm, not by hand."""
+    """What kops doesn't let through rules out with kops alone, and is a doubt where by hand is open."""
     held = make("p", steps=(taken("1.5", Support.STABLE),), **{key: False})
 
-    def ruled(**more: object) -> bool:
+    def verdict(**more: object) -> str:
         asked = Requirements(**{**answers, **more})
-        return key in {each.constraint for each in findings(asked, held) if each.verdict == "ruled out"}
+        return {each.constraint: each.verdict for each in findings(asked, held)}.get(key, "not asked")
 
-    assert ruled(installer="kops")
-    assert not ruled(installer="kops", bring_your_own=True)
-    assert not ruled(installer="kubeadm")
+    assert verdict(installer="kops", bring_your_own=False) == "ruled out"
+    assert verdict(installer="kops") == "unknown", "a manifest of one's own may do"
+    assert verdict(installer="kops", bring_your_own=True) == "not asked"
+    assert verdict(installer="kubeadm") == "not asked"

@@ -1,9 +1,12 @@
 """Answers that are known beforehand, from kops' own documents and code (state of 2026-08-22)."""
 
+import re
+
 import pytest
 
 from octet.choose import Decision, Requirements, decide
 from octet.choose.facts import Facts
+from octet.choose.profile import USUAL
 
 KOPS = {"installer": "kops", "installer_version": "1.36", "kubernetes": "1.34", "bring_your_own": False}
 
@@ -42,7 +45,8 @@ def test_the_vpc_plugin_is_for_aws(cloud: str, shipped: Facts) -> None:
 )
 def test_kops_stopped_bringing_weave_and_canal(kubernetes: str, gone: set[str], shipped: Facts) -> None:
     """From Kubernetes 1.23 on kops has no Weave Net, from 1.28 on no Canal."""
-    found = decided(shipped, installer="kops", installer_version=kubernetes, kubernetes=kubernetes)
+    held = {**KOPS, "installer_version": kubernetes, "kubernetes": kubernetes}
+    found = decided(shipped, **held)
     assert out(found) & {"weave", "canal"} == gone
 
 
@@ -75,6 +79,34 @@ def test_kube_router_in_kops_wants_no_kube_proxy(shipped: Facts) -> None:
     found = decide(Requirements(installer="kops", installer_version="1.36", kubernetes="1.34"), only)
     assert found.leaders == ("kube-router",)
     assert any("kube-proxy must be off" in note for note in found.notes)
+
+
+def test_what_an_installer_has_not_yet_is_not_called_experimental(shipped: Facts) -> None:
+    """What kops 1.18 doesn't have yet is out because of the version from which on it is there."""
+    found = decided(shipped, **{**KOPS, "installer_version": "1.18", "kubernetes": "1.18"})
+    (kindnet,) = (each for each in found.excluded if each.provider == "kindnet")
+    assert kindnet.findings[0].because == "kops has kindnet from 1.32 on, not before"
+
+
+def test_sentences_are_for_people(shipped: Facts) -> None:
+    """No sentence of a decision shows a field's or a fact's name, or says a unit twice."""
+    for asked in (USUAL, Requirements(bgp=True), Requirements(nodes=9000), Requirements(encryption=True)):
+        found = decide(asked, shipped)
+        told = [
+            *(reason.text for reason in (*found.reasons_for, *found.reasons_against)),
+            *(each.text for each in found.why_not),
+            *(flip.text for flip in found.flips),
+        ]
+        for text in told:
+            assert not re.search(r"foundation (none|cncf)|[a-z]_[a-z]|kOps|that was looked up", text), text
+            assert not re.search(r"(\w+)s: [\d,]+ \1s", text, re.IGNORECASE), text
+
+
+def test_fewer_nodes_later_are_said(shipped: Facts) -> None:
+    """A cluster that shrinks is judged by what it has now, and the answer says so."""
+    found = decided(shipped, nodes=200, nodes_in_two_years=20)
+    assert any("fewer nodes than there are" in note for note in found.notes)
+    assert not any("fewer nodes" in note for note in decided(shipped, nodes=20, nodes_in_two_years=200).notes)
 
 
 def test_leaving_a_provider_interrupts(shipped: Facts) -> None:

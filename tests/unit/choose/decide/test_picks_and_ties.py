@@ -1,12 +1,17 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from octet.choose import Decision, Requirements, decide
+from octet.choose import Decision, Requirements, decide, scores
 from octet.choose.conversation import matters, told
 from octet.choose.facts import Facts, Provider, Step, Support
-from octet.measure.results import Results
+from octet.choose.figures import Figures
+from octet.choose.flips import GIVEN
+from octet.choose.profile import USUAL
+from octet.choose.sensitivity import percent
+from octet.measure.results import Results, read
 
 Make = Callable[..., Provider]
 
@@ -88,6 +93,17 @@ def test_nobody_left_is_no_answer(make: Make) -> None:
     assert found.relaxations[0].providers == ("b",)
 
 
+def test_what_is_given_up_carries_its_doubts(make: Make) -> None:
+    """Who could come back but isn't known to meet the other needs is not said to be usable."""
+    found = decided(make("a", windows=None), make("b", windows=True), windows=True, encryption=True)
+    (way,) = found.relaxations
+    assert (
+        way.text
+        == '"encrypt what passes between nodes": then B can be used; A only if verified first: windows'
+    )
+    assert way.doubts == {"a": ("windows",)}
+
+
 def test_the_reasons_compare(make: Make) -> None:
     """A reason for names who cannot do it, with the facts of both, and keeps its id from run to run."""
     found = decided(make("a", windows=True, bgp=True), make("b", bgp=True), make("c"), windows=True)
@@ -131,12 +147,61 @@ def test_a_question_that_lets_somebody_in_is_asked(make: Make, taken: Callable[.
     assert told(Requirements(), Requirements(windows=True), facts) == "out: A; 1 left"
 
 
+def test_a_yes_says_whom_it_frees(make: Make, taken: Callable[..., Step]) -> None:
+    """Who may be brought by hand is a doubt until that is answered, and a yes says whom it frees."""
+    facts = Facts((make("a", steps=(taken("1.5", Support.STABLE),)), make("b")))
+    found = decide(Requirements(installer="kops", installer_version="1.36"), facts)
+    (own,) = (each for each in found.open if each.field == "bring_your_own")
+    assert [(each.answer, each.frees, each.excludes) for each in own.effects] == [
+        (True, ("b",), ()),
+        (False, (), ("b",)),
+    ]
+    assert "yes takes every doubt from B" in own.text
+
+
 def test_flips_of_answers_are_of_one_answer(make: Make) -> None:
     """What would come first without a need is told as a flip of that need alone."""
     found = decided(make("a", policy_egress=True, bgp=True), make("b", windows=True), windows=True)
     flip = next(flip for flip in found.flips if flip.what == "windows")
     assert (flip.now, flip.then, flip.first) == ("yes", "don't know or no", "a")
     assert found.flips[0] == flip, "what was asked for comes before what is open"
+
+
+def test_what_would_change_it_begins_with_what_one_can_change(shipped: Facts) -> None:
+    """Needs come first, then nodes, what is open, weights and facts; installers and clouds last."""
+    asked = Requirements(
+        installer="kops",
+        installer_version="1.36",
+        kubernetes="1.34",
+        cloud="aws",
+        policy_ingress=True,
+        nodes=90,
+    )
+    found = decide(asked, shipped).flips
+    kinds = [
+        "given" if flip.what in GIVEN else "nodes" if flip.what.startswith("nodes") else flip.kind
+        for flip in found
+    ]
+    first = {kind: kinds.index(kind) for kind in ("given", "weight", "fact", "requirement") if kind in kinds}
+    assert first.pop("given") > max(first.values())
+    assert kinds == sorted(kinds, key=lambda kind: kind == "given")
+    older = [flip for flip in found if flip.what == "installer_version" and flip.then != "don't know"]
+    assert all(float(flip.then) >= 1.36 for flip in older)
+
+
+def test_nobody_is_told_to_forget_or_go_back(shipped: Facts) -> None:
+    """An older kernel, an older version and an unknown number of nodes are no changes to propose."""
+    found = decide(Requirements(installer="kubeadm", kernel="4.18", nodes=6000), shipped)
+    for flip in found.flips:
+        assert not (flip.what == "kernel" and flip.then.startswith(("3", "4")))
+        assert not (flip.what == "nodes" and "don't know" in flip.then)
+
+
+def test_changes_are_told_in_the_question_s_words(make: Make) -> None:
+    """A person reads the question, not the name of a field."""
+    found = decided(make("a", policy_egress=True, bgp=True), make("b", windows=True), windows=True)
+    assert found.flips[0].text.startswith('were the answer to "Are there Windows nodes?" don\'t know or no')
+    assert not any("_" in flip.text for flip in found.flips)
 
 
 def test_figures_rank_and_are_told_as_our_model_s(make: Make, record: Callable[..., Results]) -> None:
@@ -152,15 +217,82 @@ def test_figures_rank_and_are_told_as_our_model_s(make: Make, record: Callable[.
     assert not [each for each in found.missing if each.id == "measurements"]
 
 
-def test_whoever_was_not_measured_is_said_to_be(make: Make, record: Callable[..., Results]) -> None:
-    """With figures for one of two, the other is drawn as unknown, ties, and is named as missing."""
+def test_whoever_was_not_measured_keeps_figures_out(make: Make, record: Callable[..., Results]) -> None:
+    """With figures for one of two, they rank nobody, and the answer says for whom some are missing."""
     results = record({"bridge": 1, "a": 1.4, "bridge (A/A)": 1})
     found = decided(make("a"), make("b"), results=results)
-    assert found.outcome == "tie"
-    place = next(place for place in found.ranking if place.provider == "b")
-    cpu = next(score for score in place.scores if score.criterion == "cpu")
-    assert (cpu.low, cpu.high, cpu.known) == (0, 1, False)
-    assert any("not measured: B" in each.text for each in found.missing)
+    assert "cpu" not in found.weights
+    (missing,) = (each for each in found.missing if each.id == "measurements")
+    assert "not measured for B: cpu, latency left out of the ranking" in missing.text
+
+
+def test_measuring_a_loser_changes_no_leader(shipped: Facts, record: Callable[..., Results]) -> None:
+    """Figures of one provider that isn't the answer leave leaders and weights as they were."""
+    asked = Requirements(installer="kubeadm", policy_ingress=False)
+    before = decide(asked, shipped)
+    after = decide(asked, shipped, record({"bridge": 1, "flannel": 1.3, "bridge (A/A)": 1}))
+    assert "flannel" not in before.leaders
+    assert (after.leaders, after.weights, after.rule) == (before.leaders, before.weights, before.rule)
+
+
+def test_the_stored_comparison_leaves_the_usual_answer_alone(shipped: Facts) -> None:
+    """The comparison that comes with the documents lacks figures of the answer's rivals: it ranks none."""
+    stored = read(Path(__file__).parents[4] / "docs/data/comparison.json")
+    assert decide(USUAL, shipped, stored).leaders == decide(USUAL, shipped).leaders
+
+
+@pytest.mark.parametrize(("flannel", "kopeio", "first"), [(1.6, 1.1, "kopeio-vxlan"), (1.1, 1.6, "flannel")])
+def test_a_measurement_decides_between_who_was_measured(
+    flannel: float, kopeio: float, first: str, shipped: Facts, record: Callable[..., Results]
+) -> None:
+    """Kops 1.5.2 over UDP leaves flannel and kopeio-vxlan: by facts they tie, a clear figure picks one."""
+    asked = Requirements(
+        installer="kops", installer_version="1.5.2", kubernetes="1.5", bring_your_own=False, udp_only=True
+    )
+    results = record({"bridge": 1, "flannel": flannel, "kopeio-vxlan": kopeio, "bridge (A/A)": 1})
+    weights = {"cpu": 3, "latency": 2}
+    assert decide(asked, shipped, None, weights).outcome == "tie"
+    found = decide(asked, shipped, results, weights)
+    assert (found.outcome, found.leaders) == ("pick", (first,))
+
+
+def test_a_pick_that_rests_on_one_criterion_says_so(make: Make) -> None:
+    """Where one criterion alone separates two, the answer names it, and who would be level without it."""
+    one = make("a", foundation="kubernetes")
+    found = decided(one, make("b"), windows=False)
+    assert found.rests_on == ("stewardship",)
+    assert "rests on one criterion: without independence of one company B would be" in found.rule
+    assert decided(make("a", foundation="kubernetes", commercial_support=True), make("b")).rests_on == ()
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(1.0, "100%"), (0.996, "over 99%"), (0.737, "74%"), (0.004, "under 1%"), (0.0, "0%")]
+)
+def test_shares_have_no_digits_that_draws_have_not(share: float, said: str) -> None:
+    """A share of two thousand draws is told in whole percent, and as always or never only if it is."""
+    assert percent(share) == said
+
+
+def test_what_bgp_can_do_counts_where_it_is_asked_for(shipped: Facts) -> None:
+    """With BGP asked for Calico's filters and reflectors count, which Cilium doesn't have."""
+    asked = decide(Requirements(bgp=True), shipped)
+    values = {
+        name: scores.bgp_depth(Requirements(), Figures(), shipped.get(name)).middle
+        for name in ("calico", "kube-router", "cilium")
+    }
+    assert values["calico"] == 1 > values["kube-router"] > values["cilium"] > 0
+    assert "bgp-depth" in asked.weights
+    assert "bgp-depth" not in decide(Requirements(), shipped).weights
+
+
+def test_policies_beyond_those_asked_for_count_once(make: Make) -> None:
+    """Where policy is asked for, its other kinds are a criterion of their own and not in reserve, too."""
+    broad = make("a", policy_ingress=True, policy_cluster_wide=True)
+    found = decided(broad, make("b", policy_ingress=True), policy_ingress=True)
+    told = {score.criterion: score.says for place in found.ranking[:1] for score in place.scores}
+    assert told["policy-breadth"].startswith("1 of 3 kinds of policies")
+    assert "policy" not in told["reserve"]
+    assert found.leaders == ("a",)
 
 
 def test_figures_of_another_machine_are_marked(make: Make, record: Callable[..., Results]) -> None:
@@ -186,7 +318,7 @@ def test_what_an_installer_removed_is_brought_by_hand(shipped: Facts) -> None:
     only = Facts((shipped.get("weave"),))
     asked = Requirements(installer="kops", installer_version="1.36", bring_your_own=True)
     (run,) = decide(asked, only).run
-    assert run.original[0].startswith("kOps: spec.networking.cni: {}")
+    assert run.original[0].startswith("kops: spec.networking.cni: {}")
     assert not any("--networking weave" in line for line in run.original)
 
 

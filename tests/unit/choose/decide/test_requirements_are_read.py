@@ -23,7 +23,7 @@ def test_what_is_not_said_is_not_known() -> None:
         ('[requirements]\ncloud = "moon"\n', "requirements.cloud", "bare-metal"),
         ('[requirements]\nkernel = "new"\n', "requirements.kernel", 'such as "1.33"'),
         ('[requirements]\nwindows = "yes"\n', "requirements.windows", "true or false"),
-        ("nodes = 5\n", "requirements", "a table [requirements]"),
+        ("nodes = 5\n", "table", "a table [requirements]"),
         ("[requirements]\n[wishes]\n", "wishes", "weights"),
         ("[requirements]\nnodes = = 5\n", "line 2", "nodes = = 5"),
         ('[requirements]\nkernel = "5\n', "line 2", "is no TOML"),
@@ -73,7 +73,7 @@ def test_an_answer_that_cannot_be_read_names_its_flag(field: str, typed: str) ->
     with pytest.raises(BadConfigurationError) as caught:
         requirements.answer(field, typed, f"--{field}")
     assert f"--{field}" in str(caught.value)
-    assert requirements.takes(field) in str(caught.value)
+    assert requirements.spoken(field).partition(" or ")[0] in str(caught.value)
 
 
 def test_every_field_has_its_question() -> None:
@@ -87,3 +87,11 @@ def test_the_larger_number_of_nodes_counts() -> None:
     assert Requirements(nodes=60, nodes_in_two_years=20).most_nodes == 60
     assert Requirements(nodes_in_two_years=20).most_nodes == 20
     assert Requirements().most_nodes is None
+
+
+def test_a_form_s_unknown_answer_names_the_answers() -> None:
+    """What a form may hold are requirements, not the tables of a file."""
+    with pytest.raises(BadConfigurationError) as caught:
+        requirements.checked({"windoze": True}, Requirements, "the form")
+    assert "windows" in caught.value.hint
+    assert "weights" not in caught.value.hint

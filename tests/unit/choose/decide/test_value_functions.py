@@ -1,11 +1,13 @@
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from octet.choose import criteria, figures, scores
 from octet.choose.criteria import CRITERIA, IDS, rank_order_centroid
 from octet.choose.facts import Certainty, Fact, Provider, Step, Support
+from octet.choose.facts.values import Bound
 from octet.choose.figures import Figures
 from octet.choose.requirements import Requirements
 from octet.errors import BadConfigurationError
@@ -45,11 +47,25 @@ def test_what_is_not_known_may_be_anything(make: Make, told: Callable[..., Fact]
         assert not found.known
 
 
-@pytest.mark.parametrize(("largest", "worth"), [(60, 0), (120, 0.5), (240, 1), (5000, 1)])
+@pytest.mark.parametrize(("largest", "worth"), [(15, 0), (60, 0.5), (120, 0.75), (240, 1), (5000, 1)])
 def test_headroom_counts_doublings(largest: int, worth: float, make: Make) -> None:
-    """As many nodes as needed are worth nothing, twice as many half, four times as many all."""
+    """A quarter of the nodes needed is worth nothing, as many half, four times as many all."""
     found = scores.headroom(Requirements(nodes=60), Figures(), make("p", largest_cluster=largest))
     assert ends(found) == pytest.approx((worth, worth))
+
+
+@pytest.mark.parametrize("bound", [Bound.DEFAULT, Bound.SEEN])
+@pytest.mark.parametrize("largest", [1, 60, 200, 5000])
+def test_an_unknown_size_is_never_better_than_a_shown_one(
+    bound: Bound, largest: int, make: Make, told: Callable[..., Fact]
+) -> None:
+    """A default or a size that was seen lies between its worth and the best: above the unknown, or equal."""
+    shown = make("p", largest_cluster=replace(told("largest-cluster", largest), bound=bound))
+    nobody = make("q", largest_cluster=None)
+    one, other = (scores.headroom(Requirements(nodes=100), Figures(), each) for each in (shown, nobody))
+    assert one.high == other.high == 1
+    assert one.low >= other.low
+    assert one.middle >= other.middle
 
 
 def test_an_installer_stands_behind_what_it_calls_stable(make: Make, taken: Callable[..., Step]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from octet.choose import facts
 from octet.choose.facts.numbers import keeping
-from octet.choose.facts.numbers.figures import FIGURES, WHY_FORKS, trend
+from octet.choose.facts.numbers.figures import FIGURES, WHY_FORKS, about, trend
 from octet.choose.facts.values import Count
 from octet.errors import BadConfigurationError
 
@@ -100,3 +100,22 @@ def test_figures_say_what_they_hide() -> None:
     """Each figure says what it shows and what it doesn't, and each paragraph on forks has a source."""
     assert all(len(figure.shows.split()) > 3 and len(figure.hides.split()) > 3 for figure in FIGURES)
     assert all(paragraph.sources for paragraph in WHY_FORKS)
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"), [(827.1, "about +830"), (613.0, "about +610"), (-3.4, "about -3"), (0.2, "about 0")]
+)
+def test_a_trend_has_two_digits(rate: float, said: str) -> None:
+    """A change between counts that are years apart is told with no more digits than that is good for."""
+    assert about(rate) == said
+
+
+def test_what_is_said_of_canal_s_stars_is_in_its_rows() -> None:
+    """The two counts of stars and the year without a commit that the text tells are rows of the tables."""
+    rows = {
+        count.date.isoformat()[:7]: count.figures for count in keeping.shipped() if count.provider == "canal"
+    }
+    assert (rows["2018-07"]["stars"], rows["2022-01"]["stars"]) == (580, 679)
+    assert rows["2026-08"]["commits-12m"] == 0
+    (text,) = (each.text for each in WHY_FORKS if "A star is a bookmark" in each.text)
+    assert "580 in July 2018 and 679 in January 2022" in text

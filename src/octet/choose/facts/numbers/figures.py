@@ -5,6 +5,7 @@ What it must not know: where counts come from, any project's.
 """
 
 import datetime as dt
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -165,10 +166,15 @@ WHY_FORKS: tuple[Paragraph, ...] = (
     ),
     Paragraph(
         "A star is a bookmark. Three of four developers look at stars before they choose, yet stars follow "
-        "a project's age and publicity; 4.5 million of them are suspected of being bought. Canal still "
-        "gained stars in the two years after its repository had been declared deprecated. Stars don't fall, "
-        "so they can't warn.",
-        (STARS, "arXiv, 2024-12, as reported by newsscore", "rancher/docs 2018-07 and rancher-docs 2022-01"),
+        "a project's age and publicity; 4.5 million of them are suspected of being bought. Canal had "
+        "580 in July 2018 and 679 in January 2022; in the year up to August 2026 nobody wrote a commit. "
+        "Stars hardly ever fall, so they can't warn.",
+        (
+            STARS,
+            "arXiv, 2024-12, as reported by newsscore",
+            "rancher/docs 2018-07 and rancher-docs 2022-01",
+            "projectcalico/canal git history, window from 2025-08-20",
+        ),
     ),
     Paragraph(
         "A total of contributors is a sum over all years: Romana's will be 14 for ever. Ask instead how "
@@ -213,6 +219,14 @@ def trend(counts: Iterable[Count], figure: str) -> tuple[Point, ...]:
             continue
         points.append(Point(row.date, value, row.source, _per_year(points, row.date, value)))
     return tuple(points)
+
+
+def about(per_year: float) -> str:
+    """Return a change for a year with two digits, which is more than two counts years apart are good for."""
+    if abs(per_year) < 1:
+        return "about 0"
+    digits = 1 - math.floor(math.log10(abs(per_year)))
+    return f"about {round(per_year, digits):+,.0f}"
 
 
 def _per_year(points: list[Point], date: dt.date, value: float) -> float | None:

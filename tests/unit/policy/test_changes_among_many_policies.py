@@ -1,0 +1,126 @@
+"""One policy of many changes: what the kernel is told, and whose connections are looked at."""
+
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Any
+
+from octet import policy
+from octet.blueprint import Blueprint
+from octet.blueprint.nft import Chain, Element, Set
+from octet.cluster.changes import Underlay
+from octet.cluster.conduct import ESTABLISHED
+from octet.cluster.endpoint import Attachment, Endpoint
+from octet.cluster.view import View
+from octet.measure.policing.crowds import PEER, pods, selecting
+from octet.policy.engine import Engine
+from octet.policy.gates import Gate
+from octet.policy.judge import Packet
+
+MANY = 300
+SERVER = {"app": "server"}
+ADDRESS = IPv4Address("10.244.1.2")
+ENDPOINT = Endpoint(
+    Attachment("octet", "c1", "eth0"), "veth1", "02:00:00:00:00:01", 1450, ADDRESS, None, "default", "server"
+)
+
+
+def pod(name: str, labels: dict[str, str], address: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default", "labels": labels},
+        "spec": {"nodeName": "node1"},
+        "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]},
+    }
+
+
+class Node:
+    """A node with one pod that many policies select, each for another peer."""
+
+    def __init__(self, **annotations: str) -> None:
+        found = selecting(MANY, "default", SERVER, {"app": f"{PEER}0"})
+        self.items = [
+            {**item, "metadata": {**item["metadata"], "annotations": annotations}} for item in found
+        ]
+        crowd = [pod("server", SERVER, str(ADDRESS)), *pods(MANY, ["default"], MANY, PEER)]
+        view = View("node1", Underlay("eth0", 1500, IPv4Interface("192.0.2.1/24"), None))
+        view = view.with_listing("Pod", crowd).view
+        self.view = view.with_listing("NetworkPolicy", self.items).view
+        self.engine = Engine(self.view, Gate())
+        self.engine.attach(ENDPOINT)
+        self.engine.affected.clear()
+
+    def change(self, happened: str, item: dict[str, Any]) -> tuple[Blueprint, Blueprint]:
+        """Return what there was, and what there is."""
+        before = self.engine.blueprint()
+        self.view, changes = self.view.with_event("NetworkPolicy", (happened, item))
+        self.engine.see(self.view, changes)
+        after = self.engine.blueprint()
+        assert after == policy.compile(self.view, [ENDPOINT])
+        return before, after
+
+
+def for_others(item: dict[str, Any]) -> dict[str, Any]:
+    """The policy with another peer."""
+    rule = {**item["spec"]["ingress"][0], "from": [{"podSelector": {"matchLabels": {"app": f"{PEER}7"}}}]}
+    return {**item, "spec": {**item["spec"], "ingress": [rule]}}
+
+
+def test_another_peer_is_two_elements_among_hundreds() -> None:
+    """A policy that says something else changes the addresses that it names, and no set, map or chain."""
+    node = Node()
+    before, after = node.change("MODIFIED", for_others(node.items[3]))
+    change = after.change_from(before)
+    assert [type(item) for item in (*change.add, *change.remove)] == [Element, Element]
+    assert change.alter == ()
+    assert len(after.of(Element)) > MANY
+
+
+def test_who_is_behind_a_changed_policy_is_looked_at() -> None:
+    """The pod's connections are looked at, though neither its chains nor its sets have other names."""
+    node = Node()
+    node.change("MODIFIED", for_others(node.items[3]))
+    assert node.engine.affected == {ADDRESS}
+
+
+def test_connections_that_were_kept_are_cut_when_the_policy_says_so() -> None:
+    """A policy that stops keeping what it forbids changes no rule; still the pod's connections are judged."""
+    node = Node(**{ESTABLISHED: "keep"})
+    stranger = Packet(IPv4Address("203.0.113.1"), ADDRESS, 6, 40000, 80)
+    assert node.engine.judge(stranger)
+    item = node.items[3]
+    node.change("MODIFIED", {**item, "metadata": {**item["metadata"], "annotations": {}}})
+    assert not node.engine.judge(stranger)
+    assert node.engine.affected == {ADDRESS}
+
+
+def test_one_policy_more_leaves_what_compiling_anew_would_give() -> None:
+    """Policies that come and go leave the same as a fresh start, and the sets of before are gone."""
+    node = Node()
+    gone = node.items[5]
+    _, without = node.change("DELETED", gone)
+    before, after = node.change("ADDED", gone)
+    assert [item.name for item in without.of(Set) if item.name.startswith("policy-to-")] != []
+    shared = {item.name for item in without.of(Set)} & {item.name for item in after.of(Set)}
+    assert shared == {item.name for item in Gate().base().of(Set)}
+    assert before == without
+    assert len(after.of(Chain)) == len(without.of(Chain))
+
+
+def denying(label: str) -> dict[str, Any]:
+    """A policy of Calico's that denies one label and allows the others."""
+    rules = [{"action": "Deny", "source": {"selector": f"app == '{label}'"}}, {"action": "Allow"}]
+    spec = {"selector": "app == 'server'", "types": ["Ingress"], "ingress": rules}
+    metadata = {"name": "some", "namespace": "default"}
+    return {"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def test_where_policies_deny_no_set_is_used_again() -> None:
+    """Where some deny, rules never ask sets of another version: a packet under way meets old or new."""
+    node = Node()
+    held = []
+    for number in (1, 2):
+        item = denying(f"{PEER}{number}")
+        node.view, changes = node.view.with_event("CalicoNetworkPolicy", ("MODIFIED", item))
+        node.engine.see(node.view, changes)
+        held.append({each.name for each in node.engine.blueprint().of(Set)})
+    assert held[0] & held[1] == {each.name for each in Gate().base().of(Set)}
