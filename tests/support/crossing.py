@@ -19,6 +19,7 @@ from octet.cluster.indexes import Nodes
 from octet.cluster.view import View
 from octet.kernel import namespaces
 from octet.kernel.host import HostKernel
+from octet.kernel.reconcile import compare, prune
 from octet.models import Running, example
 
 UNDERLAY = {
@@ -133,6 +134,24 @@ class Site:
             assert pod.apply(plan.pod.change_from(Blueprint())).ok
         assert kernel.apply(plan.node.change_from(Blueprint())).ok
         self.kernels[number], self.wanted[number] = kernel, held | plan.node
+
+    def become(self, running: Running, views: Callable[[int], View]) -> None:
+        """Let every node hold what another model, or other views, say; pods stay as they are."""
+        for number in UNDERLAY:
+            pod = self.wanted[number] - self.running.whole(self.views(number))[0]
+            held, left_out = running.whole(views(number))
+            assert left_out == ()
+            self.wanted[number] = held | pod
+            assert prune(self.kernels[number], self.wanted[number]).ok
+        self.running, self.views = running, views
+
+    def mend(self, number: int, disturbance: str) -> None:
+        """Let somebody break something on a node; a comparison sees it and makes it whole."""
+        hands.run(self.nodes[number], disturbance)
+        kernel, wanted = self.kernels[number], self.wanted[number]
+        assert compare(kernel, wanted, pruning=True), disturbance
+        assert prune(kernel, wanted).ok, disturbance
+        assert not compare(kernel, wanted, pruning=True), disturbance
 
     def address(self, number: int, family: int = 4) -> str:
         """Return a pod's address."""

@@ -11,7 +11,7 @@ from crossing import PINGS, UNDERLAY, Site, relocated
 from octet.attach.routed import RoutedAttach
 from octet.blueprint import Blueprint
 from octet.ipam.blocks.selection import Defaults
-from octet.kernel.reconcile import compare, prune
+from octet.kernel.reconcile import prune
 from octet.models import Running, example
 from octet.models.encapsulation import IN_VXLAN
 from octet.transport.calico.nodes import vtep_mac
@@ -106,20 +106,13 @@ def test_a_machine_that_is_no_node_gets_nothing_in(always: Site) -> None:
 )
 def test_what_somebody_breaks_is_mended(always: Site, disturbance: str) -> None:
     """After a comparison the node holds what it should, and pods are reached again."""
-    hands.run(always.nodes[1], disturbance)
-    assert compare(always.kernels[1], always.wanted[1], pruning=True)
-    assert prune(always.kernels[1], always.wanted[1]).ok
-    assert not compare(always.kernels[1], always.wanted[1], pruning=True)
+    always.mend(1, disturbance)
     assert always.ping(1, 3, size=1450)
 
 
 def test_a_change_of_mode_moves_the_routes(always: Site) -> None:
     """From Always to CrossSubnet near pods go as they are at once, and far ones stay in the tunnel."""
-    for number in UNDERLAY:
-        now, left_out = RUNNING.whole(relocated(cluster(vxlan="CrossSubnet", nodes=3, me=number), number))
-        assert left_out == ()
-        pod = always.wanted[number] - RUNNING.whole(always.views(number))[0]
-        assert prune(always.kernels[number], now | pod).ok
+    always.become(RUNNING, lambda me: relocated(cluster(vxlan="CrossSubnet", me=me), me))
     before = always.sent(1, "vxlan.calico")
     assert always.ping(1, 2, size=1450)
     assert always.sent(1, "vxlan.calico") == before
