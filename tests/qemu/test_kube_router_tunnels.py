@@ -1,5 +1,6 @@
 """kube-router's overlay between three nodes, one of them behind a router: IP in IP, and GUE."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ import pytest
 import hands
 from crossing import PINGS, UNDERLAY, Site, relocated
 from octet.attach.bridge import BridgeAttach
-from octet.blueprint import Blueprint
+from octet.blueprint import Blueprint, FouPort
 from octet.cluster.view import View
-from octet.kernel.reconcile import prune
+from octet.kernel.reconcile import make_gone, prune
 from octet.models import Running, example
 from octet.transport.kube_router import Overlay, device
 from octet.transport.tunnelling import Mode
@@ -135,12 +136,15 @@ def test_what_somebody_breaks_is_mended(gue: Site, disturbance: str) -> None:
 
 def test_a_port_of_somebody_else_is_left_alone(gue: Site) -> None:
     """Who has opened 5555 before us keeps it: we say so, and do not close it when we go."""
-    assert prune(gue.kernels[2], Blueprint()).ok
-    hands.run(gue.nodes[2], "ip fou add port 5555 ipproto 4")
-    (failed,) = prune(gue.kernels[2], gue.wanted[2]).failed
-    assert "not ours" in failed.reason
-    assert prune(gue.kernels[2], Blueprint()).ok
-    assert "port 5555 ipproto 4" in hands.run(gue.nodes[2], "ip fou show")
+    kernel, node = gue.kernels[2], gue.nodes[2]
+    assert make_gone(kernel, Blueprint([FouPort(5555)])).ok
+    hands.run(node, "ip fou add port 5555 ipproto 4")
+    (failed,) = prune(kernel, gue.wanted[2]).failed
+    assert (failed.item, failed.errno) == (FouPort(5555), errno.EEXIST)
+    assert make_gone(kernel, Blueprint([FouPort(5555)])).ok
+    assert "port 5555 ipproto 4" in hands.run(node, "ip fou show")
+    hands.run(node, "ip fou del port 5555")
+    assert prune(kernel, gue.wanted[2]).ok
 
 
 def test_nothing_is_left(gue: Site) -> None:
