@@ -5,7 +5,7 @@ What it must not know: netlink, ifindexes, clocks, host names, or who wants the 
 """
 
 from octet.blueprint.base import Blueprint, Change, KernelObject, Key
-from octet.blueprint.daemons import ConfigFile, Daemon, Secret
+from octet.blueprint.daemons import ConfigFile, Daemon, Inline, Secret
 from octet.blueprint.layer3 import Address, FdbEntry, Neighbour, Route, RouteKind, Rule, Scope
 from octet.blueprint.links import Bridge, BridgePort, Ifb, Link, LinkDetail, Veth, Vxlan
 from octet.blueprint.tuning import Shaper, Sysctl
@@ -20,6 +20,7 @@ __all__ = [
     "Daemon",
     "FdbEntry",
     "Ifb",
+    "Inline",
     "KernelObject",
     "Key",
     "Link",

@@ -64,7 +64,12 @@ file policy.conf of bgp
 """
 CALICO_V4 = SPEAKER + "route blackhole 10.244.1.0/26"
 CALICO_V6 = SPEAKER + "route blackhole fd00:10:244:1::/122"
+KUBE_ROUTER_V4 = SPEAKER + ANSWERS_V4.replace("cni0", "kube-bridge")
+KUBE_ROUTER_V6 = SPEAKER + ANSWERS_V6.replace("cni0", "kube-bridge")
+PLAIN = {"kube-router"}
+"""Models that send pods' packets as they are, and hold more than the bridge all the same."""
 NODE = {
+    "kube-router": ("kube-bridge", KUBE_ROUTER_V4, KUBE_ROUTER_V6),
     "calico": ("", CALICO_V4, CALICO_V6),
     "canal": ("", FLANNEL_V4, FLANNEL_V6),
     "flannel": ("cni0", FLANNEL_V4, FLANNEL_V6),
@@ -105,7 +110,7 @@ route fd00:10:244:2::/64 via fd00:10:244:2:: dev vxlan1-v6 onlink
     ),
 }
 
-PEER["calico"] = ("file node.node2.conf of bgp", "file node.node2.conf of bgp")
+PEER |= dict.fromkeys(("calico", "kube-router"), ("file node.node2.conf of bgp",) * 2)
 PEER |= {"canal": PEER["flannel"], "flannel:policy": PEER["flannel"]}
 
 EVERY = pytest.mark.parametrize("name", NODE)
@@ -146,7 +151,7 @@ def test_the_table_and_the_expectations_are_one_list() -> None:
 def test_an_ipv4_node(name: str) -> None:
     """An IPv4 node forwards, has its bridge, and the model's device for IPv4."""
     bridge, four, _ = NODE[name]
-    mtu = "1450" if four else "1500"
+    mtu = "1450" if four and name not in PLAIN else "1500"
     wanted = lines(shared(bridge, NODE_V4).replace("MTU", mtu), four)
     assert held(node_and_peer(name, "v4")[0]) == wanted
 
@@ -155,7 +160,7 @@ def test_an_ipv4_node(name: str) -> None:
 def test_an_ipv6_node(name: str) -> None:
     """An IPv6 node forwards, still listens to the routers of its underlay, and has nothing of IPv4."""
     bridge, _, six = NODE[name]
-    mtu = "1430" if six else "1500"
+    mtu = "1430" if six and name not in PLAIN else "1500"
     text = shared(bridge, NODE_V6).replace("LINKLOCAL", "fe80::c89f:94ff:fe39:29a7")
     wanted = lines(text.replace("MTU", mtu), six)
     assert held(node_and_peer(name, "v6")[0]) == wanted
@@ -165,7 +170,7 @@ def test_an_ipv6_node(name: str) -> None:
 def test_a_dual_stack_node(name: str) -> None:
     """A dual-stack node has what both have; its bridge has IPv4's MAC and the smaller MTU."""
     bridge, four, six = NODE[name]
-    mtu = "1430" if six else "1500"
+    mtu = "1430" if six and name not in PLAIN else "1500"
     text = shared(bridge, NODE_V4 + NODE_V6).replace("LINKLOCAL", "fe80::858:aff:fef4:101")
     text = text.replace("MTU", mtu)
     wanted = [line for line in lines(text, four, six) if "ca:9f:94:39:29:a7" not in line]

@@ -1,6 +1,6 @@
 """Nodes of one layer-2 network that tell each other by BGP which prefixes are theirs: no tunnel, no overhead.
 
-What lives here: ``NodeMesh``, from the View to sessions of every node with every other one.
+What lives here: ``Hearing``; ``NodeMesh``, from the View to sessions of every node with every other one.
 What it must not know: where a node's prefixes come from (a function is given), BIRD, processes.
 """
 
@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol, runtime_checkable
 
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
@@ -21,6 +22,15 @@ from octet.transport.reach import FAMILIES, INTERNAL, Directory, Obstacle, on_li
 
 AS_NUMBER = 64512
 """Every node's, where nobody says otherwise (Calico's BGPConfiguration, asNumber)."""
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A transport whose routes are made by a speaker, of what peers tell it."""
+
+    def heard(self, view: View, peer: Node) -> Blueprint:
+        """Return the routes that the speaker makes of what a peer of the same network tells it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 What lives here: ``session``. What it must not know: other sessions.
 """
 
-from octet.blueprint import Blueprint, ConfigFile, Secret
+from octet.blueprint import Blueprint, ConfigFile, Inline, Secret
 from octet.errors import BadConfigurationError
 from octet.transport.bgp.rendering.filtering import called
 from octet.transport.bgp.rendering.words import (
@@ -38,7 +38,7 @@ def session(speaker: Speaker, peer: Session) -> Blueprint:
         raise BadConfigurationError(f"peer {peer.name}", "families", ",".join(map(str, missing)), problem)
     kind = "node" if peer.node else "peer"
     head, tail = _protocol(speaker, peer, kind)
-    parts: tuple[str | Secret, ...] = (joined([*head, *tail, "}"]),)
+    parts: tuple[str | Secret | Inline, ...] = (joined([*head, *tail, "}"]),)
     if peer.password is not None:
         parts = (joined(head) + '  password "', peer.password, '";\n' + joined([*tail, "}"]))
     file = ConfigFile(DAEMON, f"{kind}.{slug(peer.name)}.conf", parts)
