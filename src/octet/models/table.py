@@ -90,5 +90,6 @@ MODELS: tuple[Model, ...] = (
             "has an address of each family that its cluster has, and its first ADD waits for a block."
         ),
         build=calico.build,
+        options=calico.OPTIONS,
     ),
 )
