@@ -20,6 +20,9 @@ from octet.cluster.changes import (
     BlockChanged,
     NodeChanged,
     PoolChanged,
+    ServiceChanged,
+    SettingChanged,
+    SliceChanged,
     UnderlayChanged,
 )
 from octet.cluster.objects import Address, Node
@@ -76,6 +79,7 @@ class Network:
         self._desired = desired
         self._policing = policing
         self._changed: dict[str, None] = {}
+        self._stale = False
         self._refused: dict[str, str] = {}
         self._obstacles: dict[str, tuple[str, ...]] = {}
         self._pods: list[str] = []
@@ -118,8 +122,10 @@ class Network:
             elif isinstance(each, BlockChanged | AffinityChanged):
                 self._changed |= dict.fromkeys(each.nodes & view.nodes.keys() - {view.me})
                 own |= view.me in each.nodes
+            elif isinstance(each, ServiceChanged | SliceChanged):
+                self._stale |= self._running.advertises(view)
             else:
-                own |= isinstance(each, NodeChanged | UnderlayChanged | PoolChanged)
+                own |= isinstance(each, NodeChanged | UnderlayChanged | PoolChanged | SettingChanged)
         if own or self._endpoints.site is None:
             self.decide()
         self.on_work()
@@ -186,10 +192,20 @@ class Network:
         names = list(self._changed)[:BATCH]
         for name in names:
             del self._changed[name]
-        change = merged([self._contribute(name, self.view.nodes.get(name)) for name in names])
+        own = [self._renew()] if self._stale else []
+        change = merged([*own, *(self._contribute(name, self.view.nodes.get(name)) for name in names)])
         if change and self.settled == self.generation:
             self._applier.apply(change)
         return bool(self._changed)
+
+    def _renew(self) -> Change:
+        """Decide about this node's own part alone: it advertises something else, and no peer minds."""
+        self._stale = False
+        try:
+            return self._desired.replace(NODE, self._running.node(self.view))
+        except (OctetError, ValueError):
+            self.decide()  # which says what is wrong
+            return Change()
 
     def _contribute(self, name: str, peer: Node | None) -> Change:
         self._obstacles.pop(name, None)

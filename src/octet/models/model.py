@@ -35,6 +35,11 @@ SMALLEST_CIDR = 4
 Options = Mapping[str, object]
 
 
+def nothing(_view: View) -> bool:
+    """Return False: most models advertise no service addresses."""
+    return False
+
+
 def no_files(_network: NodeNetwork) -> Mapping[str, str]:
     """Return nothing: most models leave no files for other programs."""
     return {}
@@ -51,6 +56,7 @@ class Running:
         interface: the underlay's, where the options say it; empty is unstated.
         blocks: where addresses come in blocks out of pools, what pods get that ask for nothing; None is a
             CIDR per node.
+        advertises: does what this node holds depend on services and their endpoints now?
         files: what the original leaves for other programs to read: texts by file name.
     """
 
@@ -62,6 +68,7 @@ class Running:
     policy: bool = False
     interface: str = ""
     blocks: Defaults | None = None
+    advertises: Callable[[View], bool] = field(default=nothing, compare=False)
 
     @property
     def gate(self) -> Gate | None:

@@ -90,6 +90,7 @@ MODELS: tuple[Model, ...] = (
             "has an address of each family that its cluster has, and its first ADD waits for a block."
         ),
         build=calico.build,
+        options=calico.OPTIONS,
     ),
     Model(
         name="kube-router",

@@ -79,6 +79,9 @@ class Session:
         ttl_security: only packets that came that many hops are taken (RFC 5082); the peer must do it too.
         client_of: we reflect to this peer, as this cluster id (RFC 4456).
         transit: is it told what other peers told us (reflectors, and Calico's nodes towards racks)?
+        passes_on: is a router told what nodes told us, as far as we reach them without a router: on our own
+            subnets, or by a tunnel? Of a node on our subnet the next hop is that node itself.
+        bound: do we speak from ``source``, or from whatever address the kernel takes?
         tell_pods, tell_services: what external peers are told.
         next_hop: of what others told us; what is ours has our own address always, or ``next_hop_address``.
         next_hop_address: said instead of our own address (kube-router's --override-nexthop), of its family.
@@ -107,6 +110,8 @@ class Session:
     ttl_security: bool = False
     client_of: IPv4Address | None = None
     transit: bool = False
+    passes_on: bool = False
+    bound: bool = True
     tell_pods: bool = True
     tell_services: bool = True
     next_hop: NextHop = NextHop.AUTO

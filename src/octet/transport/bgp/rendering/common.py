@@ -122,8 +122,13 @@ def _order(left: Left) -> tuple[Network, bool]:
 
 def _condition(left: Left, near: tuple[Network, ...]) -> str:
     inside = f"net ~ {left.prefix}"
-    reached = " || ".join(f"bgp_next_hop ~ {each}" for family in (4, 6) for each in of_family(near, family))
-    return f"{inside} && !({reached})" if left.unless_near and reached else inside
+    return f"{inside} && !{reached(near)}" if left.unless_near and near else inside
+
+
+def reached(near: tuple[Network, ...]) -> str:
+    """Return the condition under which a route's next hop is on one of these networks."""
+    found = [f"bgp_next_hop ~ {each}" for family in (4, 6) for each in of_family(near, family)]
+    return f"({' || '.join(found)})" if found else "false"
 
 
 def _tags(speaker: Speaker, family: int) -> Lines:
