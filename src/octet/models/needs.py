@@ -8,7 +8,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from octet.blueprint import Blueprint, Bridge, Ifb, Link, LinkDetail, Shaper, Veth, Vxlan, nft
+from octet.blueprint import (
+    Blueprint,
+    Bridge,
+    FouPort,
+    Ifb,
+    Ip6Tunnel,
+    Ipip,
+    Link,
+    LinkDetail,
+    Shaper,
+    Veth,
+    Vxlan,
+    nft,
+)
 from octet.blueprint.base import KernelObject
 from octet.cluster.endpoint import Bandwidth, HostPort
 from octet.models import example
@@ -41,6 +54,8 @@ def _needed(item: KernelObject) -> Iterator[str]:
     if isinstance(item, Link):
         yield _kind(item.detail)
         yield from ["locked-ports"] if item.port is not None and item.port.locked else []
+    elif isinstance(item, FouPort):
+        yield "fou" if item.family == 4 else "fou6"
     elif isinstance(item, Shaper):
         yield "tbf"
         yield from ["redirect"] if item.redirect_from else []
@@ -60,4 +75,8 @@ def _kind(detail: LinkDetail) -> str:
             return "ifb"
         case Vxlan():
             return "vxlan" if detail.local.version == 4 else "vxlan6"
+        case Ipip():
+            return "ipip"
+        case Ip6Tunnel():
+            return "ip6tnl"
     assert_never(detail)
