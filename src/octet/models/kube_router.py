@@ -12,14 +12,19 @@ from octet.attach.bridge import BridgeAttach
 from octet.cluster.objects import Network
 from octet.errors import BadConfigurationError
 from octet.models.model import Option, Options, Running
-from octet.transport.kube_router import Advertised, Flags, KubeRouter, Router
+from octet.transport.kube_router import Advertised, Flags, KubeRouter, Overlay, Router
+from octet.transport.kube_router.annotations import POD_CIDRS
 from octet.transport.kube_router.flags import AS_NUMBER
+from octet.transport.kube_router.overlay import PORT
 from octet.transport.kube_router.routers import Lists
 from octet.transport.kube_router.words import PRIVATE, Said
+from octet.transport.reach import PodNetworks
+from octet.transport.tunnelling import NODES, Mode
 
 BRIDGE = "kube-bridge"
 
 _PEER = {"peer-router-ips": ["10.0.0.254"], "peer-router-asns": [65001]}
+_FOU = {"enable-overlay": True, "overlay-encap": "fou"}
 _SECRET = "secret:kube-system/bgp/tor"  # noqa: S105 - names one
 
 OPTIONS = (
@@ -30,7 +35,16 @@ OPTIONS = (
         {"nodes-full-mesh": False},
     ),
     Option("enable-ibgp", "true: sessions between nodes", {"enable-ibgp": False}),
-    Option("enable-overlay", "false: true is refused, there are no tunnels yet", {"enable-overlay": False}),
+    Option(
+        "enable-overlay",
+        "false (the original: true): tunnels between subnets",
+        {"enable-overlay": True},
+    ),
+    Option(
+        "overlay-type", '"subnet"; or "full", to every node', {"enable-overlay": True, "overlay-type": "full"}
+    ),
+    Option("overlay-encap", '"ipip"; or "fou", in UDP', {"enable-overlay": True, "overlay-encap": "fou"}),
+    Option("overlay-encap-port", "5555: of fou", {**_FOU, "overlay-encap-port": 5556}),
     Option("advertise-pod-cidr", "true: routers are told of pods", {"advertise-pod-cidr": False}),
     Option(
         "advertise-cluster-ip", "false: routers are told cluster addresses", {"advertise-cluster-ip": True}
@@ -99,10 +113,6 @@ OPTIONS = (
 """Flags of kube-router that mean something here, and one of ours: ``advertise-aggregates``."""
 
 _FIXED = {
-    "enable-overlay": (
-        False,
-        "there are no tunnels yet: nodes in several subnets need routers that know pods",
-    ),
     "run-router": (True, "this model is the router"),
     "enable-cni": (True, "pods are attached by octet-cni"),
     "auto-mtu": (True, "pods always have the MTU that the path takes"),
@@ -174,6 +184,13 @@ class _Flags:
         said = self.said(name)
         return default if said is None else said.number(low, high)
 
+    def choice(self, name: str, words: tuple[str, ...]) -> str:
+        """Return one of a few words; the first is the default."""
+        said = self.said(name)
+        if said is not None and said.text not in words:
+            raise said.refusal(f"must be one of {', '.join(words)}")
+        return said.text if said is not None else words[0]
+
     def networks(self, name: str) -> tuple[Network, ...]:
         """Return prefixes."""
         said = self.said(name)
@@ -201,10 +218,12 @@ def build(options: Options, source: str) -> Running:
             raise BadConfigurationError(source, name, options[name], why, hint=str(only).lower())
     read.flag("hairpin-mode", True)
     policy = read.flag("run-firewall", True)
-    transport = KubeRouter(_flags(read))
+    overlay = _overlay(read)
+    transport = KubeRouter(_flags(read), overlay, overlay.networks)
     attach = BridgeAttach(BRIDGE, isolated=policy)
     egress = read.flag("enable-pod-egress", True)
-    return Running(attach, transport, transport.networks, egress, policy=policy)
+    spared = NODES if overlay.mode is not Mode.NEVER else ""
+    return Running(attach, transport, transport.networks, egress, policy=policy, spared=spared)
 
 
 def _refuse_others(options: Options, source: str) -> None:
@@ -237,6 +256,21 @@ def _flags(read: _Flags) -> Flags:
         router_id=_identity(identity) if identity is not None else None,
         service_ranges=read.networks("service-cluster-ip-range"),
         advertised=_advertised(read),
+    )
+
+
+def _overlay(read: _Flags) -> Overlay:
+    """Return the overlay. Raises BadConfigurationError, also for a port of an encapsulation without one."""
+    wanted, kind = read.flag("enable-overlay", False), read.choice("overlay-type", ("subnet", "full"))
+    in_udp = read.choice("overlay-encap", ("ipip", "fou")) == "fou"
+    port = read.said("overlay-encap-port")
+    if port is not None and not in_udp:
+        raise port.refusal("is a port of fou, and overlay-encap is ipip", 'overlay-encap = "fou"')
+    mode = Mode.ALWAYS if kind == "full" else Mode.CROSS_SUBNET
+    return Overlay(
+        PodNetworks(annotations=POD_CIDRS),
+        mode if wanted else Mode.NEVER,
+        read.number("overlay-encap-port", PORT, 1, 65535) if in_udp else None,
     )
 
 

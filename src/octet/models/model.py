@@ -56,6 +56,7 @@ class Running:
         interface: the underlay's, where the options say it; empty is unstated.
         blocks: where addresses come in blocks out of pools, what pods get that ask for nothing; None is a
             CIDR per node.
+        spared: stem of the sets of addresses to which pods' own address is kept, too; empty is none.
         advertises: does what this node holds depend on services and their endpoints now?
         files: what the original leaves for other programs to read: texts by file name.
     """
@@ -68,6 +69,7 @@ class Running:
     policy: bool = False
     interface: str = ""
     blocks: Defaults | None = None
+    spared: str = ""
     advertises: Callable[[View], bool] = field(default=nothing, compare=False)
 
     @property
@@ -147,7 +149,7 @@ class Running:
     ) -> Blueprint:
         if self.blocks is not None:
             return pooled.contribution(view, masqueraded=self.masquerade)
-        return masquerade(cluster, own) if self.masquerade else Blueprint()
+        return masquerade(cluster, own, self.spared) if self.masquerade else Blueprint()
 
     def _cidr(self, view: View, family: int) -> Network:
         cidr = self.networks.own(view, family)

@@ -13,13 +13,15 @@ from octet.blueprint.base import union
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotReadyError
-from octet.transport.bgp import Member, Mesh, Session, Speaker, Timers, between, daemon, session
+from octet.transport.bgp import Left, Member, Mesh, Session, Speaker, Timers, between, daemon, session
 from octet.transport.host_gateway import direct_route
 from octet.transport.kube_router.annotations import ASN, POD_CIDRS, Own, own, role
 from octet.transport.kube_router.flags import Flags
+from octet.transport.kube_router.overlay import Overlay
 from octet.transport.kube_router.routers import Router
 from octet.transport.kube_router.words import PREFIX
 from octet.transport.reach import FAMILIES, INTERNAL, Directory, Obstacle, PodNetworks, on_link, underlay
+from octet.transport.tunnelling import Mode
 
 RETRY, PATIENCE = 1, (1, 10)
 """Seconds between attempts to connect, and after an error: a session that begins anew is back at once."""
@@ -31,18 +33,22 @@ NOBODY = Own()
 class KubeRouter:
     """A session with every node that wants one with us, and one with each router.
 
-    A node in another subnet is the next hop all the same: its address is resolved by the underlay's routes,
-    as the original's packets without an overlay take the default route.
+    Without an overlay a node in another subnet is the next hop all the same: its address is resolved by the
+    underlay's routes, as the original's packets take the default route then.
+
+    Attributes:
+        overlay: the way of what is wrapped; what BGP says of those prefixes is not installed.
     """
 
     flags: Flags = field(default_factory=Flags)
+    overlay: Overlay = field(default_factory=lambda: Overlay(mode=Mode.NEVER))
     networks: PodNetworks = field(default_factory=lambda: PodNetworks(annotations=POD_CIDRS))
     directory: Directory = INTERNAL
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """None: nothing is wrapped."""
-        return ()
+        """The overlay's."""
+        return self.overlay.ports
 
     def node(self, view: View) -> Blueprint:
         """Return the daemon, and the sessions with routers; nothing before there is an address.
@@ -55,17 +61,20 @@ class KubeRouter:
         if not speaker.families:
             return Blueprint()
         routers = self.flags.routers or said.routers
-        return union([daemon(speaker), *(self._router(speaker, said, each) for each in routers)])
+        sessions = (self._router(speaker, said, each) for each in routers)
+        return union([daemon(speaker), self.overlay.node(view), *sessions])
 
     def peer(self, view: View, peer: Node) -> Blueprint:
-        """Return the sessions with a node; nothing where its role and this node's want none."""
+        """Return the sessions with a node, where its role and this node's want one, and its tunnel."""
+        tunnel = self.overlay.peer(view, peer)
         if not self.flags.internal or self._silent(peer):
-            return Blueprint()
+            return tunnel
         speaker = self._speaker(view)
         me = self._member(view.here or Node(view.me), speaker.v4, speaker.v6)
         v4, v6 = (self.directory.address(view, peer, family) for family in FAMILIES)
         other = self._member(peer, v4, v6)
-        return union(session(speaker, each) for each in between(speaker, me, other, self._mesh()))
+        sessions = (session(speaker, each) for each in between(speaker, me, other, self._mesh()))
+        return union([tunnel, *sessions])
 
     def obstacles(self, view: View, peer: Node) -> tuple[str, ...]:
         """Return why families of the peer's pods cannot be reached."""
@@ -79,6 +88,7 @@ class KubeRouter:
             if not isinstance(cidr := self.networks.of_peer(view, peer, family), Obstacle)
             and not isinstance(gateway := self.directory.address(view, peer, family), Obstacle)
             and on_link(view, gateway)
+            and not self.overlay.mode.wraps(near=True)
         )
 
     def annotations(self, view: View) -> Mapping[str, str]:
@@ -86,14 +96,18 @@ class KubeRouter:
         return self.directory.announce(view)
 
     def mtu(self, view: View) -> int:
-        """Return the underlay's own: nothing is added to a packet."""
-        return view.underlay.mtu
+        """Return what fits through a tunnel, or the underlay's own where nothing is wrapped.
+
+        Raises:
+            NotReadyError: this node has no pod CIDR yet.
+        """
+        return self.overlay.mtu(view)
 
     def _obstacles(self, view: View, peer: Node) -> Iterator[str]:
         if self._silent(peer):
             yield f"node {peer.name} says no AS number: it lacks the annotation {PREFIX}{ASN}"
             return
-        routed = self._told_to_routers(view)
+        routed = self.overlay.mode is not Mode.NEVER or self._told_to_routers(view)
         for family in self.networks.families(view):
             cidr = self.networks.of_peer(view, peer, family)
             address = self.directory.address(view, peer, family)
@@ -105,8 +119,8 @@ class KubeRouter:
                 where = underlay(view, family)
                 network = where.network if where is not None else f"any IPv{family} network"
                 yield (
-                    f"node {peer.name} at {address} is not on {network}: nothing tunnels to it, "
-                    "and no router is told of pods"
+                    f"node {peer.name} at {address} is not on {network}: without enable-overlay nothing "
+                    "tunnels to it, and no router is told of pods"
                 )
 
     def _told_to_routers(self, view: View) -> bool:
@@ -169,10 +183,17 @@ class KubeRouter:
             port=flags.port,
             strict_bind=True,
             owned=tuple(self._cidrs(view)),
+            left=tuple(self._left(view)),
             refused=(*view.service_cidrs, *self._service_ranges, *said.refused),
             restart_time=flags.restart_time,
             scan_time=flags.scan_time,
         )
+
+    def _left(self, view: View) -> Iterator[Left]:
+        """Yield what BIRD leaves to the overlay: pods' networks, on other subnets or everywhere."""
+        if self.overlay.mode is not Mode.NEVER:
+            near = self.overlay.mode is Mode.CROSS_SUBNET
+            yield from (Left(network, unless_near=near) for network in self.networks.cluster(view))
 
     @property
     def _service_ranges(self) -> tuple[Network, ...]:
