@@ -101,6 +101,7 @@ class Network:
             *kernel,
             *self._pods,
             *self._refused.values(),
+            *self._running.remarks(self.view),
             *self._care.unmet,
             *self.others(),
         ]

@@ -6,13 +6,19 @@ Source: cloudnativelabs/kube-router, pkg/options/options.go; docs/user-guide.md.
 """
 
 import re
+from functools import partial
 from ipaddress import IPv4Address
 
 from octet.attach.bridge import BridgeAttach
+from octet.blueprint import Blueprint
+from octet.cluster.endpoint import NodeNetwork
 from octet.cluster.objects import Network
+from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.models.model import Option, Options, Running
+from octet.service.vips import Surround, alone, answered, frontends
 from octet.transport.kube_router import Advertised, Flags, KubeRouter, Overlay, Router
+from octet.transport.kube_router.advertising import offers
 from octet.transport.kube_router.annotations import POD_CIDRS
 from octet.transport.kube_router.flags import AS_NUMBER
 from octet.transport.kube_router.overlay import PORT
@@ -223,7 +229,26 @@ def build(options: Options, source: str) -> Running:
     attach = BridgeAttach(BRIDGE, isolated=policy)
     egress = read.flag("enable-pod-egress", True)
     spared = NODES if overlay.mode is not Mode.NEVER else ""
-    return Running(attach, transport, transport.networks, egress, policy=policy, spared=spared)
+    return Running(
+        attach,
+        transport,
+        transport.networks,
+        egress,
+        policy=policy,
+        spared=spared,
+        served=partial(_served, flags=transport.flags.advertised, isolated=policy),
+        remarks=lambda view: offers(view, transport.flags.advertised).remarks,
+        advertises=lambda _view: True,
+    )
+
+
+def _served(view: View, network: NodeNetwork, *, flags: Advertised, isolated: bool) -> Blueprint:
+    """Return what answers at the service addresses that this node tells routers."""
+    vips = offers(view, flags).vips
+    told = (*alone(vips), *(each for each in flags.aggregates if vips))
+    own = tuple(each for each in (network.v4, network.v6) if each is not None)
+    around = Surround(network.cluster, () if isolated else own, BRIDGE)
+    return answered(frontends(view, vips), told, around)
 
 
 def _refuse_others(options: Options, source: str) -> None:

@@ -5,7 +5,7 @@ What lives here: ``KubeRouter``. What it must not know: services, how annotation
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from octet.blueprint import Blueprint
@@ -15,6 +15,7 @@ from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotReadyError
 from octet.transport.bgp import Left, Member, Mesh, Session, Speaker, Timers, between, daemon, session
 from octet.transport.host_gateway import direct_route
+from octet.transport.kube_router.advertising import offers, told
 from octet.transport.kube_router.annotations import ASN, POD_CIDRS, Own, own, role
 from octet.transport.kube_router.flags import Flags
 from octet.transport.kube_router.overlay import Overlay
@@ -62,7 +63,9 @@ class KubeRouter:
             return Blueprint()
         routers = self.flags.routers or said.routers
         sessions = (self._router(speaker, said, each) for each in routers)
-        return union([daemon(speaker), self.overlay.node(view), *sessions])
+        advertised = self.flags.advertised
+        services = told(view, offers(view, advertised).vips, advertised.aggregates)
+        return union([daemon(replace(speaker, services=services)), self.overlay.node(view), *sessions])
 
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return the sessions with a node, where its role and this node's want one, and its tunnel."""
