@@ -16,6 +16,7 @@ from octet.cluster.changes import Underlay
 from octet.kernel import execution, inuse, namespaces, peers
 from octet.kernel.daemons import Daemons
 from octet.kernel.facility import Facility
+from octet.kernel.fou import FouPorts
 from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.linking import Linking
 from octet.kernel.netlink.rtnetlink import Rtnetlink
@@ -66,7 +67,8 @@ class HostKernel:
         if pod:
             return basic
         daemons = [self._daemons] if self._daemons is not None else []
-        return [*basic, Shaping(self._socket), NftFacility(self._namespace), *daemons]
+        fou = FouPorts(self._namespace, memory.with_name("fou.json") if memory is not None else None)
+        return [fou, *basic, Shaping(self._socket), NftFacility(self._namespace), *daemons]
 
     def read(self, wanted: Blueprint) -> Blueprint:
         """Return what the namespace holds of ours, as ``port.Kernel.read``."""
