@@ -51,6 +51,7 @@ class Network:
         on_view: told of each next version of the view, and what changed.
         others: what other parts have to say about what is not as it should be, a sentence each.
         on_site: told this node's share of the pod network whenever it is decided.
+        refuse: asked before anything is wanted of the kernel; raises OctetError where it can't hold that.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Network:
         self.on_view: Callable[[View, Iterable[ViewChange]], None] = lambda _view, _changes: None
         self.others: Callable[[], list[str]] = list
         self.on_site: Callable[[Site], None] = lambda _site: None
+        self.refuse: Callable[[Blueprint], None] = lambda _wanted: None
         self._running = running
         self._applier = applier
         self._endpoints = endpoints
@@ -162,7 +164,9 @@ class Network:
         """Decide about this node and its pods, and have every peer decided about again."""
         try:
             site = Site(self._running, self._running.network(self.view))
-            self._replace_node(self._running.node(self.view))
+            node = self._running.node(self.view)
+            self.refuse(node)
+            self._replace_node(node)
             self._care.lower_mtu(site)
             self._pods = self._endpoints.settle_in(site)
         except (OctetError, ValueError) as error:
@@ -215,6 +219,7 @@ class Network:
             self._obstacles[name] = why
         try:
             part = self._running.peer(self.view, peer) if peer is not None else part
+            self.refuse(part)
             change = self._desired.replace(("peer", name), part)
         except (OctetError, ValueError) as error:
             self._refused[name] = f"node {name} is left out: {error}"

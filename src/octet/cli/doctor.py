@@ -23,7 +23,7 @@ def doctor(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Only what this model needs; exit code 1 if the kernel lacks some of it.",
+            help="Only what this model needs; exit code 1 if it can't run here at all.",
             autocompletion=completing.models,
         ),
     ] = None,
@@ -33,7 +33,8 @@ def doctor(
 
     Nothing of the host is changed. As an ordinary user some features can't be tried: it says which and why.
     """
-    shown = FEATURES if model is None else _needed(model)
+    needed, sometimes = _needed(model) if model is not None else (FEATURES, ())
+    shown = tuple(feature for feature in FEATURES if feature in (*needed, *sometimes))
     found = features.probe()
     output.table(
         f"What {model or 'Octet'} can use of this kernel",
@@ -42,20 +43,26 @@ def doctor(
         as_json=as_json,
         json_rows=[_record(feature, found[feature.name]) for feature in shown],
     )
-    lacking = features.lacking(feature.name for feature in shown) if model else ()
+    lacking = features.lacking(feature.name for feature in needed) if model else ()
     for sentence in lacking:
         output.note(f"{model} will not run here: {sentence}")
+    for sentence in features.lacking(feature.name for feature in sometimes):
+        output.note(f"{model} will not run here where a cluster needs it: {sentence}")
     if lacking:
         raise typer.Exit(output.FAILED)
 
 
-def _needed(model: str) -> tuple[Feature, ...]:
+def _needed(model: str) -> tuple[tuple[Feature, ...], tuple[Feature, ...]]:
+    """Return what a model needs in every cluster, and what it needs in some."""
     from octet import models
-    from octet.models.needs import needs
+    from octet.models.needs import needs, sometimes
 
     running = models.find(model).parse({}, source="octet doctor")
-    wanted = set(needs(running))
-    return tuple(feature for feature in FEATURES if feature.name in wanted)
+    always, at_times = set(needs(running)), set(sometimes(running))
+    return (
+        tuple(feature for feature in FEATURES if feature.name in always),
+        tuple(feature for feature in FEATURES if feature.name in at_times),
+    )
 
 
 def _row(feature: Feature, finding: Finding) -> tuple[str | None, ...]:
@@ -79,4 +86,5 @@ def _record(feature: Feature, finding: Finding) -> dict[str, object]:
         "needed_for": feature.needed_for,
         "since": feature.since,
         "option": feature.option,
+        "instead": feature.instead or None,
     }
