@@ -29,8 +29,10 @@ from octet.transport.tunnelling import NODES, Mode
 
 BRIDGE = "kube-bridge"
 
+BARE = {"enable-overlay": False}
+
 _PEER = {"peer-router-ips": ["10.0.0.254"], "peer-router-asns": [65001]}
-_FOU = {"enable-overlay": True, "overlay-encap": "fou"}
+_FOU = {"overlay-encap": "fou"}
 _SECRET = "secret:kube-system/bgp/tor"  # noqa: S105 - names one
 
 OPTIONS = (
@@ -41,15 +43,9 @@ OPTIONS = (
         {"nodes-full-mesh": False},
     ),
     Option("enable-ibgp", "true: sessions between nodes", {"enable-ibgp": False}),
-    Option(
-        "enable-overlay",
-        "false (the original: true): tunnels between subnets",
-        {"enable-overlay": True},
-    ),
-    Option(
-        "overlay-type", '"subnet"; or "full", to every node', {"enable-overlay": True, "overlay-type": "full"}
-    ),
-    Option("overlay-encap", '"ipip"; or "fou", in UDP', {"enable-overlay": True, "overlay-encap": "fou"}),
+    Option("enable-overlay", "true: tunnels between subnets, 20 or 40 bytes", {"enable-overlay": False}),
+    Option("overlay-type", '"subnet"; or "full", to every node', {"overlay-type": "full"}),
+    Option("overlay-encap", '"ipip"; or "fou", in UDP', _FOU),
     Option("overlay-encap-port", "5555: of fou", {**_FOU, "overlay-encap-port": 5556}),
     Option("advertise-pod-cidr", "true: routers are told of pods", {"advertise-pod-cidr": False}),
     Option(
@@ -237,7 +233,7 @@ def build(options: Options, source: str) -> Running:
         policy=policy,
         spared=spared,
         served=partial(_served, flags=transport.flags.advertised, isolated=policy),
-        remarks=lambda view: offers(view, transport.flags.advertised).remarks,
+        remarks=transport.remarks,
         advertises=lambda _view: True,
     )
 
@@ -286,7 +282,7 @@ def _flags(read: _Flags) -> Flags:
 
 def _overlay(read: _Flags) -> Overlay:
     """Return the overlay. Raises BadConfigurationError, also for a port of an encapsulation without one."""
-    wanted, kind = read.flag("enable-overlay", False), read.choice("overlay-type", ("subnet", "full"))
+    wanted, kind = read.flag("enable-overlay", True), read.choice("overlay-type", ("subnet", "full"))
     in_udp = read.choice("overlay-encap", ("ipip", "fou")) == "fou"
     port = read.said("overlay-encap-port")
     if port is not None and not in_udp:

@@ -97,7 +97,7 @@ MODELS: tuple[Model, ...] = (
         summary="one subnet per node, told by BGP to nodes and routers; service addresses told; policy",
         attach="bridge kube-bridge",
         ipam="node CIDR",
-        transport="BGP by BIRD between nodes, reflectors, routers; IPIP or GUE where asked for",
+        transport="BGP by BIRD; IPIP between subnets, or GUE, or neither",
         policy="ordered: tiers, Calico, ClusterNetworkPolicy, NetworkPolicy",
         service="-",
         store="Kubernetes nodes",
@@ -107,9 +107,10 @@ MODELS: tuple[Model, ...] = (
             "addresses are told to routers only, while an endpoint is ready, and are answered where they "
             "are told. Unlike the original: annotations are live, reflectors compare cluster ids, a bad "
             "value is refused by name and what was in force stays, ranges can be told instead of single "
-            "addresses, and routes outlive a restart."
+            "addresses, routes outlive a restart, and the MTU leaves room for a tunnel."
         ),
         build=kube_router.build,
         options=kube_router.OPTIONS,
+        variants={"no-overlay": kube_router.BARE},
     ),
 )

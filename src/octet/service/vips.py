@@ -49,7 +49,7 @@ from octet.cluster.backends import Vip
 from octet.cluster.objects import Address
 from octet.cluster.view import View
 
-FAMILIES = (4, 6)
+PROTOCOLS = ("tcp", "udp", "sctp")
 _DEST_NAT, _FILTER, _SOURCE_NAT = -100, 0, 100  # priorities dstnat, filter and srcnat of nft(8)
 
 _TRANSLATE = "service-translate"
@@ -93,6 +93,11 @@ class Surround:
     segments: tuple[Network, ...]
     link: str
 
+    @property
+    def families(self) -> tuple[int, ...]:
+        """The families that there are pods of."""
+        return tuple(sorted({each.version for each in self.cluster}))
+
 
 def frontends(view: View, vips: Iterable[Vip]) -> tuple[Frontend, ...]:
     """Return every port that somebody answers; of services that share one, the first by name has it."""
@@ -118,11 +123,11 @@ def answered(held: Iterable[Frontend], addresses: Iterable[Network], around: Sur
     fronts, networks = tuple(held), tuple(addresses)
     if not networks:
         return Blueprint()
-    items: list[KernelObject] = [*_holders(), *_hooks(around)]
-    for family in FAMILIES:
+    items: list[KernelObject] = [*_holders(around.families), *_hooks(around)]
+    for family in around.families:
         items += [Element(f"service-address{family}", each) for each in collapse(networks, family)]
     for each in fronts:
-        items += _frontend(each)
+        items += _frontend(each) if each.address.version in around.families else []
     return Blueprint(items)
 
 
@@ -130,8 +135,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _holders() -> Iterator[KernelObject]:
-    for family in FAMILIES:
+def _holders(families: Iterable[int]) -> Iterator[KernelObject]:
+    for family in families:
         key = (f"ipv{family}_addr", "inet_proto", "inet_service")
         yield Map(f"service-port{family}", key)
         yield Set(f"service-front{family}", key)
@@ -141,7 +146,9 @@ def _holders() -> Iterator[KernelObject]:
 
 
 def _hooks(around: Surround) -> Iterator[Chain]:
-    lookups = (VerdictMap(daddr(each), L4PROTO, DPORT, into=f"service-port{each}") for each in FAMILIES)
+    lookups = (
+        VerdictMap(daddr(each), L4PROTO, DPORT, into=f"service-port{each}") for each in around.families
+    )
     yield Chain(_TRANSLATE, tuple(Rule(each) for each in lookups))
     yield Chain("service-in", (Rule(jump(_TRANSLATE)),), Hook("nat", "prerouting", _DEST_NAT))
     yield Chain("service-out", (Rule(jump(_TRANSLATE)),), Hook("nat", "output", _DEST_NAT))
@@ -151,29 +158,31 @@ def _hooks(around: Surround) -> Iterator[Chain]:
 
 def _sources(around: Surround) -> Iterator[Rule]:
     """Yield where the client's address is rewritten: only where the answer would miss this node."""
-    ours = ConntrackStatus("dnat")
-    for family in FAMILIES:
+    for family in around.families:
         mirror = Lookup(saddr(family), daddr(family), into=f"service-self{family}")
-        yield Rule(ours, mirror, _asked(family, "front"), Masquerade(), comment="a pod to itself")
+        yield from _masqueraded(family, "front", "a pod to itself", mirror)
         for each in collapse(around.segments, family):
             among = (Compare(saddr(family), each), Compare(daddr(family), each))
-            yield Rule(
-                ours, *among, _asked(family, "front"), Masquerade(), comment="a neighbour on the bridge"
-            )
+            yield from _masqueraded(family, "front", "a neighbour on the bridge", *among)
         inside = collapse(around.cluster, family)
-        from_outside: tuple[Part, ...] = (Compare(saddr(family), *inside, negated=True),) if inside else ()
-        masqueraded = _asked(family, "source")
-        yield Rule(ours, *from_outside, masqueraded, Masquerade(), comment="clients, traffic policy Cluster")
+        from_outside = [Compare(saddr(family), *inside, negated=True)] if inside else []
+        yield from _masqueraded(family, "source", "clients, traffic policy Cluster", *from_outside)
 
 
-def _asked(family: int, which: str) -> Lookup:
-    """Return the match of connections that were made to an address and port in one of the sets."""
-    return Lookup(original_daddr(family), L4PROTO, ORIGINAL_DPORT, into=f"service-{which}{family}")
+def _masqueraded(family: int, which: str, comment: str, *conditions: Part) -> Iterator[Rule]:
+    """Yield the rules for connections that were made to an address and port in one of the sets.
+
+    One for each protocol: nft knows how long ``ct original proto-dst`` is only where the protocol is given.
+    """
+    asked = Lookup(original_daddr(family), L4PROTO, ORIGINAL_DPORT, into=f"service-{which}{family}")
+    for protocol in PROTOCOLS:
+        connection = (ConntrackStatus("dnat"), Compare(L4PROTO, protocol), asked)
+        yield Rule(*connection, *conditions, Masquerade(), comment=comment)
 
 
 def _refused(around: Surround) -> Iterator[Rule]:
     came = Compare(IIFNAME, around.link, negated=True)
-    for family in FAMILIES:
+    for family in around.families:
         unanswered = Lookup(daddr(family), into=f"service-address{family}")
         yield Rule(
             came, unanswered, Counter(), Reject(), comment="nobody answers here: no way round and round"

@@ -12,7 +12,7 @@ from octet.blueprint import Blueprint
 from octet.blueprint.base import union
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
-from octet.errors import BadConfigurationError, NotReadyError
+from octet.errors import BadConfigurationError
 from octet.transport.bgp import Left, Member, Mesh, Session, Speaker, Timers, between, daemon, session
 from octet.transport.host_gateway import direct_route
 from octet.transport.kube_router.advertising import offers, told
@@ -52,15 +52,14 @@ class KubeRouter:
         return self.overlay.ports
 
     def node(self, view: View) -> Blueprint:
-        """Return the daemon, and the sessions with routers; nothing before there is an address.
+        """Return the daemon, and the sessions with routers; not before there are an address and an AS number.
 
         Raises:
             BadConfigurationError: one of this node's annotations; what was in force stays.
-            NotReadyError: without a full mesh this node has yet to say its AS number.
         """
         speaker, said = self._speaker(view), self._own(view)
-        if not speaker.families:
-            return Blueprint()
+        if not speaker.families or self._silent(view.here):
+            return self.overlay.node(view)
         routers = self.flags.routers or said.routers
         sessions = (self._router(speaker, said, each) for each in routers)
         advertised = self.flags.advertised
@@ -70,7 +69,7 @@ class KubeRouter:
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return the sessions with a node, where its role and this node's want one, and its tunnel."""
         tunnel = self.overlay.peer(view, peer)
-        if not self.flags.internal or self._silent(peer):
+        if not self.flags.internal or self._silent(peer) or self._silent(view.here):
             return tunnel
         speaker = self._speaker(view)
         me = self._member(view.here or Node(view.me), speaker.v4, speaker.v6)
@@ -81,7 +80,10 @@ class KubeRouter:
 
     def obstacles(self, view: View, peer: Node) -> tuple[str, ...]:
         """Return why families of the peer's pods cannot be reached."""
-        return tuple(self._obstacles(view, peer))
+        try:
+            return tuple(self._obstacles(view, peer))
+        except BadConfigurationError as error:
+            return (str(error),)
 
     def heard(self, view: View, peer: Node) -> Blueprint:
         """Return the routes that the speaker makes of what a peer of the same network tells it."""
@@ -133,9 +135,19 @@ class KubeRouter:
         except BadConfigurationError:
             return False
 
-    def _silent(self, peer: Node) -> bool:
+    def remarks(self, view: View) -> tuple[str, ...]:
+        """Return what keeps this node from speaking, and why services are left out, a sentence each."""
+        hint = f"kubectl annotate node {view.me} {PREFIX}{ASN}={self.flags.asn}"
+        mute = f"node {view.me} says no AS number, which there must be without a mesh ({hint})"
+        try:
+            own_remarks = (mute,) if self._silent(view.here) else ()
+        except BadConfigurationError:
+            own_remarks = ()  # which is said of the whole node
+        return (*own_remarks, *offers(view, self.flags.advertised).remarks)
+
+    def _silent(self, node: Node | None) -> bool:
         """Without a full mesh nodes peer by AS number, and this one says none."""
-        return not self.flags.full_mesh and role(peer).asn is None
+        return not self.flags.full_mesh and (node is None or role(node).asn is None)
 
     def _own(self, view: View) -> Own:
         return own(view.here) if view.here is not None else NOBODY
@@ -170,11 +182,6 @@ class KubeRouter:
         flags, said = self.flags, self._own(view)
         here = view.here or Node(view.me)
         asn = role(here).asn
-        if asn is None and not flags.full_mesh:
-            hint = f"kubectl annotate node {view.me} {PREFIX}{ASN}=64512"
-            raise NotReadyError(
-                f"node {view.me} says no AS number, which there must be without a mesh", hint=hint
-            )
         v4, v6 = view.underlay.v4, view.underlay.v6
         identity = v4.ip if v4 is not None else _hashed(view.me)
         return Speaker(
