@@ -79,6 +79,9 @@ class Session:
         ttl_security: only packets that came that many hops are taken (RFC 5082); the peer must do it too.
         client_of: we reflect to this peer, as this cluster id (RFC 4456).
         transit: is it told what other peers told us (reflectors, and Calico's nodes towards racks)?
+        nodes_only: of that, only what other nodes told? A reflected route to the network of a next hop is
+            shorter than the routers' own, and then nothing resolves that next hop (BIRD: "resolvable through
+            recursive route").
         passes_on: is a router told what nodes told us, as far as we reach them without a router: on our own
             subnets, or by a tunnel? Of a node on our subnet the next hop is that node itself.
         bound: do we speak from ``source``, or from whatever address the kernel takes?
@@ -110,6 +113,7 @@ class Session:
     ttl_security: bool = False
     client_of: IPv4Address | None = None
     transit: bool = False
+    nodes_only: bool = False
     passes_on: bool = False
     bound: bool = True
     tell_pods: bool = True

@@ -156,6 +156,7 @@ class KubeRouter:
         restart = self.flags.restart_time
         return Mesh(
             own_as_only=not self.flags.full_mesh,
+            nodes_only=True,
             graceful=restart is not None,
             restart_time=restart,
             timers=self._timers,

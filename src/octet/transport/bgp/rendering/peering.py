@@ -147,7 +147,8 @@ def _told(speaker: Speaker, peer: Session, family: int) -> Lines:
     outside = not peer.node
     known = [f'proto = "owned{family}"'] if peer.node or peer.tell_pods else []
     known += [f'proto = "services{family}"'] if outside and peer.tell_services else []
-    known += ["source = RTS_BGP"] if peer.transit else []
+    if peer.transit:
+        known += ['proto ~ "node:*"'] if peer.nodes_only else ["source = RTS_BGP"]
     known += [f'(proto ~ "node:*" && {_carried(speaker, family)})'] if peer.passes_on else []
     if not known:
         return ["reject;"]
