@@ -20,11 +20,14 @@ from octet.cluster.changes import (
     BlockChanged,
     NodeChanged,
     PoolChanged,
+    ServiceChanged,
+    SettingChanged,
+    SliceChanged,
     UnderlayChanged,
 )
 from octet.cluster.objects import Address, Node
 from octet.cluster.view import View, ViewChange
-from octet.errors import OctetError
+from octet.errors import BadConfigurationError, OctetError
 from octet.models.model import Running
 
 log = logging.getLogger(__name__)
@@ -78,6 +81,7 @@ class Network:
         self._desired = desired
         self._policing = policing
         self._changed: dict[str, None] = {}
+        self._stale = False
         self._refused: dict[str, str] = {}
         self._obstacles: dict[str, tuple[str, ...]] = {}
         self._pods: list[str] = []
@@ -99,6 +103,7 @@ class Network:
             *kernel,
             *self._pods,
             *self._refused.values(),
+            *self._running.remarks(self.view),
             *self._care.unmet,
             *self.others(),
         ]
@@ -120,8 +125,10 @@ class Network:
             elif isinstance(each, BlockChanged | AffinityChanged):
                 self._changed |= dict.fromkeys(each.nodes & view.nodes.keys() - {view.me})
                 own |= view.me in each.nodes
+            elif isinstance(each, ServiceChanged | SliceChanged):
+                self._stale |= self._running.advertises(view)
             else:
-                own |= isinstance(each, NodeChanged | UnderlayChanged | PoolChanged)
+                own |= isinstance(each, NodeChanged | UnderlayChanged | PoolChanged | SettingChanged)
         if own or self._endpoints.site is None:
             self.decide()
         self.on_work()
@@ -190,10 +197,20 @@ class Network:
         names = list(self._changed)[:BATCH]
         for name in names:
             del self._changed[name]
-        change = merged([self._contribute(name, self.view.nodes.get(name)) for name in names])
+        own = [self._renew()] if self._stale else []
+        change = merged([*own, *(self._contribute(name, self.view.nodes.get(name)) for name in names)])
         if change and self.settled == self.generation:
             self._applier.apply(change)
         return bool(self._changed)
+
+    def _renew(self) -> Change:
+        """Decide about this node's own part alone: it advertises something else, and no peer minds."""
+        self._stale = False
+        try:
+            return self._desired.replace(NODE, self._running.node(self.view))
+        except (OctetError, ValueError):
+            self.decide()  # which says what is wrong
+            return Change()
 
     def _contribute(self, name: str, peer: Node | None) -> Change:
         self._obstacles.pop(name, None)
@@ -204,6 +221,9 @@ class Network:
             part = self._running.peer(self.view, peer) if peer is not None else part
             self.refuse(part)
             change = self._desired.replace(("peer", name), part)
+        except BadConfigurationError as error:
+            self._refused[name] = f"node {name} stays as it was: {error}"
+            return Change()
         except (OctetError, ValueError) as error:
             self._refused[name] = f"node {name} is left out: {error}"
             return self._desired.replace(("peer", name), Blueprint())

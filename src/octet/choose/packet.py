@@ -32,7 +32,7 @@ from octet.cluster.endpoint import Endpoint
 from octet.cluster.view import View
 from octet.models import example
 from octet.models.model import Running
-from octet.transport.bgp.nodes import NodeMesh
+from octet.transport import Speaking
 
 ETHERNET = 14
 """Bytes of an Ethernet header without a tag: two addresses and a type (IEEE 802.3, 3.1.1)."""
@@ -186,7 +186,7 @@ def _machine(running: Running, family: int, index: int, host: int) -> _Machine:
     endpoint = example.endpoint(running.attach, network, host, me=index)
     plan = running.endpoint(network, endpoint)
     peers = [running.peer(view, peer) for peer in view.peers]
-    if isinstance(running.transport, NodeMesh):  # its routes are not in the blueprint: BIRD hears of them
+    if isinstance(running.transport, Speaking):  # its routes are not in the blueprint: BIRD hears of them
         peers += [running.transport.heard(view, peer) for peer in view.peers]
     return _Machine(view, endpoint, plan.pod, union([running.node(view), *peers, plan.node]))
 

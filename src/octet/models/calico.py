@@ -14,10 +14,24 @@ from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.ipam.blocks.holdings import holdings
 from octet.ipam.blocks.selection import defaults_from
-from octet.models.model import Options, Running
-from octet.transport.bgp.nodes import NodeMesh
+from octet.models.model import Option, Options, Running
+from octet.transport.calico.speaking import CalicoBgp
 
-KEYS = ("assign_ipv4", "assign_ipv6", "ipv4_pools", "ipv6_pools")
+OPTIONS = (
+    Option(
+        "assign_ipv4", "true: pods get an IPv4 address, where the cluster has a pool", {"assign_ipv4": True}
+    ),
+    Option("assign_ipv6", "true: the same for IPv6", {"assign_ipv6": False}),
+    Option(
+        "ipv4_pools",
+        "empty: which pools, by name or CIDR; empty is what selectors of pools say",
+        {"ipv4_pools": ["default-ipv4-ippool"]},
+    ),
+    Option("ipv6_pools", "the same for IPv6", {"ipv6_pools": ["default-ipv6-ippool"]}),
+)
+"""Keys of ``ipam`` in Calico's CNI configuration."""
+
+KEYS = tuple(option.name for option in OPTIONS)
 
 
 def build(options: Options, source: str) -> Running:
@@ -27,12 +41,19 @@ def build(options: Options, source: str) -> Running:
     """
     for name in options:
         if name not in KEYS:
-            hint = f"one of {', '.join(KEYS)}"
+            hint = f"known here: {', '.join(KEYS)}"
             raise BadConfigurationError(source, name, options[name], "is no option of calico", hint=hint)
     families = [family for family in (4, 6) if _flag(options, f"assign_ipv{family}", source)]
     pools = {family: _names(options, f"ipv{family}_pools", source) for family in (4, 6)}
     named = {family: names for family, names in pools.items() if names}
-    return Running(RoutedAttach(), NodeMesh(told), policy=True, blocks=defaults_from(families, named, source))
+    transport = CalicoBgp(told)
+    return Running(
+        RoutedAttach(),
+        transport,
+        policy=True,
+        blocks=defaults_from(families, named, source),
+        advertises=transport.advertises,
+    )
 
 
 def told(view: View) -> tuple[Network, ...]:

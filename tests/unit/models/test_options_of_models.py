@@ -28,6 +28,8 @@ def test_names_that_run() -> None:
         "kopeio-vxlan",
         "canal",
         "calico",
+        "kube-router",
+        "kube-router:no-overlay",
     )
     assert names() == known
     assert [find(name).name for name in names()] == list(names())
