@@ -28,6 +28,7 @@ OVERHEAD = {
     "kopeio-vxlan": VXLAN,
     "canal": VXLAN,
     "calico": PLAIN,
+    "calico:vxlan": VXLAN,
 }
 """Bytes that a model adds to a pod's packet; direct routing counts what peers beyond a router need."""
 ECHO = """

@@ -28,6 +28,7 @@ def test_names_that_run() -> None:
         "kopeio-vxlan",
         "canal",
         "calico",
+        "calico:vxlan",
     )
     assert names() == known
     assert [find(name).name for name in names()] == list(names())

@@ -11,7 +11,7 @@ from octet.blueprint import Blueprint
 from octet.blueprint.base import union
 from octet.cluster.objects import Network, Node
 from octet.cluster.view import View
-from octet.transport.bgp import Speaker, daemon, filters, session
+from octet.transport.bgp import Left, Speaker, daemon, filters, session
 from octet.transport.calico.advertising import advertises
 from octet.transport.calico.directory import ANNOTATED
 from octet.transport.calico.peering import filters_of, routed_outside, with_node, with_routers
@@ -20,15 +20,21 @@ from octet.transport.host_gateway import direct_route
 from octet.transport.reach import FAMILIES, Obstacle, on_link, underlay
 
 
+def _nothing(_view: View) -> tuple[Left, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class CalicoBgp:
     """Sessions as Calico's resources want them; what is heard on them becomes routes.
 
     Attributes:
         owned: the prefixes that this node tells, out of the View.
+        left: what tunnels route, out of the View.
     """
 
     owned: Callable[[View], tuple[Network, ...]]
+    left: Callable[[View], tuple[Left, ...]] = _nothing
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -82,8 +88,15 @@ class CalicoBgp:
             address = ANNOTATED.address(view, peer, family)
             if isinstance(address, Obstacle):
                 yield address.reason
-            elif not on_link(view, address) and not routed_outside(view):
+            elif not on_link(view, address) and not routed_outside(view) and self._bare(view, peer, family):
                 yield f"node {peer.name} at {address} is not on {own.network}, and nothing tunnels to it"
 
+    def _bare(self, view: View, peer: Node, family: int) -> bool:
+        """Is anything that a peer may tell no tunnel's affair? It may tell more than it does now."""
+        tunnelled = [each.prefix for each in self.left(view) if each.prefix.version == family]
+        theirs = [each for each in self.owned(replace(view, me=peer.name)) if each.version == family]
+        outside = [each for each in theirs if not any(each.network_address in pool for pool in tunnelled)]
+        return bool(outside) or not tunnelled
+
     def _speaker(self, view: View) -> Speaker:
-        return speaker(view, self.owned(view))
+        return speaker(view, self.owned(view), self.left(view))
