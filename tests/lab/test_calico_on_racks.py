@@ -1,6 +1,8 @@
 """Model calico on racks: mesh, reflectors, the racks' routers alone, switched while streams run."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -163,6 +165,21 @@ def kill_bird(lab: Lab, node: str) -> None:
     which = f'[ "$(readlink /proc/$pid/cwd)" = {place} ] && kill -9 $pid && echo done'
     done = lab.exec(node, ["sh", "-c", f"for pid in $(pgrep -x bird); do {which}; done"])
     assert done.stdout == "done\n", done
+
+
+def test_why_a_route_is_taken(racks: Racks) -> None:
+    """On a lab's node: whose block it is, who told the route, and the next hop that the kernel takes."""
+    command = [sys.executable, "-m", "octet.cli.main", "routes", "why", racks.addresses["node3"][0], "node1"]
+    done = subprocess.run(
+        [*command, "--name", racks.lab.name, "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["kind"], told["node"], told["owner"]) == ("block", "node3", "default/on-node3")
+    assert set(told["told_by"]) == {"node3", "tor1"}
+    assert (told["transport"], told["next_hop"]) == ("BGP", {"via": "172.31.1.254", "dev": "eth0"})
+    nobodys = [*command[:-2], "10.244.255.1", "node1", "--name", racks.lab.name]
+    assert subprocess.run(nobodys, capture_output=True, check=False).returncode == 3
 
 
 def starts(racks: Racks, node: str) -> int:
