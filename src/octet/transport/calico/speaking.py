@@ -11,8 +11,8 @@ from octet.blueprint import Blueprint
 from octet.blueprint.base import union
 from octet.cluster.objects import Network, Node
 from octet.cluster.view import View
-from octet.transport.bgp import Left, Speaker, daemon, filters, session
-from octet.transport.calico.advertising import advertises
+from octet.transport.bgp import Left, daemon, filters, session
+from octet.transport.calico.advertising import advertised, advertises
 from octet.transport.calico.directory import ANNOTATED
 from octet.transport.calico.peering import filters_of, routed_outside, with_node, with_routers
 from octet.transport.calico.settings import configuration, speaker
@@ -43,7 +43,8 @@ class CalicoBgp:
 
     def node(self, view: View) -> Blueprint:
         """Return the daemon, filters and sessions with routers; nothing before there is an address."""
-        me = self._speaker(view)
+        services = advertised(view, configuration(view, view.me))
+        me = speaker(view, self.owned(view), self.left(view), services)
         if not me.families:
             return Blueprint()
         routers = (session(me, each) for each in with_routers(view, me))
@@ -51,7 +52,7 @@ class CalicoBgp:
 
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return the session with another node; nothing where there is none."""
-        me = self._speaker(view)
+        me = speaker(view)
         return union(session(me, each) for each in with_node(view, me, peer))
 
     def obstacles(self, view: View, peer: Node) -> tuple[str, ...]:
@@ -88,7 +89,11 @@ class CalicoBgp:
             address = ANNOTATED.address(view, peer, family)
             if isinstance(address, Obstacle):
                 yield address.reason
-            elif not on_link(view, address) and not routed_outside(view) and self._bare(view, peer, family):
+            elif (
+                not on_link(view, address)
+                and not routed_outside(view, peer)
+                and self._bare(view, peer, family)
+            ):
                 yield f"node {peer.name} at {address} is not on {own.network}, and nothing tunnels to it"
 
     def _bare(self, view: View, peer: Node, family: int) -> bool:
@@ -97,6 +102,3 @@ class CalicoBgp:
         theirs = [each for each in self.owned(replace(view, me=peer.name)) if each.version == family]
         outside = [each for each in theirs if not any(each.network_address in pool for pool in tunnelled)]
         return bool(outside) or not tunnelled
-
-    def _speaker(self, view: View) -> Speaker:
-        return speaker(view, self.owned(view), self.left(view))

@@ -9,9 +9,10 @@ from octet.cluster.changes import Underlay
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.transport.bgp import NextHop, Session
+from octet.transport.calico.advertising import advertised
 from octet.transport.calico.directory import ANNOTATED
 from octet.transport.calico.peering import filters_of, with_node, with_routers
-from octet.transport.calico.settings import speaker
+from octet.transport.calico.settings import configuration, speaker
 from octet.transport.calico.speaking import CalicoBgp
 from octet.transport.reach import Obstacle
 
@@ -54,12 +55,12 @@ TOR = resource("BGPPeer", "tor", nodeSelector="rack == 'a'", peerIP="10.1.1.254"
 
 def peers(view: View) -> dict[str, Session]:
     """A node's sessions with other nodes, by their names."""
-    me = speaker(view, ())
+    me = speaker(view)
     return {each.name: each for peer in view.peers for each in with_node(view, me, peer)}
 
 
 def routers(view: View) -> dict[str, Session]:
-    return {each.name: each for each in with_routers(view, speaker(view, ()))}
+    return {each.name: each for each in with_routers(view, speaker(view))}
 
 
 def both_ways(*objects: dict, **annotations: dict[str, str]) -> set[str]:
@@ -124,14 +125,14 @@ def test_the_meshs_password_and_ports() -> None:
     )
     view = seen("a1", mesh, resource("BGPConfiguration", "node.b1", listenPort=1791))
     held = peers(view)
-    assert (held["b1"].port, held["b2"].port, speaker(view, ()).port) == (1791, 1790, 1790)
+    assert (held["b1"].port, held["b2"].port, speaker(view).port) == (1791, 1790, 1790)
     assert (held["b1"].password, held["b1"].restart_time) == (Secret("kube-system", "m", "p"), 90)
 
 
 def test_nodes_have_as_numbers_of_their_own() -> None:
     """An annotation counts before the configuration of all; nodes of two AS speak eBGP with each other."""
     view = seen("a1", resource("BGPConfiguration", asNumber=64600), b1={"ASNumber": "65010"})
-    assert speaker(view, ()).asn == 64600
+    assert speaker(view).asn == 64600
     assert {name: each.asn for name, each in peers(view).items()} == {"a2": 64600, "b1": 65010, "b2": 64600}
     assert speaker(seen("b1", b1={"ASNumber": "1.10"}), ()).asn == 65546
 
@@ -239,7 +240,7 @@ def endpoints(name: str, node: str, *, ready: bool = True) -> dict:
 
 
 def announced(view: View) -> set[str]:
-    return {str(each) for each in speaker(view, ()).services}
+    return {str(each) for each in advertised(view, configuration(view, view.me))}
 
 
 def test_services_are_announced_as_ranges() -> None:
