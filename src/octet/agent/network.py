@@ -27,7 +27,7 @@ from octet.cluster.changes import (
 )
 from octet.cluster.objects import Address, Node
 from octet.cluster.view import View, ViewChange
-from octet.errors import OctetError
+from octet.errors import BadConfigurationError, OctetError
 from octet.models.model import Running
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,7 @@ class Network:
             *kernel,
             *self._pods,
             *self._refused.values(),
+            *self._running.remarks(self.view),
             *self._care.unmet,
             *self.others(),
         ]
@@ -220,6 +221,9 @@ class Network:
             part = self._running.peer(self.view, peer) if peer is not None else part
             self.refuse(part)
             change = self._desired.replace(("peer", name), part)
+        except BadConfigurationError as error:
+            self._refused[name] = f"node {name} stays as it was: {error}"
+            return Change()
         except (OctetError, ValueError) as error:
             self._refused[name] = f"node {name} is left out: {error}"
             return self._desired.replace(("peer", name), Blueprint())

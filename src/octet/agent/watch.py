@@ -36,7 +36,7 @@ class Watch:
     """
 
     def __init__(self, store: Store, network: Network, running: Running, *, register: bool) -> None:
-        several = running.policy or running.blocks is not None
+        several = running.policy or running.blocks is not None or running.advertises(network.view)
         self.kinds = ("Node", *(kind for kind in KINDS if kind != "Node" and several))
         self.revision = 0
         self.on_whole: Callable[[], None] = lambda: None

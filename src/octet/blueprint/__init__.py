@@ -5,7 +5,7 @@ What it must not know: netlink, ifindexes, clocks, host names, or who wants the 
 """
 
 from octet.blueprint.base import Blueprint, Change, KernelObject, Key
-from octet.blueprint.daemons import ConfigFile, Daemon, Secret
+from octet.blueprint.daemons import ConfigFile, Daemon, Inline, Secret
 from octet.blueprint.layer3 import Address, FdbEntry, Neighbour, Route, RouteKind, Rule, Scope
 from octet.blueprint.links import (
     Bridge,
@@ -34,6 +34,7 @@ __all__ = [
     "FouPort",
     "Ifb",
     "InUdp",
+    "Inline",
     "Ip6Tunnel",
     "Ipip",
     "KernelObject",

@@ -4,7 +4,7 @@ What lives here: the rows. A new model is a module with its ``build`` and one ro
 What it must not know: anything that isn't in the rows.
 """
 
-from octet.models import calico, canal, flannel, kopeio
+from octet.models import calico, canal, flannel, kopeio, kube_router
 from octet.models.model import Model
 
 MODELS: tuple[Model, ...] = (
@@ -96,5 +96,26 @@ MODELS: tuple[Model, ...] = (
         build=calico.build,
         options=calico.OPTIONS,
         variants={"vxlan": {"first_pools": {"vxlanMode": "Always"}}},
+    ),
+    Model(
+        name="kube-router",
+        summary="one subnet per node, told by BGP to nodes and routers; service addresses told; policy",
+        attach="bridge kube-bridge",
+        ipam="node CIDR",
+        transport="BGP by BIRD; IPIP between subnets, or GUE, or neither",
+        policy="ordered: tiers, Calico, ClusterNetworkPolicy, NetworkPolicy",
+        service="-",
+        store="Kubernetes nodes",
+        about=(
+            "Every node has one subnet and a bridge in it, and tells its subnet to other nodes, to "
+            "reflectors, or to the routers of its rack, as flags and annotations of Nodes say. Service "
+            "addresses are told to routers only, while an endpoint is ready, and are answered where they "
+            "are told. Unlike the original: annotations are live, reflectors compare cluster ids, a bad "
+            "value is refused by name and what was in force stays, ranges can be told instead of single "
+            "addresses, routes outlive a restart, and the MTU leaves room for a tunnel."
+        ),
+        build=kube_router.build,
+        options=kube_router.OPTIONS,
+        variants={"no-overlay": kube_router.BARE},
     ),
 )

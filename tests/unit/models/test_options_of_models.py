@@ -29,6 +29,8 @@ def test_names_that_run() -> None:
         "canal",
         "calico",
         "calico:vxlan",
+        "kube-router",
+        "kube-router:no-overlay",
     )
     assert names() == known
     assert [find(name).name for name in names()] == list(names())

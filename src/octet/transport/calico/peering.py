@@ -49,7 +49,10 @@ def with_node(view: View, speaker: Speaker, peer: Node) -> Iterator[Session]:
     for held in _peers(view):
         if _together(view, held, peer):
             stated = replace(other, asn=held.asn or other.asn, port=held.port or other.port)
-            yield from (_as_said(held, each) for each in internal(speaker, me, stated, Mesh(timers=TIMERS)))
+            yield from (
+                _as_said(held, each)
+                for each in internal(speaker, me, stated, Mesh(nodes_only=True, timers=TIMERS))
+            )
             return
     yield from between(speaker, me, other, mesh(view))
 

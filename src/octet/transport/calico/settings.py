@@ -58,6 +58,7 @@ def mesh(view: View) -> Mesh:
     return Mesh(
         full=held.mesh,
         reflectors_join=False,
+        nodes_only=True,
         restart_time=held.restart_time,
         password=secret(held.password),
         timers=TIMERS,

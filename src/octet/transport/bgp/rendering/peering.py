@@ -3,7 +3,7 @@
 What lives here: ``session``. What it must not know: other sessions.
 """
 
-from octet.blueprint import Blueprint, ConfigFile, Secret
+from octet.blueprint import Blueprint, ConfigFile, Inline, Secret
 from octet.errors import BadConfigurationError
 from octet.transport.bgp.rendering.common import reached
 from octet.transport.bgp.rendering.filtering import called
@@ -39,7 +39,7 @@ def session(speaker: Speaker, peer: Session) -> Blueprint:
         raise BadConfigurationError(f"peer {peer.name}", "families", ",".join(map(str, missing)), problem)
     kind = "node" if peer.node else "peer"
     head, tail = _protocol(speaker, peer, kind)
-    parts: tuple[str | Secret, ...] = (joined([*head, *tail, "}"]),)
+    parts: tuple[str | Secret | Inline, ...] = (joined([*head, *tail, "}"]),)
     if peer.password is not None:
         parts = (joined(head) + '  password "', peer.password, '";\n' + joined([*tail, "}"]))
     file = ConfigFile(DAEMON, f"{kind}.{slug(peer.name)}.conf", parts)
@@ -147,7 +147,8 @@ def _told(speaker: Speaker, peer: Session, family: int) -> Lines:
     outside = not peer.node
     known = [f'proto = "owned{family}"'] if peer.node or peer.tell_pods else []
     known += [f'proto = "services{family}"'] if outside and peer.tell_services else []
-    known += ["source = RTS_BGP"] if peer.transit else []
+    if peer.transit:
+        known += ['proto ~ "node:*"'] if peer.nodes_only else ["source = RTS_BGP"]
     known += [f'(proto ~ "node:*" && {_carried(speaker, family)})'] if peer.passes_on else []
     if not known:
         return ["reject;"]
