@@ -54,7 +54,7 @@ _ABSENT = {
 """Answers of kernels that lack what was asked: unknown kind, protocol, family, call, expression, limit 0."""
 
 _FORBIDDEN = {errno.EPERM, errno.EACCES}
-_PATIENCE = 10.0  # seconds for all probes; they take about 0.1
+_PATIENCE = 30.0  # seconds for one answer; all take about 0.1, but a slow machine may have to load modules
 
 
 @cache

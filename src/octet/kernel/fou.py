@@ -5,10 +5,13 @@ mark on them. What it must not know: tunnels, who wants a port.
 """
 
 import errno
+import fcntl
 import json
 import os
+import socket as sockets
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +27,7 @@ _CONTROL, _GET_FAMILY, _FAMILY_ID, _FAMILY_NAME = 0x10, 3, 1, 2  # linux/genetli
 _ADD, _DEL, _GET = 1, 2, 3  # linux/fou.h
 _PORT, _AF, _PROTOCOL, _TYPE = 1, 2, 3, 4
 _DIRECT, _GUE = 1, 2
+_SIOCGIFFLAGS, _IFREQ_BYTES = 0x8913, 40  # netdevice(7)
 _HEADER = struct.Struct("=BBxx")
 _BE16 = struct.Struct("!H")
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EALREADY, errno.EEXIST})
@@ -64,7 +68,18 @@ def family(socket: Socket) -> int:
 
 def add(socket: Socket, item: FouPort) -> None:
     """Open a port. Raises OSError (EADDRINUSE: somebody has it)."""
+    _load("fou" if item.family == 4 else "fou6")
     _ask(socket, _ADD, item)
+
+
+def _load(module: str) -> None:
+    """Have the kernel load a module that it does not load by itself when its netlink family is asked for.
+
+    Who asks for an interface that is not there has a module of its name loaded, if he may load modules
+    (net/core/dev_ioctl.c, ``dev_load``); for anybody else, and where it is built in, this is nothing.
+    """
+    with sockets.socket(sockets.AF_INET, sockets.SOCK_DGRAM) as asking, suppress(OSError):
+        fcntl.ioctl(asking, _SIOCGIFFLAGS, module.encode().ljust(_IFREQ_BYTES, b"\0"))
 
 
 def present(socket: Socket) -> list[FouPort]:
