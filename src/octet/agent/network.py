@@ -103,15 +103,15 @@ class Network:
             *kernel,
             *self._pods,
             *self._refused.values(),
-            *self._running.remarks(self.view),
             *self._care.unmet,
             *self.others(),
         ]
 
     @property
     def obstacles(self) -> list[str]:
-        """Why some peers' pods can't be reached though nothing failed here, a sentence each."""
-        return [text for texts in self._obstacles.values() for text in texts]
+        """Why some peers' pods can't be reached, or services not be told, though nothing failed here."""
+        peers = [text for texts in self._obstacles.values() for text in texts]
+        return [*peers, *self._running.remarks(self.view)]
 
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
