@@ -7,6 +7,7 @@ from agent_node import UNDERLAY, AgentNode, cluster, node
 from octet.agent.network import BATCH
 from octet.blueprint import Blueprint, FdbEntry, Link, Route, Vxlan
 from octet.errors import BadConfigurationError
+from octet.models import Running
 
 ROUTE = ("route", 254, "10.244.2.0/24", 0)
 
@@ -83,6 +84,25 @@ async def test_a_peer_that_needs_what_the_kernel_lacks(here: AgentNode) -> None:
     here.network.decide()
     await here.see(cluster(node(1), node(2), node(3)))
     assert routes(here) == 2
+    assert here.network.failures == []
+
+
+async def test_what_cannot_be_read_of_a_peer_changes_nothing(
+    here: AgentNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer of which something bad is said is reached as before, and named with what is bad."""
+    await here.see(cluster(node(1), node(2)))
+
+    def refuse(*_: object) -> Blueprint:
+        raise BadConfigurationError("Node node2", "metadata.annotations[x]", "y", "is no number")
+
+    with monkeypatch.context() as bad:
+        bad.setattr(Running, "peer", refuse)
+        await here.see(cluster(node(1), node(2, labels={"new": ""})))
+        assert here.kernel.holds(ROUTE)
+        (failure,) = here.network.failures
+        assert failure.startswith("node node2 stays as it was: Node node2: metadata.annotations[x] = 'y'")
+    await here.see(cluster(node(1), node(2)))
     assert here.network.failures == []
 
 
