@@ -1,14 +1,18 @@
 """Model calico on racks: mesh, reflectors, the racks' routers alone, switched while streams run."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 import pytest
 
 from octet.lab import Lab
-from racks import Streams, mark, resource, streaming, wait_for
+from octet.lab.racks import Shape
+from racks import Streams, mark, reaches, resource, streaming, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -165,7 +169,46 @@ def kill_bird(lab: Lab, node: str) -> None:
     assert done.stdout == "done\n", done
 
 
+def test_why_a_route_is_taken(racks: Racks) -> None:
+    """On a lab's node: whose block it is, who told the route, and the next hop that the kernel takes."""
+    command = [sys.executable, "-m", "octet.cli.main", "routes", "why", racks.addresses["node3"][0], "node1"]
+    done = subprocess.run(
+        [*command, "--name", racks.lab.name, "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["kind"], told["node"], told["owner"]) == ("block", "node3", "default/on-node3")
+    assert set(told["told_by"]) == {"node3", "tor1"}
+    assert (told["transport"], told["next_hop"]) == ("BGP", {"via": "172.31.1.254", "dev": "eth0"})
+    nobodys = [*command[:-2], "10.244.255.1", "node1", "--name", racks.lab.name]
+    assert subprocess.run(nobodys, capture_output=True, check=False).returncode == 3
+
+
 def starts(racks: Racks, node: str) -> int:
     """How often a node's BIRD was started."""
     told: dict[str, int] = json.loads(racks.lab.ask_agent(node, "/bgp"))
     return told["starts"]
+
+
+def test_frr_and_gobgp_peer_with_nodes_too() -> None:
+    """Racks' routers that are not BIRD hear of blocks and tell them on, with and without the mesh."""
+    with Lab.up(
+        "calico", nodes=4, fabric="routed", family="dual", shape=Shape(routers=("frr", "gobgp"))
+    ) as lab:
+        mixed = racked(lab)
+        for tor, word in (("tor1", ["vtysh", "-c", "show bgp summary"]), ("tor2", ["gobgp", "neighbor"])):
+            assert "64512" in lab.exec(tor, word).stdout
+        for on in (True, False):
+            mixed.mesh(on=on)
+            for tor in ("tor1", "tor2"):
+                wait_for(lambda tor=tor: blocks(lab, tor) >= 2 * len(NODES))
+            for pod, address in mixed.pairs:
+                assert reaches(lab, pod, address)
+        mixed.settled(node1={"tor1"}, node4={"tor2"})
+
+
+def blocks(lab: Lab, router: str) -> int:
+    """How many blocks of pods a router's kernel has a way to."""
+    pools = tuple(ip_network(each) for each in ("10.244.0.0/16", "fd00:10:244::/48"))
+    held = {each.destination for each in lab.routes(router)[router]}
+    return sum(any(each.version == pool.version and each.subnet_of(pool) for pool in pools) for each in held)

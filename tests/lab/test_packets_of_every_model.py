@@ -29,6 +29,7 @@ OVERHEAD = {
     "kopeio-vxlan": VXLAN,
     "canal": VXLAN,
     "calico": PLAIN,
+    "calico:vxlan": VXLAN,
     "kube-router": IN_IP,
     "kube-router:no-overlay": PLAIN,
 }

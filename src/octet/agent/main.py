@@ -38,6 +38,7 @@ from octet.agent.reaper import Reaper
 from octet.agent.repair import Repair
 from octet.agent.report import Report
 from octet.agent.requests import Requests
+from octet.agent.routing import Routing
 from octet.agent.sandboxes import HostSandboxes
 from octet.agent.secrets import SecretFiles
 from octet.agent.sessions import Sessions
@@ -119,6 +120,7 @@ class Agent:
         self._report = Report(
             config, self._network, endpoints, desired, self._watch, metrics, flows, sessions
         )
+        self._report.why = Routing(config.running, self._network, desired, daemons, kernel.way).answer
         self._underlay_news = asyncio.Event()
         self._police_waits = False
         self._keeper = self._keep_blocks(journal, reader, worker)

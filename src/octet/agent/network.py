@@ -103,15 +103,15 @@ class Network:
             *kernel,
             *self._pods,
             *self._refused.values(),
-            *self._running.remarks(self.view),
             *self._care.unmet,
             *self.others(),
         ]
 
     @property
     def obstacles(self) -> list[str]:
-        """Why some peers' pods can't be reached though nothing failed here, a sentence each."""
-        return [text for texts in self._obstacles.values() for text in texts]
+        """Why some peers' pods can't be reached, or services not be told, though nothing failed here."""
+        peers = [text for texts in self._obstacles.values() for text in texts]
+        return [*peers, *self._running.remarks(self.view)]
 
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
@@ -219,18 +219,24 @@ class Network:
             self._obstacles[name] = why
         try:
             part = self._running.peer(self.view, peer) if peer is not None else part
-            self.refuse(part)
-            change = self._desired.replace(("peer", name), part)
-        except BadConfigurationError as error:
+        except BadConfigurationError as error:  # of what is said of a peer: what was known of it still stands
             self._refused[name] = f"node {name} stays as it was: {error}"
             return Change()
         except (OctetError, ValueError) as error:
-            self._refused[name] = f"node {name} is left out: {error}"
-            return self._desired.replace(("peer", name), Blueprint())
+            return self._leave_out(name, error)
+        try:
+            self.refuse(part)
+            change = self._desired.replace(("peer", name), part)
+        except (OctetError, ValueError) as error:
+            return self._leave_out(name, error)
         self._refused.pop(name, None)
         if change.alter or change.remove:
             self._changed |= dict.fromkeys(self._refused)
         return change
+
+    def _leave_out(self, name: str, error: Exception) -> Change:
+        self._refused[name] = f"node {name} is left out: {error}"
+        return self._desired.replace(("peer", name), Blueprint())
 
 
 def _name(change: NodeChanged) -> str:

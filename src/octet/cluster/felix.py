@@ -37,6 +37,7 @@ _SAID = {
     "wireguardEnabled": (False,),
     "wireguardEnabledV6": (False,),
     "bpfEnabled": (False,),
+    "vxlanPort": (4789,),
     "awsSrcDstCheck": ("DoNothing",),
     "usageReportingEnabled": (False,),
 }
@@ -46,27 +47,23 @@ _TAKEN = ("logSeverity", "reporting", "health", "prometheus", "bpf", "debug")
 """Beginnings of fields about a program that is not here: what it logs and measures, and its BPF data plane,
 which is off. They come with every installation of Calico, and are taken as they are."""
 
-_MEANT = ("vxlanVNI", "vxlanPort", "vxlanMTU", "vxlanMTUV6", "ipipMTU", "vxlanEnabled", "ipipEnabled")
+_MEANT = ("vxlanVNI", "vxlanMTU", "vxlanMTUV6", "ipipMTU")
 
 
 class FelixConfiguration(msgspec.Struct, frozen=True, gc=False):
     """Settings of all nodes (``default``), or of one (``node.NAME``), which count before those of all.
 
     Attributes:
-        vni, port: of VXLAN; 0 is unstated.
-        vxlan_mtu, vxlan_mtu_v6, ipip_mtu: bytes of a pod's packets, where it is less than what the path
-            takes; 0 is unstated.
-        vxlan, ipip: may there be such a tunnel? None is what pools say.
+        vni: of VXLAN, in the configuration of all nodes; 0 is unstated.
+        vxlan_mtu, vxlan_mtu_v6, ipip_mtu: bytes of a pod's packets while there is such a tunnel, where it is
+            less than what the path takes; 0 is unstated.
     """
 
     name: str
     vni: int = 0
-    port: int = 0
     vxlan_mtu: int = 0
     vxlan_mtu_v6: int = 0
     ipip_mtu: int = 0
-    vxlan: bool | None = None
-    ipip: bool | None = None
 
     @classmethod
     def from_object(cls, item: Mapping[str, Any]) -> Self:
@@ -79,12 +76,9 @@ class FelixConfiguration(msgspec.Struct, frozen=True, gc=False):
         return cls(
             name=name,
             vni=spec.number("vxlanVNI", high=(1 << 24) - 1),
-            port=spec.number("vxlanPort", high=65535),
             vxlan_mtu=_mtu(spec, "vxlanMTU"),
             vxlan_mtu_v6=_mtu(spec, "vxlanMTUV6"),
             ipip_mtu=_mtu(spec, "ipipMTU"),
-            vxlan=spec.flag("vxlanEnabled") if "vxlanEnabled" in spec else None,
-            ipip=spec.flag("ipipEnabled") if "ipipEnabled" in spec else None,
         )
 
     @property

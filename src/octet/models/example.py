@@ -11,11 +11,13 @@ from octet.attach.names import pod_mac
 from octet.cluster.blocks import cidr_name
 from octet.cluster.endpoint import Attachment, Endpoint, NodeNetwork
 from octet.cluster.indexes import ByNode, Named, Nodes
-from octet.cluster.objects import Node
+from octet.cluster.objects import Network, Node
 from octet.cluster.ownership import BlockAffinity, IPAMBlock
 from octet.cluster.pools import IPPool
 from octet.cluster.view import Underlay, View
+from octet.ipam.blocks.holdings import holdings
 from octet.ipam.blocks.selection import Defaults
+from octet.models import encapsulation
 from octet.models.model import Running
 
 FAMILIES = {"v4": (4,), "v6": (6,), "dual": (4, 6)}
@@ -66,7 +68,7 @@ def _node(index: int, families: tuple[int, ...]) -> Node:
 
 
 def _said(node: Node, running: Running, view: View) -> Node:
-    annotations = running.annotations(view)
+    annotations = {**running.annotations(view), **_tunnels(view)}
     return Node(
         name=node.name,
         annotations=annotations,
@@ -74,6 +76,13 @@ def _said(node: Node, running: Running, view: View) -> Node:
         internal_ips=node.internal_ips,
         ready=node.ready,
     )
+
+
+def _tunnels(view: View) -> dict[str, str]:
+    """Return what a node tells of its tunnels' addresses: the second of its block, as IPAM might have it."""
+    own: dict[int, Network] = {cidr.version: cidr for cidr in holdings(view, view.me).blocks}
+    wanted = [each for each in encapsulation.addresses(view) if each.family in own]
+    return {each.annotation: str(own[each.family][1]) for each in wanted}
 
 
 def _seen_from(index: int, nodes: Nodes, running: Running, families: tuple[int, ...]) -> View:

@@ -131,7 +131,7 @@ def ends() -> Iterator[ExitStack]:
         yield stack
 
 
-SPEAKING = {"calico", "kube-router", "kube-router:no-overlay"}
+SPEAKING = {"calico", "calico:vxlan", "kube-router", "kube-router:no-overlay"}
 """Models whose routes between nodes a daemon makes: their packets pass in test_packets_of_every_model."""
 
 EVERY = [*product([*(name for name in names() if name not in SPEAKING), ROUTED], example.FAMILIES)]

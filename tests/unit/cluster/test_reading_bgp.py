@@ -195,7 +195,7 @@ def test_what_calico_installs_of_felix_is_taken():
         floatingIPs="Disabled",
     )
     assert held == FelixConfiguration("default")
-    assert (felix(vxlanVNI=7, vxlanPort=8472).vni, felix("node.a", vxlanMTU=1400).vxlan_mtu) == (7, 1400)
+    assert (felix(vxlanVNI=7, vxlanPort=4789).vni, felix("node.a", vxlanMTU=1400).vxlan_mtu) == (7, 1400)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,8 @@ def test_what_calico_installs_of_felix_is_taken():
     [
         ("bpfEnabled", {"bpfEnabled": True}),
         ("wireguardEnabled", {"wireguardEnabled": True}),
+        ("vxlanPort", {"vxlanPort": 8472}),
+        ("vxlanEnabled", {"vxlanEnabled": False}),
         ("interfacePrefix", {"interfacePrefix": "tap"}),
         ("removeExternalRoutes", {"removeExternalRoutes": True}),
         ("failsafeInboundHostPorts", {"failsafeInboundHostPorts": []}),

@@ -28,6 +28,7 @@ def test_names_that_run() -> None:
         "kopeio-vxlan",
         "canal",
         "calico",
+        "calico:vxlan",
         "kube-router",
         "kube-router:no-overlay",
     )

@@ -4,7 +4,8 @@ What lives here: reading and writing them. What it must not know: sessions, the 
 Source: libcalico-go/lib/backend/k8s/resources/node.go (names of annotations).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_interface
 
@@ -46,6 +47,14 @@ class Annotated:
 
 
 ANNOTATED = Annotated()
+
+
+def addresses_of(node: Node) -> Iterator[Address]:
+    """Yield the addresses that a node says it has, whether or not they can be used."""
+    for family in FAMILIES:
+        with suppress(ValueError):
+            yield ip_interface(node.annotations.get(ADDRESS[family], "")).ip
+    yield from node.internal_ips
 
 
 def as_number(node: Node | None) -> int:

@@ -25,14 +25,13 @@ from octet.transport.bgp import (
     Rule,
     Session,
     Speaker,
-    Timers,
     between,
     internal,
 )
 from octet.transport.bgp.sessions import FAR
-from octet.transport.calico.directory import ANNOTATED
-from octet.transport.calico.settings import member, mesh, myself, secret
-from octet.transport.reach import FAMILIES, Obstacle, on_link
+from octet.transport.calico.directory import addresses_of
+from octet.transport.calico.settings import TIMERS, member, mesh, myself, secret
+from octet.transport.reach import on_link
 
 _NEXT_HOPS = {SELF: NextHop.SELF, KEEP: NextHop.KEEP}
 _OPERATORS = {
@@ -50,15 +49,17 @@ def with_node(view: View, speaker: Speaker, peer: Node) -> Iterator[Session]:
     for held in _peers(view):
         if _together(view, held, peer):
             stated = replace(other, asn=held.asn or other.asn, port=held.port or other.port)
-            yield from (_as_said(held, each) for each in internal(speaker, me, stated, Mesh()))
+            yield from (
+                _as_said(held, each)
+                for each in internal(speaker, me, stated, Mesh(nodes_only=True, timers=TIMERS))
+            )
             return
     yield from between(speaker, me, other, mesh(view))
 
 
 def with_routers(view: View, speaker: Speaker) -> Iterator[Session]:
     """Yield the sessions with what is no node of the cluster, a BGPPeer each."""
-    nodes = _addresses(view)
-    me = myself(view)
+    nodes, me = _addresses(view), myself(view)
     held = [
         each
         for each in _peers(view)
@@ -70,11 +71,11 @@ def with_routers(view: View, speaker: Speaker) -> Iterator[Session]:
             yield _as_said(each, _router(view, me, each, address, families))
 
 
-def routed_outside(view: View) -> bool:
-    """Tell whether this node has sessions with routers, which may know the way to other nodes' pods."""
-    nodes = _addresses(view)
+def routed_outside(view: View, peer: Node) -> bool:
+    """Tell whether this node has a session with a router, which may know the way to a peer."""
+    known = set(addresses_of(peer))
     return any(
-        each.address is not None and _means(each, view.here) and each.address not in nodes
+        each.address is not None and each.address not in known and _means(each, view.here)
         for each in view.bgp_peers.values()
     )
 
@@ -98,11 +99,11 @@ def _means(held: BGPPeer, node: Node | None) -> bool:
     return not held.node or held.node == node.name
 
 
-def _selects(view: View, held: BGPPeer, node: Node) -> bool:
+def _selects(held: BGPPeer, node: Node) -> bool:
     """Is a node one of those that a BGPPeer gives sessions with?"""
     if held.peers is not None:
         return held.peers.matches(node.labels)
-    return held.address is not None and held.address in _own(view, node)
+    return held.address is not None and held.address in addresses_of(node)
 
 
 def _together(view: View, held: BGPPeer, peer: Node) -> bool:
@@ -110,21 +111,14 @@ def _together(view: View, held: BGPPeer, peer: Node) -> bool:
     me = view.here
     if me is None:
         return False
-    if _means(held, me) and _selects(view, held, peer):
+    if _means(held, me) and _selects(held, peer):
         return True
     return held.mutual and held.peers is not None and _means(held, peer) and held.peers.matches(me.labels)
 
 
-def _own(view: View, node: Node) -> set[Address]:
-    found = (ANNOTATED.address(view, node, family) for family in FAMILIES)
-    return {each for each in found if not isinstance(each, Obstacle)}
-
-
-def _addresses(view: View) -> set[Address]:
-    """Return the addresses of all other nodes, where a BGPPeer could mean one of them."""
-    if not any(each.address is not None for each in view.bgp_peers.values()):
-        return set()
-    return {address for peer in view.peers for address in _own(view, peer)}
+def _addresses(view: View) -> frozenset[Address]:
+    """Return the addresses that nodes say they have."""
+    return frozenset(address for node in view.nodes.values() for address in addresses_of(node))
 
 
 def _families(speaker: Speaker, held: BGPPeer, others: list[BGPPeer]) -> tuple[int, ...]:
@@ -171,7 +165,7 @@ def _as_said(held: BGPPeer, session: Session) -> Session:
         next_hop=_NEXT_HOPS.get(held.next_hop, session.next_hop),
         transit=session.transit or (held.next_hop == KEEP and not session.node),
         bound=held.bound,
-        timers=Timers(hold=max(HOLD, 3 * keepalive), keepalive=keepalive),
+        timers=replace(session.timers, hold=max(HOLD, 3 * keepalive), keepalive=keepalive),
         restart_time=held.restart_time,
         own_as=held.own_as,
         imports=held.filters,

@@ -13,10 +13,13 @@ from octet.blueprint import Secret
 from octet.cluster.bgp import DEFAULT, OF_NODE, PORT, BGPConfiguration, SecretKey
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
-from octet.transport.bgp import Left, Member, Mesh, Speaker, Tagged
-from octet.transport.calico.advertising import advertised
+from octet.transport.bgp import Left, Member, Mesh, Speaker, Tagged, Timers
 from octet.transport.calico.directory import ANNOTATED, as_number, cluster_id
 from octet.transport.reach import FAMILIES, Obstacle, underlay
+
+TIMERS = Timers(connect_delay=1, connect_retry=2, error_wait=(1, 30))
+"""Of sessions between nodes. Calico's BIRDs wait 2 and 5 s before they connect anew, for which time whoever
+becomes a reflector is missed."""
 
 SECRETS = "kube-system"
 """The namespace of passwords' Secrets: where calico/node itself runs (manifests/calico.yaml)."""
@@ -55,8 +58,10 @@ def mesh(view: View) -> Mesh:
     return Mesh(
         full=held.mesh,
         reflectors_join=False,
+        nodes_only=True,
         restart_time=held.restart_time,
         password=secret(held.password),
+        timers=TIMERS,
     )
 
 
@@ -86,8 +91,16 @@ def myself(view: View) -> Member:
     return member(view, view.here or Node(view.me))
 
 
-def speaker(view: View, owned: tuple[Network, ...], left: tuple[Left, ...] = ()) -> Speaker:
-    """Return this node as a speaker. Raises BadConfigurationError for its annotations."""
+def speaker(
+    view: View,
+    owned: tuple[Network, ...] = (),
+    left: tuple[Left, ...] = (),
+    services: tuple[Network, ...] = (),
+) -> Speaker:
+    """Return this node as a speaker. Raises BadConfigurationError for its annotations.
+
+    Sessions don't depend on what is announced on them: for one peer's no owner need be asked.
+    """
     held, me = configuration(view, view.me), myself(view)
     ours = (*held.cluster_ips, *held.external_ips, *held.load_balancer_ips)
     return Speaker(
@@ -99,7 +112,7 @@ def speaker(view: View, owned: tuple[Network, ...], left: tuple[Left, ...] = ())
         port=held.port,
         strict_bind=held.bound,
         owned=owned,
-        services=advertised(view, held),
+        services=services,
         refused=(*view.service_cidrs, *ours),
         tagged=tuple(Tagged(each.cidr, each.communities) for each in held.advertised),
         left=left,

@@ -11,13 +11,17 @@ from octet.blueprint import Blueprint
 from octet.blueprint.base import union
 from octet.cluster.objects import Network, Node
 from octet.cluster.view import View
-from octet.transport.bgp import Speaker, daemon, filters, session
-from octet.transport.calico.advertising import advertises
+from octet.transport.bgp import Left, daemon, filters, session
+from octet.transport.calico.advertising import advertised, advertises
 from octet.transport.calico.directory import ANNOTATED
 from octet.transport.calico.peering import filters_of, routed_outside, with_node, with_routers
 from octet.transport.calico.settings import configuration, speaker
 from octet.transport.host_gateway import direct_route
 from octet.transport.reach import FAMILIES, Obstacle, on_link, underlay
+
+
+def _nothing(_view: View) -> tuple[Left, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,11 @@ class CalicoBgp:
 
     Attributes:
         owned: the prefixes that this node tells, out of the View.
+        left: what tunnels route, out of the View.
     """
 
     owned: Callable[[View], tuple[Network, ...]]
+    left: Callable[[View], tuple[Left, ...]] = _nothing
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -37,7 +43,8 @@ class CalicoBgp:
 
     def node(self, view: View) -> Blueprint:
         """Return the daemon, filters and sessions with routers; nothing before there is an address."""
-        me = self._speaker(view)
+        services = advertised(view, configuration(view, view.me))
+        me = speaker(view, self.owned(view), self.left(view), services)
         if not me.families:
             return Blueprint()
         routers = (session(me, each) for each in with_routers(view, me))
@@ -45,7 +52,7 @@ class CalicoBgp:
 
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return the session with another node; nothing where there is none."""
-        me = self._speaker(view)
+        me = speaker(view)
         return union(session(me, each) for each in with_node(view, me, peer))
 
     def obstacles(self, view: View, peer: Node) -> tuple[str, ...]:
@@ -82,8 +89,16 @@ class CalicoBgp:
             address = ANNOTATED.address(view, peer, family)
             if isinstance(address, Obstacle):
                 yield address.reason
-            elif not on_link(view, address) and not routed_outside(view):
+            elif (
+                not on_link(view, address)
+                and not routed_outside(view, peer)
+                and self._bare(view, peer, family)
+            ):
                 yield f"node {peer.name} at {address} is not on {own.network}, and nothing tunnels to it"
 
-    def _speaker(self, view: View) -> Speaker:
-        return speaker(view, self.owned(view))
+    def _bare(self, view: View, peer: Node, family: int) -> bool:
+        """Is anything that a peer may tell no tunnel's affair? It may tell more than it does now."""
+        tunnelled = [each.prefix for each in self.left(view) if each.prefix.version == family]
+        theirs = [each for each in self.owned(replace(view, me=peer.name)) if each.version == family]
+        outside = [each for each in theirs if not any(each.network_address in pool for pool in tunnelled)]
+        return bool(outside) or not tunnelled

@@ -5,7 +5,7 @@ tunnel's address came about, BGP (``transport.ipip`` says who programs which rou
 Source: Calico, felix/dataplane/linux/vxlan_mgr.go; docs, reference/felix/configuration (vxlanVNI, vxlanPort).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from octet.blueprint import Blueprint, KernelObject, Vxlan
@@ -22,6 +22,10 @@ VNI, PORT = 4096, 4789
 DEVICES = {4: "vxlan.calico", 6: "vxlan-v6.calico"}
 
 
+def _usual(_view: View) -> int:
+    return VNI
+
+
 @dataclass(frozen=True, slots=True)
 class CalicoVxlan:
     """A device per family that is wrapped, and for each peer a neighbour, a forwarding entry, and routes.
@@ -29,13 +33,14 @@ class CalicoVxlan:
     Attributes:
         share: which prefixes, and when.
         bare: make the routes to near peers, too, that CrossSubnet does not wrap: nobody else does.
-        vni, port: of all nodes (FelixConfiguration, ``vxlanVNI`` and ``vxlanPort``).
+        vni: of all nodes, out of the View (FelixConfiguration, ``vxlanVNI``).
+        port: of all nodes; what no pod may send to is known before any View.
     """
 
     share: Share
     directory: Directory = INTERNAL
     bare: bool = False
-    vni: int = VNI
+    vni: Callable[[View], int] = _usual
     port: int = PORT
 
     @property
@@ -79,7 +84,7 @@ class CalicoVxlan:
         local = underlay(view, family)
         if local is None or not self.share.used(view, family):
             return None
-        detail = Vxlan(self.vni, self.port, local.ip, view.underlay.interface)
+        detail = Vxlan(self.vni(view), self.port, local.ip, view.underlay.interface)
         mtu = view.underlay.mtu - OVERHEAD[family]
         return Device(DEVICES[family], detail, vtep_mac(view.me, view.here, family), mtu)
 

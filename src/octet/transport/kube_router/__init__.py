@@ -9,7 +9,7 @@ name with nothing of it in force (cloudnativelabs/kube-router, pkg/controllers/r
 
 from octet.transport.kube_router.fabric import KubeRouter
 from octet.transport.kube_router.flags import Advertised, Flags
-from octet.transport.kube_router.overlay import Overlay, device
+from octet.transport.kube_router.overlay import PORT, TABLE, Overlay, device
 from octet.transport.kube_router.routers import Router
 
-__all__ = ["Advertised", "Flags", "KubeRouter", "Overlay", "Router", "device"]
+__all__ = ["PORT", "TABLE", "Advertised", "Flags", "KubeRouter", "Overlay", "Router", "device"]
