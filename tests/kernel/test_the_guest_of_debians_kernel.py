@@ -104,4 +104,6 @@ def test_an_archive_is_what_it_was_given(tmp_path: Path) -> None:
     assert (root / "lib").readlink() == Path("usr/lib")
     for path in (found("ip"), *libraries([found("ip")])):
         assert (root / path.resolve().relative_to("/")).read_bytes() == path.read_bytes()
-    assert subprocess.run(["chroot", str(root), str(found("ip")), "-V"], check=True, capture_output=True).stdout
+    assert subprocess.run(
+        ["chroot", str(root), str(found("ip")), "-V"], check=True, capture_output=True
+    ).stdout
