@@ -1,4 +1,4 @@
-"""What a model needs from the kernel, read off the objects it would make.
+"""What a model needs from the kernel and of programs, read off the objects it would make.
 
 What lives here: which object needs which feature, by the names of ``kernel.features``.
 What it must not know: how a feature is probed, which kernels have it.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from octet.blueprint import Blueprint, Bridge, Ifb, Link, LinkDetail, Shaper, Veth, Vxlan, nft
+from octet.blueprint import Blueprint, Bridge, Daemon, Ifb, Link, LinkDetail, Shaper, Veth, Vxlan, nft
 from octet.blueprint.base import KernelObject
 from octet.cluster.endpoint import Bandwidth, HostPort
 from octet.models import example
@@ -35,6 +35,12 @@ def needs(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str, ..
     if running.policy:
         found |= {"nftables-concatenated-ranges", "nftables-log"}
     return tuple(sorted(found | ({"ipv6"} if 6 in families else set())))
+
+
+def programs(running: Running) -> tuple[str, ...]:
+    """Return names of the programs that the agent starts for a model, in alphabetical order."""
+    started = running.node(example.view(running)).of(Daemon)
+    return tuple(sorted({each.program for each in started}))
 
 
 def _needed(item: KernelObject) -> Iterator[str]:

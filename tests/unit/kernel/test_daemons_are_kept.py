@@ -232,7 +232,7 @@ def test_a_missing_program_is_named(here: Here, monkeypatch: pytest.MonkeyPatch)
         raise FileNotFoundError(2, "No such file or directory", "bird")
 
     monkeypatch.setattr(here.processes, "run", absent)
-    monkeypatch.setattr(bird, "installed", lambda: None)
+    monkeypatch.setattr(bird, "installed", lambda: False)
     assert "Debian: bird2" in here.hold(*BASE, file("b.conf"))[0]
 
 

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from octet.kernel.daemons.port import SEARCHED, Finished, Reply
 
 PROGRAM = "bird"
+ABSENT = "the program bird is not installed (Debian: bird2)"
 MAIN = "bird.conf"
 CAPABILITIES = ("net_admin", "net_bind_service", "net_raw")
 """What it may: set routes, listen on port 179, bind sockets to devices (capabilities(7))."""
@@ -66,9 +67,9 @@ def _confined(*capabilities: str) -> Sequence[str]:
     return ("setpriv", "--no-new-privs", "--bounding-set", left, *none, "--")
 
 
-def installed() -> str | None:
-    """Return where the program is, None where it is not installed."""
-    return shutil.which(PROGRAM, path=SEARCHED)
+def installed() -> bool:
+    """Is the program there?"""
+    return shutil.which(PROGRAM, path=SEARCHED) is not None
 
 
 RELOAD = "configure"

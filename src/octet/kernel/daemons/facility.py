@@ -270,6 +270,6 @@ def _unfit(text: str) -> str:
 
 
 def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError) and bird.installed() is None:
-        return "the program bird is not installed (Debian: bird2)"
+    if isinstance(error, FileNotFoundError) and not bird.installed():
+        return bird.ABSENT
     return error.strerror or str(error)
