@@ -69,7 +69,7 @@ async def test_two_peers_that_claim_one_mac(here: AgentNode) -> None:
 
 
 async def test_a_peer_that_needs_what_the_kernel_lacks(here: AgentNode) -> None:
-    """It stays as it was, by name with the reason; others are reached, and so is it once the reason is gone."""
+    """It stays as it was, by name with the reason; others are reached, and so is it when that is gone."""
 
     def refuse(wanted: Blueprint) -> None:
         if any(isinstance(item, FdbEntry) and str(item.destination) == "192.0.2.3" for item in wanted):
