@@ -69,7 +69,7 @@ async def test_two_peers_that_claim_one_mac(here: AgentNode) -> None:
 
 
 async def test_a_peer_that_needs_what_the_kernel_lacks(here: AgentNode) -> None:
-    """It stays as it was, by name with the reason; others are reached, and so is it when that is gone."""
+    """It is left out by name with the reason, others are reached; and so is it once the reason is gone."""
 
     def refuse(wanted: Blueprint) -> None:
         if any(isinstance(item, FdbEntry) and str(item.destination) == "192.0.2.3" for item in wanted):
@@ -79,7 +79,7 @@ async def test_a_peer_that_needs_what_the_kernel_lacks(here: AgentNode) -> None:
     await here.see(cluster(node(1), node(2), node(3)))
     assert routes(here) == 1
     (failure,) = here.network.failures
-    assert "node node3 stays as it was: this node: to hold = 'a tunnel': the kernel has none" in failure
+    assert "is left out: this node: to hold = 'a tunnel': the kernel has none" in failure
     here.network.refuse = lambda _wanted: None
     here.network.decide()
     await here.see(cluster(node(1), node(2), node(3)))
