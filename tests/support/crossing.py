@@ -18,7 +18,9 @@ from octet.cluster.endpoint import Endpoint
 from octet.cluster.indexes import Nodes
 from octet.cluster.view import View
 from octet.kernel import namespaces
+from octet.kernel.drift import is_drift
 from octet.kernel.host import HostKernel
+from octet.kernel.monitor import Monitor
 from octet.kernel.reconcile import compare, prune
 from octet.models import Running, example
 
@@ -146,9 +148,13 @@ class Site:
         self.running, self.views = running, views
 
     def mend(self, number: int, disturbance: str) -> None:
-        """Let somebody break something on a node; a comparison sees it and makes it whole."""
-        hands.run(self.nodes[number], disturbance)
+        """Let somebody break something on a node: that is noticed, and a comparison makes it whole."""
         kernel, wanted = self.kernels[number], self.wanted[number]
+        desired = {item.key: item for item in wanted}
+        with Monitor(self.nodes[number]) as monitor:
+            hands.run(self.nodes[number], disturbance)
+            events = monitor.drain(desired) + monitor.look(desired)
+        assert any(is_drift(event, desired) for event in events), disturbance
         assert compare(kernel, wanted, pruning=True), disturbance
         assert prune(kernel, wanted).ok, disturbance
         assert not compare(kernel, wanted, pruning=True), disturbance

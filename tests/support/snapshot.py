@@ -8,7 +8,7 @@ import subprocess
 
 from octet.kernel import namespaces
 
-KERNELS_OWN = frozenset({"tunl0", "ip6tnl0"})
+KERNELS_OWN = frozenset({"tunl0", "ip6tnl0", "gre0", "gretap0", "erspan0", "ip6gre0", "sit0"})
 """Devices that appear in every namespace once a module is loaded, and belong to nobody."""
 
 

@@ -10,7 +10,7 @@ from octet.transport.flannel.netconf import VxlanBackend
 from octet.transport.flannel.vxlan import flannel_host_gateway, flannel_vxlan
 from octet.transport.host_gateway import HostGateway
 from octet.transport.kopeio import kopeio_vxlan
-from octet.transport.kube_router import PORT, Overlay
+from octet.transport.kube_router.overlay import PORT, Overlay
 from octet.transport.reach import PodNetworks
 from octet.transport.tunnelling import Mode
 

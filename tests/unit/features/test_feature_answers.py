@@ -104,3 +104,21 @@ def test_the_doctor_says_whether_a_model_runs() -> None:
     assert result.exit_code == 1
     assert "flannel will not run here: the kernel has no VXLAN" in result.output
     assert "wireguard" not in result.output
+
+
+WITHOUT_TUNNELS = {
+    **EVERYTHING,
+    **dict.fromkeys(("ipip", "ip6tnl", "fou", "fou6"), Finding(Answer.NO, "Unknown device type")),
+}
+
+
+def test_the_doctor_tells_what_only_some_clusters_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router between nodes asks for a tunnel: told with option, first kernel and what would do without."""
+    monkeypatch.setattr(features, "probe", lambda: WITHOUT_TUNNELS)
+    result = CliRunner().invoke(doctor.app, ["--model", "kube-router"])
+    assert result.exit_code == 0
+    said = " ".join(result.output.split())
+    assert (
+        "kube-router will not run here where a cluster needs it: the kernel has no IP in IP tunnels" in said
+    )
+    assert all(part in said for part in ("CONFIG_NET_IPIP", "since 3.8", "without it: VXLAN"))

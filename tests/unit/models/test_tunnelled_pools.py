@@ -3,12 +3,20 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
+from octet.attach.routed import RoutedAttach
+from octet.blueprint import Link, Route
 from octet.cluster.indexes import Named
 from octet.cluster.pools import IPPool
 from octet.cluster.view import View
+from octet.ipam.blocks.selection import Defaults
+from octet.models import Running
 from octet.models.encapsulation import IN_IPIP, IN_VXLAN, addresses, left
+from octet.models.needs import needs, sometimes
 from octet.transport.bgp import Left
 from octet.transport.calico.nodes import IPIP, VXLAN
+from octet.transport.calico.vxlan import CalicoVxlan
+from octet.transport.ipip import IpipTransport
+from octet.transport.together import Together
 from octet.transport.tunnelling import Carried, Mode
 from tunnelled import cluster
 
@@ -88,3 +96,25 @@ def test_a_share_is_what_is_carried_and_when() -> None:
     view = cluster("dual", vxlan="CrossSubnet")
     assert {carried.mode for carried in IN_VXLAN.of(view, "node3")} == {Mode.CROSS_SUBNET}
     assert all(isinstance(carried, Carried) for carried in IN_VXLAN.of(view, "node3"))
+
+
+def test_what_a_kernel_must_have_depends_on_the_pools() -> None:
+    """A cluster whose pools have no tunnel needs none; what one would need is known beforehand."""
+    transport = Together((IpipTransport(IN_IPIP), CalicoVxlan(IN_VXLAN)))
+    running = Running(RoutedAttach(), transport, blocks=Defaults((4, 6)))
+    assert not {"ipip", "vxlan", "vxlan6"} & set(needs(running))
+    assert {"ipip", "vxlan", "vxlan6"} <= set(sometimes(running))
+
+
+def test_several_transports_are_one() -> None:
+    """Their devices, routes, ports and reasons together, and the MTU of the widest."""
+    transport = Together((IpipTransport(IN_IPIP), CalicoVxlan(IN_VXLAN)))
+    view = cluster("dual", ipip="Always")
+    six = structs.replace(pool(view, 6), vxlan_mode="Always")
+    view = replace(view, pools=Named.of([pool(view, 4), six]))
+    assert [link.name for link in transport.node(view).of(Link)] == ["ipip.calico", "vxlan-v6.calico"]
+    assert transport.mtu(view) == 1430
+    assert transport.ports == (4789,)
+    routes = transport.peer(view, view.nodes["node2"]).of(Route)
+    assert [route.link for route in routes] == ["ipip.calico", "vxlan-v6.calico"]
+    assert transport.obstacles(view, view.nodes["node2"]) == ()

@@ -8,7 +8,7 @@ from octet.blueprint import Blueprint, FouPort, Link, Route, Rule
 from octet.blueprint.nft import Chain
 from octet.cluster.view import View
 from octet.errors import NotReadyError
-from octet.transport.kube_router import PORT, TABLE, Overlay, device
+from octet.transport.kube_router.overlay import PORT, TABLE, Overlay, device
 from octet.transport.tunnelling import Mode
 
 ViewOf = Callable[..., View]

@@ -25,13 +25,12 @@ from octet.transport.bgp import (
     Rule,
     Session,
     Speaker,
-    Timers,
     between,
     internal,
 )
 from octet.transport.bgp.sessions import FAR
 from octet.transport.calico.directory import addresses_of
-from octet.transport.calico.settings import member, mesh, myself, secret
+from octet.transport.calico.settings import TIMERS, member, mesh, myself, secret
 from octet.transport.reach import on_link
 
 _NEXT_HOPS = {SELF: NextHop.SELF, KEEP: NextHop.KEEP}
@@ -50,7 +49,10 @@ def with_node(view: View, speaker: Speaker, peer: Node) -> Iterator[Session]:
     for held in _peers(view):
         if _together(view, held, peer):
             stated = replace(other, asn=held.asn or other.asn, port=held.port or other.port)
-            yield from (_as_said(held, each) for each in internal(speaker, me, stated, Mesh()))
+            yield from (
+                _as_said(held, each)
+                for each in internal(speaker, me, stated, Mesh(nodes_only=True, timers=TIMERS))
+            )
             return
     yield from between(speaker, me, other, mesh(view))
 
@@ -163,7 +165,7 @@ def _as_said(held: BGPPeer, session: Session) -> Session:
         next_hop=_NEXT_HOPS.get(held.next_hop, session.next_hop),
         transit=session.transit or (held.next_hop == KEEP and not session.node),
         bound=held.bound,
-        timers=Timers(hold=max(HOLD, 3 * keepalive), keepalive=keepalive),
+        timers=replace(session.timers, hold=max(HOLD, 3 * keepalive), keepalive=keepalive),
         restart_time=held.restart_time,
         own_as=held.own_as,
         imports=held.filters,

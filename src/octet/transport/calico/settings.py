@@ -13,9 +13,13 @@ from octet.blueprint import Secret
 from octet.cluster.bgp import DEFAULT, OF_NODE, PORT, BGPConfiguration, SecretKey
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
-from octet.transport.bgp import Left, Member, Mesh, Speaker, Tagged
+from octet.transport.bgp import Left, Member, Mesh, Speaker, Tagged, Timers
 from octet.transport.calico.directory import ANNOTATED, as_number, cluster_id
 from octet.transport.reach import FAMILIES, Obstacle, underlay
+
+TIMERS = Timers(connect_delay=1, connect_retry=2, error_wait=(1, 30))
+"""Of sessions between nodes. Calico's BIRDs wait 2 and 5 s before they connect anew, for which time whoever
+becomes a reflector is missed."""
 
 SECRETS = "kube-system"
 """The namespace of passwords' Secrets: where calico/node itself runs (manifests/calico.yaml)."""
@@ -54,8 +58,10 @@ def mesh(view: View) -> Mesh:
     return Mesh(
         full=held.mesh,
         reflectors_join=False,
+        nodes_only=True,
         restart_time=held.restart_time,
         password=secret(held.password),
+        timers=TIMERS,
     )
 
 
