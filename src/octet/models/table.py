@@ -104,7 +104,7 @@ MODELS: tuple[Model, ...] = (
         ipam="node CIDR",
         transport="BGP by BIRD; IPIP between subnets, or GUE, or neither",
         policy="ordered: tiers, Calico, ClusterNetworkPolicy, NetworkPolicy",
-        service="-",
+        service="- (answers at the addresses that it advertises)",
         store="Kubernetes nodes",
         about=(
             "Every node has one subnet and a bridge in it, and tells its subnet to other nodes, to "
