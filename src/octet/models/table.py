@@ -95,6 +95,7 @@ MODELS: tuple[Model, ...] = (
         ),
         build=calico.build,
         options=calico.OPTIONS,
+        reads=calico.READS,
         variants={"vxlan": {"first_pools": {"vxlanMode": "Always"}}},
     ),
     Model(
