@@ -117,6 +117,7 @@ MODELS: tuple[Model, ...] = (
         ),
         build=kube_router.build,
         options=kube_router.OPTIONS,
+        reads=kube_router.READS,
         variants={"no-overlay": kube_router.BARE},
     ),
 )
