@@ -1,5 +1,5 @@
 # Octet on one machine. `make test` and `make compare` set everything up on a fresh Debian 12 as root, once.
-.PHONY: help setup compare test unit unit-half unit-rest slow kernel lab clients docs page guide lint bench clean
+.PHONY: help setup compare test unit unit-half unit-rest slow kernel test-kernel lab clients docs page guide lint bench clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -12,7 +12,7 @@ unit-half := $(addprefix tests/unit/,choose cli house)
 unit-rest := $(filter-out $(unit-half:%=%/),$(wildcard tests/unit/*/))
 
 help:  ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: .setup-done $(PAGE)  ## packages, virtual environment, plugin, page (only what has changed)
 .setup-done: pyproject.toml scripts/setup scripts/debian-packages web/package-lock.json $(PLUGIN)
@@ -28,7 +28,7 @@ compare: setup  ## measure every candidate side by side: report/ (ARGS="--rounds
 test: export OCTET_SKIPS = $(CURDIR)/$(SKIPS)
 test: setup lint  ## everything that CI checks
 	@mkdir -p report && : > $(SKIPS)
-	$(MAKE) --no-print-directory unit slow kernel lab clients docs page
+	$(MAKE) --no-print-directory unit slow kernel test-kernel lab clients docs page
 	@scripts/count-skips $(SKIPS)
 
 unit: setup  ## decisions: no root, about ten seconds of a quiet machine's two processors
@@ -42,6 +42,9 @@ slow: setup  ## the slow ones, and every property again with many more examples
 
 kernel: setup  ## against a real kernel, in private namespaces
 	$(PYTEST) tests/kernel
+
+test-kernel: setup  ## against Debian's own kernel, in a virtual machine: what this machine's may lack
+	PYTHONPATH=tests/support $(BIN)/python -m guest pytest -q tests/qemu @tests/qemu/conformance.txt $(ARGS)
 
 lab: setup  ## whole clusters on this machine
 	$(PYTEST) tests/lab

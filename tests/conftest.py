@@ -15,7 +15,7 @@ from octet.kernel import namespaces
 from ordinary_user import BARE
 from snapshot import snapshot
 
-PRIVATE = {"kernel", "lab", "clients"}
+PRIVATE = {"kernel", "qemu", "lab", "clients"}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bgp_told import await_told
 from octet import models
 from octet.choose import packet
 
@@ -87,6 +88,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[tuple[packet.Walk, Seen]]:
     try:
         octet("lab", "run", "a", "--node", "node1", "--name", lab)
         octet("lab", "run", "b", "--node", "node2", "--name", lab)
+        await_told(OCTET, lab, ("node1", "node2"))
         yield walk, seen(lab, walk.family, walk.pod_mtu)
     finally:
         octet("lab", "down", lab)

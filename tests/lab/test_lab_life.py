@@ -206,7 +206,8 @@ def test_a_hung_supervisor_is_killed(monkeypatch: pytest.MonkeyPatch, registry: 
     assert registry.entries() == []
 
 
-def test_an_ordinary_user_has_labs_too() -> None:
+@pytest.mark.parametrize("more", [[], ["--fabric", "routed", "--routers", "frr,gobgp"]], ids=["l2", "routed"])
+def test_an_ordinary_user_has_labs_too(more: list[str]) -> None:
     """Without root: up, pods on two nodes that reach each other, down; all through the command line."""
     prefix = as_ordinary_user()
     place = Path(f"/tmp/octet-lab-test-{os.getpid()}")
@@ -220,7 +221,7 @@ def test_an_ordinary_user_has_labs_too() -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    octet("up", "--model", "flannel", "--nodes", "2")
+    octet("up", "--model", "flannel", "--nodes", "2", *more)
     try:
         octet("run", "a", "--node", "node1")
         address = octet("run", "b", "--node", "node2").strip()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bgp_told import await_told
 from octet import models
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -19,6 +20,7 @@ HEADERS = {4: 28, 6: 48}  # IPv4 20 or IPv6 40, and ICMP 8: what ping -s does no
 WIRE = 1500  # of the lab's cables
 PLAIN = {4: 0, 6: 0}
 VXLAN = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}  # RFC 7348: outer IP, UDP, VXLAN, the pod's Ethernet header
+IN_IP = {4: 20, 6: 40}  # RFC 2003, RFC 2473
 OVERHEAD = {
     "flannel": VXLAN,
     "flannel:direct": VXLAN,
@@ -26,6 +28,10 @@ OVERHEAD = {
     "flannel:policy": VXLAN,
     "kopeio-vxlan": VXLAN,
     "canal": VXLAN,
+    "calico": PLAIN,
+    "calico:vxlan": VXLAN,
+    "kube-router": IN_IP,
+    "kube-router:no-overlay": PLAIN,
 }
 """Bytes that a model adds to a pod's packet; direct routing counts what peers beyond a router need."""
 ECHO = """
@@ -84,11 +90,12 @@ def octet(*arguments: str) -> str:
 @pytest.fixture(scope="module", params=[f"{m} {f}" for m in models.names() for f in FAMILIES])
 def cluster(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, tuple[int, ...]]]:
     model, family = request.param.split()
-    name = f"matrix-{model.replace(':', '-')}-{family}"
+    name = f"m-{model.replace(':', '-')}-{family}"
     octet("lab", "up", "--name", name, "--model", model, "--nodes", "2", "--family", family)
     try:
         for pod, node in (("a", "node1"), ("b", "node2"), ("c", "node1")):
             octet("lab", "run", pod, "--node", node, "--name", name)
+        await_told(OCTET, name, ("node1", "node2"))
         pods = json.loads(octet("lab", "get", "pods", "--name", name, "--json"))
         addresses = {
             pod["metadata"]["name"]: {6 if ":" in ip["ip"] else 4: ip["ip"] for ip in pod["status"]["podIPs"]}

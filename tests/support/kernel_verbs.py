@@ -7,7 +7,7 @@ import errno
 from collections.abc import Callable
 
 from kernel_contract import Case, Harness
-from octet.blueprint import Blueprint, Change, KernelObject, Neighbour, Sysctl, nft
+from octet.blueprint import Blueprint, Change, Daemon, KernelObject, Neighbour, Sysctl, nft
 from octet.kernel.reconcile import prune
 
 
@@ -41,7 +41,7 @@ def adds_again(harness: Harness, case: Case) -> None:
 def alters(harness: Harness, case: Case) -> None:
     """What is altered becomes the new value; reconciling twice does no more."""
     if case.altered is None:
-        assert case.kind in {Neighbour, nft.Table}, "only what is all key can't be altered"
+        assert case.kind in {Neighbour, nft.Table, Daemon}, "only what is all key can't be altered"
         return
     _present(harness, case)
     outcome = harness.kernel.apply(Change(alter=((case.item, case.altered),)))

@@ -22,6 +22,7 @@ from octet.ipam.limits import Limits
 from octet.models.model import Running
 
 RUN = "/run/octet"
+SECRETS = "/etc/octet/secrets"
 
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", re.ASCII)
 """Names of Kubernetes nodes (RFC 1123 subdomain, at most 253 bytes)."""
@@ -52,6 +53,7 @@ class _Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Paths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: str = RUN
+    secrets: str = SECRETS
 
 
 class _Underlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +88,7 @@ class Config:
         register: make and keep our own Node object, where no kubelet does.
         model: the row's name, with its variant, for people.
         run: directory of sockets, journal and lock.
+        secrets: directory of what is mounted of Secrets, ``NAMESPACE/NAME/KEY`` (passwords of BGP sessions).
         interface: the underlay's; empty is the one with the node's address or the default route.
         health_port: also answer health requests on this loopback TCP port; 0 is no.
         limits: which of the node's addresses pods get.
@@ -99,6 +102,7 @@ class Config:
     running: Running
     store: Path
     run: Path
+    secrets: Path = Path(SECRETS)
     interface: str = ""
     health_port: int = 0
     limits: Limits = field(default_factory=Limits)
@@ -182,6 +186,7 @@ def parse(document: Mapping[str, object], source: str) -> Config:
         running=running,
         store=_path(file.store.path, source, "store.path"),
         run=_path(file.paths.run, source, "paths.run", RUN_LIMIT),
+        secrets=_path(file.paths.secrets, source, "paths.secrets"),
         interface=file.underlay.interface or running.interface,
         health_port=_port(file.health.port, source),
         limits=Limits.read(file.ipam.ranges, file.ipam.reserved, source),
@@ -238,7 +243,7 @@ def _port(port: int, source: str) -> int:
 def _refuse_contradictions(config: Config, source: str) -> None:
     """Refuse what each field alone allows and all together do not."""
     stated = config.running.networks.stated
-    if not config.pod_cidrs and not stated:
+    if not config.pod_cidrs and not stated and config.running.blocks is None:
         problem = "is empty: what is inside the cluster must be known, as all else is outside"
         raise BadConfigurationError(
             source, "cluster.pod_cidrs", [], problem, hint='such as ["10.244.0.0/16"]'

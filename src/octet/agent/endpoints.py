@@ -26,8 +26,8 @@ from octet.cni.request import Request
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.spec.result import Result
 from octet.errors import NotReadyError, OctetError, RefusedByKernelError
+from octet.ipam import Addresses, Allocation, Pool
 from octet.ipam.limits import Limits
-from octet.ipam.node_cidr import Allocation, Pool
 from octet.ipam.node_cidr import State as PoolState
 from octet.kernel.port import Kernel, Outcome
 from octet.models.model import Running
@@ -74,7 +74,8 @@ class Endpoints:
         self._desired = desired
         self._sandboxes = sandboxes
         self._policing = policing
-        self._pool: Pool | None = None
+        self._pool: Addresses | None = None
+        self._shared = False
         self._retired: list[Entry] = []
         self._leaving: Counter[tuple[Identity, str]] = Counter()
         self._claims = Claims()
@@ -90,7 +91,7 @@ class Endpoints:
         return len(self._entries)
 
     @property
-    def pool(self) -> Pool | None:
+    def pool(self) -> Addresses | None:
         """The node's addresses; None until the node's CIDR is known."""
         return self._pool
 
@@ -108,6 +109,10 @@ class Endpoints:
         links = self._kernel.read(Blueprint()).of(Link)
         pairs = (link for link in links if isinstance(link.detail, Veth) and is_of_a_pod(link.purpose))
         return [f"{link.name} ({link.purpose})" for link in pairs if not self._claims.has_link(link.name)]
+
+    def take_from(self, pool: Addresses) -> None:
+        """Have addresses come from elsewhere than the node's CIDRs; it knows what there is already."""
+        self._pool, self._shared = pool, True
 
     def get(self, key: Attachment | None) -> Entry | None:
         """Return an endpoint that is attached wholly, or None."""
@@ -144,7 +149,7 @@ class Endpoints:
             BadConfigurationError: the limits lie outside of the node's CIDR; nothing has changed.
         """
         before = self.site
-        if before is None or (before.network.v4, before.network.v6) != (site.network.v4, site.network.v6):
+        if not self._shared and (before is None or _cidrs(before) != _cidrs(site)):
             self._pool = self._build(site)
         self.site = site
         problems = []
@@ -186,7 +191,8 @@ class Endpoints:
         self._refuse_known(key, identity)
         self._claims.refuse_ports(request.config.host_ports)
         self._make_room(identity, key.interface)
-        held = pool.allocate(key, request.config.ips, answers.ranges(request.config))
+        pod = request.pod.namespace, request.pod.name
+        held = pool.allocate(key, request.config.ips, answers.ranges(request.config), pod)
         try:
             endpoint = self._endpoint(request, held, site)
             plan = self.plan(endpoint)
@@ -257,7 +263,7 @@ class Endpoints:
         self._journal.write(entry)
         self._entries[endpoint.attachment] = entry
 
-    def _ready(self) -> tuple[Site, Pool]:
+    def _ready(self) -> tuple[Site, Addresses]:
         if self.site is None or self._pool is None or not self.open:
             raise NotReadyError("this node has no pod network yet")
         return self.site, self._pool
@@ -335,6 +341,10 @@ class Endpoints:
 
 def _place(entry: Entry) -> tuple[Identity, str]:
     return entry.identity, entry.attachment.interface
+
+
+def _cidrs(site: Site) -> tuple[object, object]:
+    return site.network.v4, site.network.v6
 
 
 def _least(endpoint: Endpoint) -> tuple[Link]:

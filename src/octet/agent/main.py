@@ -16,8 +16,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from octet.agent import capable
 from octet.agent.acquaintance import Acquaintance
 from octet.agent.applying import Applier
+from octet.agent.blocks import BlockKeeper
 from octet.agent.care import Care
 from octet.agent.config import Config
 from octet.agent.cutting import Cutting
@@ -36,13 +38,18 @@ from octet.agent.reaper import Reaper
 from octet.agent.repair import Repair
 from octet.agent.report import Report
 from octet.agent.requests import Requests
+from octet.agent.routing import Routing
 from octet.agent.sandboxes import HostSandboxes
+from octet.agent.secrets import SecretFiles
+from octet.agent.sessions import Sessions
+from octet.agent.tunnels import Tunnels
 from octet.agent.watch import Watch
 from octet.cluster.changes import Underlay
 from octet.cluster.view import View
 from octet.cni.pending import directory_of
 from octet.cni.server import serve
 from octet.errors import BadConfigurationError, NotReadyError, OctetError
+from octet.kernel.daemons import hosted
 from octet.kernel.host import HostKernel
 from octet.kernel.monitor import Monitor
 from octet.store.embedded import EmbeddedStore
@@ -51,6 +58,9 @@ log = logging.getLogger(__name__)
 
 UNDERLAY_PAUSE = 0.5
 """Seconds before an underlay that is not there is looked for again."""
+
+DAEMON_PAUSE = 0.2
+"""Seconds between looks whether daemons still run."""
 
 DRAIN_PAUSE = 1.0
 """Seconds between looks for DELs that the plugin could not deliver; an ADD looks for them, too."""
@@ -78,8 +88,10 @@ class Agent:
     def __init__(self, config: Config, resources: ExitStack, underlay: Underlay) -> None:
         self._config = config
         memory = config.run / "sysctl.json"
-        self._kernel = kernel = resources.enter_context(HostKernel(memory=memory))
-        reader = resources.enter_context(HostKernel(memory=memory))
+        secrets = SecretFiles(config.secrets)
+        self._daemons = daemons = resources.enter_context(hosted(config.run / "daemons", secrets=secrets))
+        self._kernel = kernel = resources.enter_context(HostKernel(memory=memory, daemons=daemons))
+        reader = resources.enter_context(HostKernel(memory=memory, daemons=daemons))
         monitor = resources.enter_context(Monitor())
         worker = resources.enter_context(ThreadPoolExecutor(1, "kernel-reader"))
         tracker = resources.enter_context(ThreadPoolExecutor(1, "connection-reader"))
@@ -104,19 +116,41 @@ class Agent:
         self._reaper = Reaper(endpoints, reader, worker)
         waiting = directory_of(config.run / "cni.sock")
         self._requests = Requests(endpoints, care, self._trouble, metrics, waiting)
-        flows = Flows(time.time)
+        flows, sessions = Flows(time.time), Sessions(daemons)
         self._denials = Denials(flows, metrics.denied, policing.told, lambda: self._network.view, worker)
-        self._report = Report(config, self._network, endpoints, desired, self._watch, metrics, flows)
+        self._report = Report(
+            config, self._network, endpoints, desired, self._watch, metrics, flows, sessions
+        )
+        self._report.why = Routing(config.running, self._network, desired, daemons, kernel.way).answer
         self._underlay_news = asyncio.Event()
         self._police_waits = False
+        self._keeper = self._keep_blocks(journal, reader, worker)
         self._wire()
+
+    def _keep_blocks(
+        self, journal: Journal, reader: HostKernel, worker: ThreadPoolExecutor
+    ) -> BlockKeeper | None:
+        """Have addresses come from blocks, where the model has them in blocks."""
+        config, defaults = self._config, self._config.running.blocks
+        if defaults is None:
+            return None
+        defaults = defaults.within(config.pod_cidrs)
+        freed, entries = journal.freed(), self._endpoints
+        keeper = BlockKeeper(self._store, config.node, entries, freed, defaults, reader, worker)
+        self._endpoints.take_from(keeper.shelf)
+        self._network.on_view = keeper.see
+        self._requests.wait = keeper.wait
+        self._watch.tunnels = Tunnels(keeper.tunnel, self._watch.tell).told
+        return keeper
 
     def _wire(self) -> None:
         """Let parts that must not know each other hear of each other."""
-        self._watch.on_whole = self._repair.begin
+        self._watch.on_whole = self._begin
         self._hearing.on_drift = self._repair.suspect
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
+        self._network.others = self._other_troubles
+        self._network.refuse = capable.refuse
         self._policing.on_news = self._police_soon
         if self._config.running.policy:
             self._requests.acquainted = self._acquaintance.made
@@ -135,6 +169,11 @@ class Agent:
         self._network.police()
         self._metrics.policed(time.monotonic() - begun)
 
+    def _begin(self) -> None:
+        self._repair.begin()
+        if self._keeper is not None:
+            self._keeper.begin()
+
     def _leave_files(self, site: Site) -> None:
         """Write what other programs read of this node (subnet.env), each file whole or not at all."""
         for name, text in site.running.files(site.network).items():
@@ -144,6 +183,9 @@ class Agent:
                 draft.replace(self._config.run / name)
             except OSError as error:
                 log.warning("cannot leave a file", extra={"file": name, "error": str(error)})
+
+    def _other_troubles(self) -> list[str]:
+        return [*self._daemons.troubles, *(self._keeper.problems if self._keeper is not None else ())]
 
     def _trouble(self) -> str:
         return "; ".join([*self._network.trouble, *self._endpoints.trouble][:3])
@@ -176,6 +218,7 @@ class Agent:
             self._hearing.stop(loop)
             health.close()
             await self._reaper.reap()
+            self._daemons.leave()
             await self._store.close()
         log.info("stopped", extra={"node": self._config.node})
 
@@ -191,6 +234,8 @@ class Agent:
             *([self._denials.run()] if self._config.running.gate is not None else []),
             self._follow_underlay(),
             self._drain(),
+            self._look_after_daemons(),
+            *([self._keeper.run()] if self._keeper is not None else []),
         ]
         work += [self._learning.run()] if self._learning is not None else []
         tasks = [asyncio.create_task(each) for each in work]
@@ -219,6 +264,11 @@ class Agent:
                 log.info("underlay changed", extra={"underlay": str(found)})
                 self._network.see(view, changes)
                 self._watch.tell()
+
+    async def _look_after_daemons(self) -> None:
+        while True:
+            self._daemons.tick()
+            await asyncio.sleep(DAEMON_PAUSE)
 
     async def _drain(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 What lives here: names, help texts, units. What it must not know: who serves them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -103,6 +103,17 @@ class Metrics:
             "octet_addresses", "Addresses of the node's CIDR, by state", ["family", "state"], registry=made
         )
         self.wanted = Gauge("octet_wanted_objects", "Kernel objects that should be there", registry=made)
+        peer = ["peer"]
+        self._up = Gauge("octet_bgp_session_up", "1 while a BGP session is established", peer, registry=made)
+        self._prefixes = Gauge(
+            "octet_bgp_prefixes",
+            "Prefixes of a BGP session: in is believed, out is told",
+            ["peer", "family", "direction"],
+            registry=made,
+        )
+        self.daemon_starts = Gauge(
+            "octet_daemon_starts", "How often this agent has started a daemon", ["daemon"], registry=made
+        )
         self.failing = Gauge("octet_failures", "What is not as it should be", registry=made)
         self.refused_policies = Gauge(
             "octet_policies_refused", "Policies that are too large to be enforced", registry=made
@@ -138,6 +149,16 @@ class Metrics:
     def refused(self, kind: str) -> None:
         """Count an object that the kernel would not take."""
         self._refusals.labels(kind).inc()
+
+    def sessions(self, found: Iterable[tuple[str, bool, tuple[tuple[int, int, int], ...]]]) -> None:
+        """Set the figures of all BGP sessions: (peer, is it up, (family, prefixes in, out)); others go."""
+        self._up.clear()
+        self._prefixes.clear()
+        for peer, up, families in found:
+            self._up.labels(peer).set(up)
+            for family, incoming, outgoing in families:
+                self._prefixes.labels(peer, str(family), "in").set(incoming)
+                self._prefixes.labels(peer, str(family), "out").set(outgoing)
 
     def pool(self, family: int, counts: Mapping[str, int]) -> None:
         """Set how many addresses of a family are in which state."""

@@ -15,10 +15,19 @@ from octet.agent.endpoints import Endpoints, Site
 from octet.agent.pieces import pieces
 from octet.agent.policing import Policing
 from octet.blueprint import Blueprint, Change
-from octet.cluster.changes import NodeChanged, UnderlayChanged
+from octet.cluster.changes import (
+    AffinityChanged,
+    BlockChanged,
+    NodeChanged,
+    PoolChanged,
+    ServiceChanged,
+    SettingChanged,
+    SliceChanged,
+    UnderlayChanged,
+)
 from octet.cluster.objects import Address, Node
 from octet.cluster.view import View, ViewChange
-from octet.errors import OctetError
+from octet.errors import BadConfigurationError, OctetError
 from octet.models.model import Running
 
 log = logging.getLogger(__name__)
@@ -39,7 +48,10 @@ class Network:
         settled: the generation that the kernel was made to hold; until then changes wait for the comparison.
         on_work: told that there is something to do.
         on_policed: told that policy may be another one in the kernel.
+        on_view: told of each next version of the view, and what changed.
+        others: what other parts have to say about what is not as it should be, a sentence each.
         on_site: told this node's share of the pod network whenever it is decided.
+        refuse: asked before anything is wanted of the kernel; raises OctetError where it can't hold that.
     """
 
     def __init__(
@@ -58,7 +70,10 @@ class Network:
         self.settled = -1
         self.on_work: Callable[[], None] = lambda: None
         self.on_policed: Callable[[], None] = lambda: None
+        self.on_view: Callable[[View, Iterable[ViewChange]], None] = lambda _view, _changes: None
+        self.others: Callable[[], list[str]] = list
         self.on_site: Callable[[Site], None] = lambda _site: None
+        self.refuse: Callable[[Blueprint], None] = lambda _wanted: None
         self._running = running
         self._applier = applier
         self._endpoints = endpoints
@@ -66,7 +81,9 @@ class Network:
         self._desired = desired
         self._policing = policing
         self._changed: dict[str, None] = {}
+        self._stale = False
         self._refused: dict[str, str] = {}
+        self._unable = False  # what peers add would need what this node can't hold: all stays as it was
         self._obstacles: dict[str, tuple[str, ...]] = {}
         self._pods: list[str] = []
 
@@ -82,7 +99,14 @@ class Network:
         """Everything that is not as it should be, a sentence each."""
         problem = [self.problem] if self.problem else []
         kernel = self._applier.failed.values()
-        return [*problem, *kernel, *self._pods, *self._refused.values(), *self._care.unmet]
+        return [
+            *problem,
+            *kernel,
+            *self._pods,
+            *self._refused.values(),
+            *self._care.unmet,
+            *self.others(),
+        ]
 
     @property
     def refused(self) -> Mapping[str, str]:
@@ -91,8 +115,9 @@ class Network:
 
     @property
     def obstacles(self) -> list[str]:
-        """Why some peers' pods can't be reached though nothing failed here, a sentence each."""
-        return [text for texts in self._obstacles.values() for text in texts]
+        """Why some peers' pods can't be reached, or services not be told, though nothing failed here."""
+        peers = [text for texts in self._obstacles.values() for text in texts]
+        return [*peers, *self._running.remarks(self.view)]
 
     def is_settled(self) -> bool:
         """Does the kernel hold what is wanted, as far as it did not refuse?"""
@@ -100,15 +125,20 @@ class Network:
 
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
-        self.view = view
-        changes = tuple(changes)
+        self.view, changes = view, tuple(changes)
         self._policing.see(view, changes)
+        self.on_view(view, changes)
         own = False
         for each in changes:
             if isinstance(each, NodeChanged) and (name := _name(each)) != view.me:
                 self._changed[name] = None
+            elif isinstance(each, BlockChanged | AffinityChanged):
+                self._changed |= dict.fromkeys(each.nodes & view.nodes.keys() - {view.me})
+                own |= view.me in each.nodes
+            elif isinstance(each, ServiceChanged | SliceChanged):
+                self._stale |= self._running.advertises(view)
             else:
-                own |= isinstance(each, NodeChanged | UnderlayChanged)
+                own |= isinstance(each, NodeChanged | UnderlayChanged | PoolChanged | SettingChanged)
         if own or self._endpoints.site is None:
             self.decide()
         self.on_work()
@@ -144,7 +174,11 @@ class Network:
         """Decide about this node and its pods, and have every peer decided about again."""
         try:
             site = Site(self._running, self._running.network(self.view))
-            self._replace_node(self._running.node(self.view))
+            node = self._running.node(self.view)
+            self._unable = True
+            self.refuse(node)
+            self._unable = False
+            self._replace_node(node)
             self._care.lower_mtu(site)
             self._pods = self._endpoints.settle_in(site)
         except (OctetError, ValueError) as error:
@@ -170,15 +204,25 @@ class Network:
     def step(self) -> bool:
         """Decide about the next peers that changed, and make it so; True while more wait."""
         self.police()
-        if self._endpoints.site is None:
+        if self._endpoints.site is None or self._unable:
             return False
         names = list(self._changed)[:BATCH]
         for name in names:
             del self._changed[name]
-        change = merged([self._contribute(name, self.view.nodes.get(name)) for name in names])
+        own = [self._renew()] if self._stale else []
+        change = merged([*own, *(self._contribute(name, self.view.nodes.get(name)) for name in names)])
         if change and self.is_settled():
             self._applier.apply(change)
         return bool(self._changed)
+
+    def _renew(self) -> Change:
+        """Decide about this node's own part alone: it advertises something else, and no peer minds."""
+        self._stale = False
+        try:
+            return self._desired.replace(NODE, self._running.node(self.view))
+        except (OctetError, ValueError):
+            self.decide()  # which says what is wrong
+            return Change()
 
     def _contribute(self, name: str, peer: Node | None) -> Change:
         self._obstacles.pop(name, None)
@@ -187,14 +231,24 @@ class Network:
             self._obstacles[name] = why
         try:
             part = self._running.peer(self.view, peer) if peer is not None else part
+        except BadConfigurationError as error:  # of what is said of a peer: what was known of it still stands
+            self._refused[name] = f"node {name} stays as it was: {error}"
+            return Change()
+        except (OctetError, ValueError) as error:
+            return self._leave_out(name, error)
+        try:
+            self.refuse(part)
             change = self._desired.replace(("peer", name), part)
         except (OctetError, ValueError) as error:
-            self._refused[name] = f"node {name} is left out: {error}"
-            return self._desired.replace(("peer", name), Blueprint())
+            return self._leave_out(name, error)
         self._refused.pop(name, None)
         if change.alter or change.remove:
             self._changed |= dict.fromkeys(self._refused)
         return change
+
+    def _leave_out(self, name: str, error: Exception) -> Change:
+        self._refused[name] = f"node {name} is left out: {error}"
+        return self._desired.replace(("peer", name), Blueprint())
 
 
 def _name(change: NodeChanged) -> str:

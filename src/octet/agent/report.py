@@ -17,6 +17,7 @@ from octet.agent.health import Answer
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.records import Entry
+from octet.agent.sessions import Sessions
 from octet.agent.watch import Watch
 
 TEXT = "text/plain; charset=utf-8"
@@ -24,7 +25,11 @@ _LONGEST_NUMBER = 20
 
 
 class Report:
-    """Answers by path."""
+    """Answers by path.
+
+    Attributes:
+        why: answers why packets to an address go where they go.
+    """
 
     def __init__(
         self,
@@ -35,7 +40,9 @@ class Report:
         watch: Watch,
         metrics: Metrics,
         flows: Flows,
+        sessions: Sessions,
     ) -> None:
+        self.why: Callable[[str], Answer] = _unknown
         self._config = config
         self._network = network
         self._endpoints = endpoints
@@ -43,6 +50,7 @@ class Report:
         self._watch = watch
         self._metrics = metrics
         self._flows = flows
+        self._sessions = sessions
 
     @property
     def ready(self) -> bool:
@@ -56,6 +64,7 @@ class Report:
             "/readyz": self._readyz,
             "/metrics": self._metrics_text,
             "/state": self._state,
+            "/bgp": self._sessions.answer,
         }
 
     @property
@@ -64,7 +73,7 @@ class Report:
 
     def asked(self) -> Mapping[str, Callable[[str], Answer]]:
         """Return what answers each path that has a query."""
-        return {"/flows": self._flows_since}
+        return {"/flows": self._flows_since, "/routes": self.why}
 
     def _flows_since(self, query: str) -> Answer:
         """Answer with the lines after ``since``, all that are remembered where that is not said."""
@@ -90,6 +99,7 @@ class Report:
         self._metrics.failing.set(len(self._failures))
         self._metrics.refused_policies.set(len(self._network.refused))
         self._metrics.silence.set(self._watch.silence)
+        self._sessions.measure(self._metrics)
         if (pool := self._endpoints.pool) is not None:
             for family in (4, 6):
                 with suppress(KeyError):
@@ -130,3 +140,7 @@ def _endpoint(entry: Entry) -> dict[str, object]:
 
 def _lines(texts: list[str]) -> bytes:
     return "".join(f"{text}\n" for text in texts).encode("utf-8", "replace")
+
+
+def _unknown(_query: str) -> Answer:
+    return 404, TEXT, b"nobody here knows\n"

@@ -15,13 +15,14 @@ from octet.agent.care import Care
 from octet.agent.endpoints import Endpoints
 from octet.agent.metrics import Metrics
 from octet.attach.bandwidth import refuse_small_bursts
+from octet.cluster.endpoint import Attachment
 from octet.cni import pending
 from octet.cni.request import Request, parse, version_of
 from octet.cni.spec import conversion, versions
 from octet.cni.spec.environment import Command
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.wire import RawRequest, Reply
-from octet.errors import OctetError
+from octet.errors import NotReadyError, OctetError
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Requests:
 
     Attributes:
         acquainted: waits, not for long, until a pod (namespace, name) is known that is about to be attached.
+        wait: told for how many seconds a request that came too early has waited, returns once that may have
+            changed; False where there is no use in waiting.
     """
 
     def __init__(
@@ -49,6 +52,8 @@ class Requests:
         self._metrics = metrics
         self._waiting = waiting
         self.acquainted: Callable[[str, str], Awaitable[None]] = _at_once
+        self._early: set[Attachment | None] = set()
+        self.wait: Callable[[float], Awaitable[bool]] = _impatient
         self._answers: Mapping[Command, Callable[[Request], Reply]] = {
             Command.ADD: self._add,
             Command.DEL: self._del,
@@ -59,26 +64,54 @@ class Requests:
         }
 
     async def __call__(self, raw: RawRequest) -> Reply:
-        """Answer one request."""
+        """Answer one request; one that comes too early is tried again for as long as ``wait`` has patience.
+
+        The runtime would try again, too, but only after it has made a whole sandbox anew.
+        """
         if raw.environment.get("CNI_COMMAND") == Command.ADD.value:
             with suppress(OctetError, ValueError):
                 pod = parse(raw.environment, raw.stdin, namespace=raw.namespace).pod
                 await self.acquainted(pod.namespace, pod.name)
-        return self.answer(raw)
+        start = perf_counter()
+        outcome = self._attempt(raw)
+        if isinstance(outcome, NotReadyError):
+            outcome = await self._patiently(raw, outcome, start)
+        return self._reply(raw, outcome, start)
+
+    async def _patiently(self, raw: RawRequest, early: NotReadyError, start: float) -> Reply | Exception:
+        """Attempt it again and again, until it is given up: by time, or by a DEL of what would be added."""
+        key = parse(raw.environment, raw.stdin, namespace=raw.namespace).attachment
+        outcome: Reply | Exception = early
+        self._early.add(key)
+        try:
+            while isinstance(outcome, NotReadyError) and await self.wait(perf_counter() - start):
+                if key not in self._early:
+                    break
+                outcome = self._attempt(raw)
+        finally:
+            self._early.discard(key)
+        return outcome
 
     def answer(self, raw: RawRequest) -> Reply:
-        """Answer one request, whatever it is."""
+        """Answer one request, whatever it is, at once."""
         start = perf_counter()
-        command = raw.environment.get("CNI_COMMAND", "")
+        return self._reply(raw, self._attempt(raw), start)
+
+    def _attempt(self, raw: RawRequest) -> Reply | Exception:
         try:
             request = parse(raw.environment, raw.stdin, namespace=raw.namespace)
-            reply = self._answers[request.command](request)
+            return self._answers[request.command](request)
         except (OctetError, OSError, ValueError) as error:
-            if not isinstance(error, CniError):
-                log.warning("request failed", extra={"command": command, "error": str(error)})
-            reply = Reply.failure(error, version_of(raw.stdin))
-        self._metrics.request(command, perf_counter() - start, failed=reply.status != 0)
-        return reply
+            return error
+
+    def _reply(self, raw: RawRequest, outcome: Reply | Exception, start: float) -> Reply:
+        command = raw.environment.get("CNI_COMMAND", "")
+        if isinstance(outcome, Exception):
+            if not isinstance(outcome, CniError):
+                log.warning("request failed", extra={"command": command, "error": str(outcome)})
+            outcome = Reply.failure(outcome, version_of(raw.stdin))
+        self._metrics.request(command, perf_counter() - start, failed=outcome.status != 0)
+        return outcome
 
     def drain(self) -> None:
         """Do the DELs that the plugin wrote down while no agent answered."""
@@ -93,6 +126,7 @@ class Requests:
         return Reply.success(conversion.to_json(self._endpoints.add(request), request.version))
 
     def _del(self, request: Request) -> Reply:
+        self._early.discard(request.attachment)
         if request.attachment is not None:
             self._endpoints.delete(request.attachment)
         return Reply.success()
@@ -119,6 +153,10 @@ class Requests:
 
 async def _at_once(_namespace: str, _name: str) -> None:
     """Wait for nobody."""
+
+
+async def _impatient(_waited: float) -> bool:
+    return False
 
 
 def _version(request: Request) -> Reply:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from octet.agent.main import lock
 from octet.blueprint import Blueprint, Change, KernelObject, Key, Sysctl
+from octet.kernel.daemons import hosted
 from octet.kernel.host import HostKernel
 from octet.kernel.port import Outcome
 from octet.kernel.sysctl import Memory
@@ -19,6 +20,7 @@ FILES = (
     "journal.db-wal",
     "journal.db-shm",
     "sysctl.json",
+    "fou.json",
     "sysctl.new",
     "subnet.env",
     "agent.lock",
@@ -42,7 +44,7 @@ def uninstall(run: Path) -> Outcome:
     settings = tuple(Sysctl(path, "") for path in Memory(memory).paths())
     gone: dict[Key, KernelObject] = {}
     outcome = Outcome()
-    with HostKernel(memory=memory) as kernel:
+    with hosted(run / "daemons") as daemons, HostKernel(memory=memory, daemons=daemons) as kernel:
         for _ in range(PASSES):
             held = tuple(kernel.read(Blueprint()))
             outcome = kernel.apply(Change(remove=(*held, *settings)))

@@ -5,8 +5,21 @@ What it must not know: netlink, ifindexes, clocks, host names, or who wants the 
 """
 
 from octet.blueprint.base import Blueprint, Change, KernelObject, Key
+from octet.blueprint.daemons import ConfigFile, Daemon, Inline, Secret
 from octet.blueprint.layer3 import Address, FdbEntry, Neighbour, Route, RouteKind, Rule, Scope
-from octet.blueprint.links import Bridge, BridgePort, Ifb, Link, LinkDetail, Veth, Vxlan
+from octet.blueprint.links import (
+    Bridge,
+    BridgePort,
+    FouPort,
+    Ifb,
+    InUdp,
+    Ip6Tunnel,
+    Ipip,
+    Link,
+    LinkDetail,
+    Veth,
+    Vxlan,
+)
 from octet.blueprint.tuning import Shaper, Sysctl
 
 __all__ = [
@@ -15,8 +28,15 @@ __all__ = [
     "Bridge",
     "BridgePort",
     "Change",
+    "ConfigFile",
+    "Daemon",
     "FdbEntry",
+    "FouPort",
     "Ifb",
+    "InUdp",
+    "Inline",
+    "Ip6Tunnel",
+    "Ipip",
     "KernelObject",
     "Key",
     "Link",
@@ -26,6 +46,7 @@ __all__ = [
     "RouteKind",
     "Rule",
     "Scope",
+    "Secret",
     "Shaper",
     "Sysctl",
     "Veth",

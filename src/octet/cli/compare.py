@@ -36,6 +36,7 @@ app = typer.Typer()
     epilog=output.examples(
         "octet compare --quick",
         "octet compare --candidates flannel,kopeio-vxlan --rounds 10 --out report",
+        "octet compare --quick --fabric routed --candidates flannel,kopeio-vxlan",
         "octet compare --quick --json | python3 -m json.tool",
     )
 )
@@ -50,6 +51,9 @@ def compare(
         ),
     ] = "",
     out: Annotated[Path, typer.Option(help="Directory for results.json and report.html.")] = Path("report"),
+    fabric: Annotated[
+        str, typer.Option(help="What connects the two nodes: l2, one switch; routed, racks with BGP.")
+    ] = "l2",
     seed: Annotated[int | None, typer.Option(help="Repeats the order of another run.")] = None,
     progress: Annotated[
         bool, typer.Option("--progress", help="A line of JSON on stderr for each step, for programs.")
@@ -63,7 +67,7 @@ def compare(
     Each candidate is a cluster of two nodes in private namespaces. Every round takes all candidates
     in a new random order; ratios are between values of the same round; an identical copy of the
     baseline shows how large a difference means nothing. The recommendation for a usual case comes last.
-    Exit code 1 when a candidate fails.
+    A model that cannot work on the fabric is named with the reason. Exit code 1 when a candidate fails.
     """
     from octet.choose.page import bundle
     from octet.measure import comparison, results
@@ -77,6 +81,7 @@ def compare(
         seed=secrets.randbelow(1 << 31) if seed is None else seed,
         limit=QUICK_LIMIT if quick else None,
         command=("octet", *sys.argv[1:]),
+        fabric=fabric,
     )
     end_in_order()
     held = bundle()  # before the labs: what is missing must be said at once, not after the rounds
@@ -91,8 +96,9 @@ def compare(
     for text in results.absences(found):
         output.note(f"note: {text}")
     for failure in found.failures:
-        output.note(f"failed: {failure.candidate}: {failure.reason}")
-    if found.failures:
+        what = "failed" if failure.possible else "not possible"
+        output.note(f"{what}: {failure.candidate}: {failure.reason}")
+    if any(failure.possible for failure in found.failures):
         raise typer.Exit(output.FAILED)
 
 
@@ -154,7 +160,7 @@ def _show(found: "Results", *, as_json: bool) -> None:
     rows = [row for metric in METRICS for row in held if row.metric is metric]
     cells = [_cells(row) for row in rows]
     columns = ["metric", "candidate", "median", "95 % interval", f"ratio to {found.baseline}", "verdict"]
-    title = f"{found.rounds} rounds, {found.duration_s:.0f} s, seed {found.seed}"
+    title = f"fabric {found.fabric}, {found.rounds} rounds, {found.duration_s:.0f} s, seed {found.seed}"
     output.table(title, columns, cells, json_rows=[_json(row) for row in rows], as_json=as_json)
 
 

@@ -40,7 +40,7 @@ def families(incomplete: str) -> list[str]:
 
 def fabrics(incomplete: str) -> list[str]:
     """Offer what connects nodes."""
-    from octet.lab.fabric import FABRICS
+    from octet.lab.fabrics import FABRICS
 
     return _begun(FABRICS, incomplete)
 
@@ -75,21 +75,37 @@ def nodes(context: typer.Context, incomplete: str) -> list[str]:
     return []
 
 
+def routers(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer the routers of the lab's fabric."""
+    with _quiet():
+        return _begun(_routers(context), incomplete)
+    return []
+
+
+def machines(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer what a cable leads to: nodes and routers."""
+    with _quiet():
+        return _begun((*_nodes(context), *_routers(context)), incomplete)
+    return []
+
+
 def targets(context: typer.Context, incomplete: str) -> list[str]:
-    """Offer whatever a program can be run in: nodes, the host outside, the switch, pods."""
+    """Offer whatever a program can be run in: nodes, routers, the host outside, the switch, pods."""
     from octet.lab.names import OUTSIDE, SWITCH
 
     with _quiet():
-        return _begun((*_nodes(context), OUTSIDE, SWITCH, *_named(context, "pods")), incomplete)
+        return _begun(
+            (*_nodes(context), *_routers(context), OUTSIDE, SWITCH, *_named(context, "pods")), incomplete
+        )
     return []
 
 
 def speakers(context: typer.Context, incomplete: str) -> list[str]:
-    """Offer whatever has a log: nodes, pods, the lab itself."""
+    """Offer whatever has a log: nodes, routers, pods, the lab itself."""
     from octet.lab.names import LAB
 
     with _quiet():
-        return _begun((*_nodes(context), LAB, *_named(context, "pods")), incomplete)
+        return _begun((*_nodes(context), *_routers(context), LAB, *_named(context, "pods")), incomplete)
     return []
 
 
@@ -113,6 +129,12 @@ def _nodes(context: typer.Context) -> tuple[str, ...]:
 
     entry = Registry().find(context.params.get("name"))
     return node_names(json.loads((entry.path / SPEC).read_bytes())["nodes"])
+
+
+def _routers(context: typer.Context) -> list[str]:
+    from octet.lab import Lab
+
+    return [router["name"] for router in Lab.find(context.params.get("name")).routers()]
 
 
 def _named(context: typer.Context, kind: str) -> list[str]:

@@ -6,16 +6,18 @@ What lives here: the verbs and how they print. What it must not know: how a lab 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from octet.cli import completing, output
+from octet.cli import completing, lab_tables, output
+from octet.cli import lab_fault as fault
+from octet.cli.lab_fault import Name, find
 from octet.cli.output import Json, examples
 from octet.errors import BadConfigurationError
 
 if TYPE_CHECKING:
-    from octet.lab import Lab
+    from octet.lab.racks import Shape
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,35 +26,14 @@ app = typer.Typer(
         "octet lab up --model flannel --nodes 3", "octet lab run a --node node1", "octet lab down"
     ),
 )
-fault = typer.Typer(
-    no_args_is_help=True,
-    help="Break things, and mend them.",
-    epilog=examples("octet lab fault cut node2", "octet lab fault heal"),
-)
-app.add_typer(fault, name="fault")
+app.add_typer(fault.app, name="fault")
 
-Name = Annotated[
-    str | None,
-    typer.Option(
-        "--name",
-        help="Which lab; may be left out where only one is up.",
-        show_default=False,
-        autocompletion=completing.labs,
-    ),
-]
 Namespace = Annotated[
     str,
     typer.Option(
         "--namespace", "-n", help="Kubernetes namespace of the pod.", autocompletion=completing.namespaces
     ),
 ]
-
-
-def _node(text: str) -> Any:
-    return typer.Argument(help=text, autocompletion=completing.nodes)
-
-
-Node = Annotated[str, _node("A node, such as node1.")]
 Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments, after --.")]
 
 
@@ -60,16 +41,24 @@ Command = Annotated[list[str] | None, typer.Argument(help="Program and arguments
     epilog=examples(
         "octet lab up --model flannel --nodes 3",
         "octet lab up --name six --model flannel:host-gw --nodes 2 --family v6",
+        "octet lab up --name racks --model flannel --fabric routed --racks 2 --nodes 4",
     )
 )
 def up(
+    *,
     model: Annotated[str, typer.Option(help="A row of `octet models`.", autocompletion=completing.models)],
     nodes: Annotated[int, typer.Option(help="How many nodes: node1 ... nodeN.")] = 2,
     name: Annotated[str, typer.Option(help="What to call the lab.")] = "lab",
     fabric: Annotated[
         str,
-        typer.Option(help="What connects the nodes: l2 is one switch.", autocompletion=completing.fabrics),
+        typer.Option(
+            help="What connects the nodes: l2, one switch; routed, racks.", autocompletion=completing.fabrics
+        ),
     ] = "l2",
+    racks: Annotated[int | None, typer.Option(help="Routed: how many racks; 2.")] = None,
+    spines: Annotated[int | None, typer.Option(help="Routed: how many spines; 2.")] = None,
+    uplinks: Annotated[int | None, typer.Option(help="Routed: of each rack's router; one per spine.")] = None,
+    routers: Annotated[str, typer.Option(help="Routed: bird, frr, gobgp, one per rack, with commas.")] = "",
     family: Annotated[
         str,
         typer.Option(
@@ -81,13 +70,15 @@ def up(
     """Start a lab and wait until all of its nodes are ready.
 
     It lives in namespaces of its own, as root or as an ordinary user, until `octet lab down`: nothing of the
-    machine changes. Every node has its own agent; `outside` is a host beyond the cluster.
+    machine changes. Every node has its own agent; `outside` is a host beyond the cluster. On the fabric
+    `routed`, nodes are in racks of different subnets, below routers that speak BGP: tor1, tor2, spine1, ...
     """
     from octet.lab import Lab
 
+    shape = _shape(racks, spines, uplinks, routers)
     with _progress() as report:
-        lab = Lab.up(model, nodes=nodes, name=name, fabric=fabric, family=family, report=report)
-    _nodes(lab, f"lab {lab.name} is up", as_json=as_json)
+        lab = Lab.up(model, nodes=nodes, name=name, fabric=fabric, family=family, shape=shape, report=report)
+    lab_tables.nodes(lab, f"lab {lab.name} is up", as_json=as_json)
 
 
 @app.command(
@@ -111,7 +102,7 @@ def run(
     """
     from octet.lab.protocol import DEFAULT_COMMAND
 
-    lab = _lab(name)
+    lab = find(name)
     made = lab.run(pod, node, command or DEFAULT_COMMAND, namespace=namespace, labels=_labels(label or []))
     if as_json:
         output.print_json(
@@ -127,12 +118,15 @@ def run(
         "octet lab exec a -- ping -c 3 10.244.1.2",
         "octet lab exec node1 -- ip route",
         "octet lab exec outside -- tcpdump -n -i eth0",
+        "octet lab exec tor1 -- birdc show protocols",
     ),
 )
 def execute(
     target: Annotated[
         str,
-        typer.Argument(help="A pod, a node, `outside` or `switch`.", autocompletion=completing.targets),
+        typer.Argument(
+            help="A pod, a node, a router, `outside` or `switch`.", autocompletion=completing.targets
+        ),
     ],
     command: Command = None,
     namespace: Namespace = "default",
@@ -145,7 +139,7 @@ def execute(
         raise BadConfigurationError(
             "lab exec", "COMMAND", "", "missing", hint=f"octet lab exec {target} -- ip addr"
         )
-    with _lab(name).doors(target, namespace=namespace) as doors:
+    with find(name).doors(target, namespace=namespace) as doors:
         raise typer.Exit(enter(doors, command))
 
 
@@ -163,7 +157,7 @@ def apply(
     """
     from octet.lab.manifests import read_path
 
-    lab = _lab(name)
+    lab = find(name)
     if str(file) == "-":
         results = lab.apply(typer.get_text_stream("stdin").read(), "-")
     else:
@@ -173,31 +167,52 @@ def apply(
     output.table("", columns, rows, as_json=as_json)
 
 
-@app.command(epilog=examples("octet lab get nodes", "octet lab get pods --json"))
+@app.command(
+    epilog=examples("octet lab get nodes", "octet lab get pods --json", "octet lab get routes node1")
+)
 def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="nodes, pods, namespaces, networkpolicies, services, endpointslices.",
+            help="nodes, pods, namespaces, networkpolicies, services, endpointslices; routers, routes.",
             autocompletion=completing.kinds,
         ),
     ],
-    namespace: Annotated[
+    target: Annotated[
         str,
-        typer.Option("--namespace", "-n", help="Only this one.", autocompletion=completing.namespaces),
+        typer.Argument(
+            help="Whose routes: a node, router or pod; all nodes' if none.", autocompletion=completing.targets
+        ),
+    ] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Only this one.", autocompletion=completing.namespaces)
     ] = "",
     name: Name = None,
     as_json: Json = False,
 ) -> None:
-    """List objects; --json prints them whole, as Kubernetes would."""
+    """List objects; --json prints them whole, as Kubernetes would.
+
+    `routers` are the fabric's, not the cluster's. `routes` says who put each route there, which the kernel
+    knows by a number: local, multicast and link-local routes are left out.
+    """
     from octet.lab.objects import kind_of
 
-    lab = _lab(name)
+    lab = find(name)
+    if kind == "routes":
+        lab_tables.routes(lab, target, as_json=as_json)
+        return
+    if target:
+        raise BadConfigurationError(
+            "lab get", "TARGET", target, f"{kind} are listed all", hint="octet lab get routes"
+        )
+    if kind == "routers":
+        lab_tables.routers(lab.routers(), as_json=as_json)
+        return
     match kind_of(kind).name:
         case "Node":
-            _nodes(lab, "", as_json=as_json)
+            lab_tables.nodes(lab, "", as_json=as_json)
         case "Pod":
-            _pods(lab.get(kind, namespace=namespace), as_json=as_json)
+            lab_tables.pods(lab.get(kind, namespace=namespace), as_json=as_json)
         case _:
             items = lab.get(kind, namespace=namespace)
             rows = [[item["metadata"].get("namespace"), item["metadata"]["name"]] for item in items]
@@ -216,21 +231,23 @@ def delete(
     name: Name = None,
 ) -> None:
     """Remove an object; a pod is detached through the provider's plugin first."""
-    _lab(name).delete(kind, item, namespace=namespace)
+    find(name).delete(kind, item, namespace=namespace)
 
 
 @app.command(epilog=examples("octet lab logs node1", "octet lab logs web --follow"))
 def logs(
     target: Annotated[
         str,
-        typer.Argument(help="A node (its agent's log), a pod, or `lab`.", autocompletion=completing.speakers),
+        typer.Argument(
+            help="A node (its agent's log), a router, a pod, or `lab`.", autocompletion=completing.speakers
+        ),
     ],
     namespace: Namespace = "default",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the lab ends.")] = False,
     name: Name = None,
 ) -> None:
     """Print what a node's agent or a pod's program has said."""
-    lab = _lab(name)
+    lab = find(name)
     for chunk in lab.log(target, namespace=namespace, follow=follow):
         typer.echo(chunk, nl=False)
 
@@ -257,74 +274,19 @@ def down(
     name: Name = None,
 ) -> None:
     """End a lab: its processes, namespaces, links and files are gone when this returns."""
-    _lab(which or name).down()
+    find(which or name).down()
 
 
-@fault.command(epilog=examples("octet lab fault cut node2", "octet lab fault cut node1 node2"))
-def cut(
-    node: Node,
-    peer: Annotated[str, _node("Lose only what passes between the two.")] = "",
-    name: Name = None,
-) -> None:
-    """Unplug a node from the switch, or lose everything between two nodes.
+def _shape(racks: int | None, spines: int | None, uplinks: int | None, routers: str) -> "Shape | None":
+    """Return what was said of a routed fabric, or None where nothing was."""
+    from octet.lab.racks import Shape
 
-    The agents' store is not on the switch: a cut node still hears of changes.
-    """
-    _lab(name).cut(node, peer)
-
-
-@fault.command(epilog=examples("octet lab fault heal", "octet lab fault heal node2"))
-def heal(
-    node: Annotated[str, _node("Only what is broken at this node.")] = "",
-    peer: Annotated[str, _node("Only what is broken between the two.")] = "",
-    name: Name = None,
-) -> None:
-    """Mend cables and losses: all, those of a node, or those between two."""
-    _lab(name).heal(node, peer)
-
-
-@fault.command(
-    epilog=examples(
-        "octet lab fault drop --percent 1",
-        "octet lab fault drop node1 node2 --percent 30 --protocol udp --port 8472",
-    )
-)
-def drop(
-    node: Annotated[str, _node("Sent or received by this node.")] = "",
-    peer: Annotated[str, _node("With this one at the other end.")] = "",
-    percent: Annotated[float, typer.Option(help="How many of a hundred packets.")] = 100.0,
-    protocol: Annotated[
-        str,
-        typer.Option(
-            help="tcp, udp, sctp, icmp, icmpv6, ipip, gre, esp.", autocompletion=completing.protocols
-        ),
-    ] = "",
-    port: Annotated[int, typer.Option(help="Destination or source port of tcp, udp, sctp.")] = 0,
-    name: Name = None,
-) -> None:
-    """Lose packets in the switch, as it sees them: protocol and port are the outer packet's.
-
-    Delay, jitter, reordering and duplication are not offered: they need the kernel's netem scheduler.
-    """
-    _lab(name).drop(percent, node=node, peer=peer, protocol_name=protocol, port=port)
-
-
-@fault.command("kill-agent", epilog=examples("octet lab fault kill-agent node1"))
-def kill_agent(node: Node, name: Name = None) -> None:
-    """Kill a node's agent with SIGKILL; it stays dead until start-agent."""
-    _lab(name).kill_agent(node)
-
-
-@fault.command("start-agent", epilog=examples("octet lab fault start-agent node1"))
-def start_agent(node: Node, name: Name = None) -> None:
-    """Start a node's agent again and wait until it is ready."""
-    _lab(name).start_agent(node)
-
-
-def _lab(name: str | None) -> "Lab":
-    from octet.lab import Lab
-
-    return Lab.find(name)
+    if racks is None and spines is None and uplinks is None and not routers:
+        return None
+    usual = Shape()
+    above = spines or usual.spines
+    software = tuple(word.strip() for word in routers.split(",")) if routers else usual.routers
+    return Shape(racks or usual.racks, above, uplinks or above, software)
 
 
 def _labels(words: list[str]) -> dict[str, str]:
@@ -346,46 +308,3 @@ def _progress() -> Iterator[Callable[[str], None]]:
         return
     with console.status("starting") as status:
         yield status.update
-
-
-def _nodes(lab: "Lab", title: str, *, as_json: bool) -> None:
-    items = lab.get("nodes")
-    rows = [
-        [
-            item["metadata"]["name"],
-            _status(item),
-            " ".join(each["address"] for each in item["status"].get("addresses", [])),
-            " ".join(item["spec"].get("podCIDRs", [])),
-            _agent(item["lab"]["agent"]),
-            "; ".join(item["lab"]["faults"]) or None,
-        ]
-        for item in items
-    ]
-    columns = ("Name", "Status", "Addresses", "Pod CIDRs", "Agent", "Faults")
-    output.table(title, columns, rows, json_rows=items, as_json=as_json)
-
-
-def _status(node: dict[str, Any]) -> str:
-    conditions = node["status"].get("conditions", [])
-    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-    return "Ready" if ready else "NotReady"
-
-
-def _agent(agent: dict[str, Any]) -> str:
-    return f"{agent['state']} ({agent['ended']})" if "ended" in agent else str(agent["state"])
-
-
-def _pods(items: list[dict[str, Any]], *, as_json: bool) -> None:
-    rows = [
-        [
-            item["metadata"]["namespace"],
-            item["metadata"]["name"],
-            item["status"].get("phase"),
-            item["spec"].get("nodeName"),
-            " ".join(each["ip"] for each in item["status"].get("podIPs", [])),
-            " ".join(f"{key}={value}" for key, value in item["metadata"].get("labels", {}).items()) or None,
-        ]
-        for item in items
-    ]
-    columns = ("Namespace", "Name", "Status", "Node", "Addresses", "Labels")
-    output.table("", columns, rows, json_rows=items, as_json=as_json)

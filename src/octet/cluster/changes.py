@@ -7,7 +7,23 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Generic, TypeVar
 
-from octet.cluster.objects import EndpointSlice, Namespace, NetworkPolicy, Node, Pod, Service
+from octet.cluster.objects import (
+    BGPConfiguration,
+    BGPFilter,
+    BGPPeer,
+    BlockAffinity,
+    EndpointSlice,
+    FelixConfiguration,
+    IPAMBlock,
+    IPAMConfiguration,
+    IPPool,
+    IPReservation,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    Pod,
+    Service,
+)
 
 T = TypeVar("T")
 
@@ -89,6 +105,40 @@ class PolicyPartChanged(Changed[object]):
     __slots__ = ()
 
 
+class PoolChanged(Changed[IPPool | IPReservation | IPAMConfiguration]):
+    """What an operator says about addresses is different."""
+
+    __slots__ = ()
+
+
+class SettingChanged(Changed[BGPConfiguration | BGPPeer | BGPFilter | FelixConfiguration]):
+    """What an operator says about routing, or about nodes, is different."""
+
+    __slots__ = ()
+
+
+class BlockChanged(Changed[IPAMBlock]):
+    """A block came, went, is another node's, or an address of it is on another node."""
+
+    __slots__ = ()
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """Every node that packets to the block went to or go to."""
+        return frozenset().union(*(each.nodes for each in (self.old, self.new) if each is not None))
+
+
+class AffinityChanged(Changed[BlockAffinity]):
+    """A node's claim of a block came, went, or got further."""
+
+    __slots__ = ()
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The node that claims."""
+        return frozenset(each.node for each in (self.old, self.new) if each is not None)
+
+
 class UnderlayChanged(Changed[Underlay]):
     """This node's own interface has another name, MTU or address."""
 
@@ -103,6 +153,10 @@ ViewChange = (
     | ServiceChanged
     | SliceChanged
     | PolicyPartChanged
+    | PoolChanged
+    | SettingChanged
+    | BlockChanged
+    | AffinityChanged
     | UnderlayChanged
 )
 """Any difference between two versions of the View."""

@@ -106,6 +106,7 @@ class NodeNetwork:
         gateway_v4, gateway_v6: the first address of each, where a bridge holds it.
         cluster: every CIDR whose traffic is never masqueraded (pod networks of the whole cluster).
         mtu: bytes a pod may send in one piece to any other pod.
+        pooled: families of pods whose addresses come out of pools, and not out of a CIDR of the node.
     """
 
     mtu: int
@@ -114,3 +115,10 @@ class NodeNetwork:
     gateway_v4: IPv4Address | None = None
     gateway_v6: IPv6Address | None = None
     cluster: tuple[IPv4Network | IPv6Network, ...] = ()
+    pooled: tuple[int, ...] = ()
+
+    @property
+    def families(self) -> frozenset[int]:
+        """The families (4, 6) that this node has pods in."""
+        own = {cidr.version for cidr in (self.v4, self.v6) if cidr is not None}
+        return frozenset(own | set(self.pooled))

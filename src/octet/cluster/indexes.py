@@ -1,7 +1,8 @@
 """Collections of nodes, pods and named objects that find their members by more than the name.
 
 What lives here: ``Nodes`` (by CIDR), ``Pods`` (by address, node, namespace), ``Slices`` (by service),
-``Named`` (by namespace). All are immutable mappings; a change returns the next version in microseconds.
+``ByNode`` (by node), ``Named`` (by namespace). All are immutable mappings; a change returns the next
+version in microseconds.
 What it must not know: events, the View.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from octet.cluster.ownership import BlockAffinity, IPAMBlock
 from octet.cluster.reading import Address, Network
 from octet.cluster.services import EndpointSlice
 from octet.cluster.table import Groups, Table
@@ -245,6 +247,65 @@ class Slices(Mapping[Key, EndpointSlice]):
             items = items.with_item(new.key, new)
             services = services.with_item(new.service_key, new.key, new)
         return Slices(items, services)
+
+
+class OfNodes(Keyed, Protocol):
+    """An object that concerns some nodes."""
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """Their names."""
+        ...
+
+
+M = TypeVar("M", bound=OfNodes)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ByNode(Mapping[Key, M], Generic[M]):
+    """Objects by (namespace, name); ``of_node`` gives those that concern one node."""
+
+    _items: Table[Key, M] = field(default_factory=Table)
+    _nodes: Groups[str, Key, M] = field(default_factory=Groups)
+
+    @classmethod
+    def of(cls, items: Iterable[M]) -> "ByNode[M]":
+        """Return a collection of many objects at once."""
+        table = Table.of((each.key, each) for each in items)
+        return cls(table, Groups.of((node, key, each) for key, each in table.items() for node in each.nodes))
+
+    def __getitem__(self, key: Key) -> M:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def of_node(self, node: str) -> Mapping[Key, M]:
+        """Return the objects that concern one node, by key."""
+        return self._nodes[node]
+
+    def change(self, old: M | None, new: M | None) -> "ByNode[M]":
+        """Return the version in which the old object is the new one; None is absence."""
+        items, nodes = self._items, self._nodes
+        if old is not None:
+            items = items.without(old.key)
+            for node in old.nodes:
+                nodes = nodes.without(node, old.key)
+        if new is not None:
+            items = items.with_item(new.key, new)
+            for node in new.nodes:
+                nodes = nodes.with_item(node, new.key, new)
+        return ByNode(items, nodes)
+
+
+Blocks = ByNode[IPAMBlock]
+"""Blocks by ("", name); found by every node that packets to them may go to."""
+
+Affinities = ByNode[BlockAffinity]
+"""Claims of blocks by ("", name); found by node."""
 
 
 def _without_claim(

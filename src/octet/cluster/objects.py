@@ -4,6 +4,7 @@ What lives here: the list of kinds. What it must not know: their fields (see ``w
 ``services``), stores.
 """
 
+from octet.cluster.bgp import BGPConfiguration, BGPFilter, BGPPeer
 from octet.cluster.calico import (
     CalicoNetworkPolicy,
     GlobalNetworkPolicy,
@@ -16,6 +17,7 @@ from octet.cluster.calico import (
     Tier,
 )
 from octet.cluster.clusterpolicy import ClusterNetworkPolicy
+from octet.cluster.felix import FelixConfiguration
 from octet.cluster.netpol import (
     IPBlock,
     NetworkPolicy,
@@ -26,9 +28,17 @@ from octet.cluster.netpol import (
     Selector,
     StagedKubernetesNetworkPolicy,
 )
+from octet.cluster.ownership import BlockAffinity, IPAMBlock
+from octet.cluster.pools import IPAMConfiguration, IPPool, IPReservation
 from octet.cluster.reading import Address, Network, Words
 from octet.cluster.services import EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
 from octet.cluster.workloads import ContainerPort, Namespace, Node, Pod
+
+IPAM_KINDS = ("IPPool", "IPReservation", "IPAMConfiguration", "IPAMBlock", "BlockAffinity")
+"""Calico's kinds that addresses in blocks are made of."""
+
+SETTING_KINDS = ("BGPConfiguration", "BGPPeer", "BGPFilter", "FelixConfiguration")
+"""Calico's kinds by which an operator says how nodes route, and what else they do."""
 
 KINDS = (
     "Node",
@@ -48,6 +58,8 @@ KINDS = (
     "NetworkSet",
     "GlobalNetworkSet",
     "HostEndpoint",
+    *IPAM_KINDS,
+    *SETTING_KINDS,
 )
 """Singular kinds that a View is made of, Kubernetes' own names but for one: two groups of its API have a kind
 NetworkPolicy, and the one of projectcalico.org/v3 is CalicoNetworkPolicy here."""
@@ -62,22 +74,35 @@ CLUSTER_KINDS = frozenset(
         "StagedGlobalNetworkPolicy",
         "GlobalNetworkSet",
         "HostEndpoint",
+        *IPAM_KINDS,
+        *SETTING_KINDS,
     }
 )
 """Kinds whose objects are in no namespace."""
 
 __all__ = [
     "CLUSTER_KINDS",
+    "IPAM_KINDS",
     "KINDS",
+    "SETTING_KINDS",
     "Address",
+    "BGPConfiguration",
+    "BGPFilter",
+    "BGPPeer",
+    "BlockAffinity",
     "CalicoNetworkPolicy",
     "ClusterNetworkPolicy",
     "ContainerPort",
     "EndpointSlice",
+    "FelixConfiguration",
     "GlobalNetworkPolicy",
     "GlobalNetworkSet",
     "HostEndpoint",
+    "IPAMBlock",
+    "IPAMConfiguration",
     "IPBlock",
+    "IPPool",
+    "IPReservation",
     "Namespace",
     "Network",
     "NetworkPolicy",

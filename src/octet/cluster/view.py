@@ -12,27 +12,40 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, Self
 
 from octet.cluster.changes import (
+    AffinityChanged,
+    BlockChanged,
     NamespaceChanged,
     NodeChanged,
     PodChanged,
     PolicyChanged,
     PolicyPartChanged,
+    PoolChanged,
     ServiceChanged,
+    SettingChanged,
     SliceChanged,
     Underlay,
     UnderlayChanged,
     ViewChange,
 )
-from octet.cluster.indexes import Key, Named, Namespaces, Nodes, Pods, Slices
+from octet.cluster.indexes import Affinities, Blocks, ByNode, Key, Named, Namespaces, Nodes, Pods, Slices
 from octet.cluster.objects import (
     CLUSTER_KINDS,
     Address,
+    BGPConfiguration,
+    BGPFilter,
+    BGPPeer,
+    BlockAffinity,
     CalicoNetworkPolicy,
     ClusterNetworkPolicy,
     EndpointSlice,
+    FelixConfiguration,
     GlobalNetworkPolicy,
     GlobalNetworkSet,
     HostEndpoint,
+    IPAMBlock,
+    IPAMConfiguration,
+    IPPool,
+    IPReservation,
     Namespace,
     Network,
     NetworkPolicy,
@@ -104,6 +117,15 @@ _KINDS = {
             ("HostEndpoint", "host_endpoints", HostEndpoint.from_object),
         )
     },
+    "IPPool": _Row("pools", Named, IPPool.from_object, PoolChanged),
+    "IPReservation": _Row("reservations", Named, IPReservation.from_object, PoolChanged),
+    "IPAMConfiguration": _Row("ipam_config", Named, IPAMConfiguration.from_object, PoolChanged),
+    "IPAMBlock": _Row("blocks", ByNode, IPAMBlock.from_object, BlockChanged),
+    "BlockAffinity": _Row("affinities", ByNode, BlockAffinity.from_object, AffinityChanged),
+    "BGPConfiguration": _Row("bgp_config", Named, BGPConfiguration.from_object, SettingChanged),
+    "BGPPeer": _Row("bgp_peers", Named, BGPPeer.from_object, SettingChanged),
+    "BGPFilter": _Row("bgp_filters", Named, BGPFilter.from_object, SettingChanged),
+    "FelixConfiguration": _Row("felix_config", Named, FelixConfiguration.from_object, SettingChanged),
 }
 
 
@@ -133,6 +155,8 @@ class View:
             namespace empty where the kind has none.
         learned: what domain names mean, as far as pods of this node have asked for them.
         refused: policies (``KIND NAMESPACE/NAME``) that are too large for this node, and why.
+        pools, reservations, ipam_config, blocks, affinities: addresses in blocks, by ("", name).
+        bgp_config, bgp_peers, bgp_filters, felix_config: how nodes route, by ("", name).
     """
 
     me: str
@@ -158,6 +182,15 @@ class View:
     host_endpoints: Named[HostEndpoint] = field(default_factory=Named)
     learned: Mapping[str, frozenset[Address]] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    pools: Named[IPPool] = field(default_factory=Named)
+    reservations: Named[IPReservation] = field(default_factory=Named)
+    ipam_config: Named[IPAMConfiguration] = field(default_factory=Named)
+    blocks: Blocks = field(default_factory=ByNode)
+    affinities: Affinities = field(default_factory=ByNode)
+    bgp_config: Named[BGPConfiguration] = field(default_factory=Named)
+    bgp_peers: Named[BGPPeer] = field(default_factory=Named)
+    bgp_filters: Named[BGPFilter] = field(default_factory=Named)
+    felix_config: Named[FelixConfiguration] = field(default_factory=Named)
 
     def __post_init__(self) -> None:
         for row in _KINDS.values():

@@ -107,7 +107,11 @@ class Pool:
         return State(tuple(self._owners.values()), tuple(self._cooling.values()), freed)
 
     def allocate(
-        self, owner: Attachment, requested: Iterable[Address] = (), ranges: Iterable[Range] = ()
+        self,
+        owner: Attachment,
+        requested: Iterable[Address] = (),
+        ranges: Iterable[Range] = (),
+        pod: tuple[str, str] = ("", ""),
     ) -> Allocation:
         """Give an owner one address of each family, all or none; an owner who has some keeps those.
 
@@ -115,6 +119,7 @@ class Pool:
             owner: who gets them.
             requested: addresses asked for by name, at most one per family.
             ranges: where to choose from, for the families they are of.
+            pod: makes no difference: a node's CIDR is the same for all of them.
 
         Raises:
             BadConfigurationError: a requested address is outside, reserved, of a family that the pool lacks,
@@ -122,6 +127,7 @@ class Pool:
             TakenError: a requested address is another's.
             ExhaustedError: a family has no free address; the message has the counts.
         """
+        del pod
         wanted, spans = self._by_family(requested), _spans(ranges)
         if owner in self._owners:
             return self._same(self._owners[owner], wanted)

@@ -1,6 +1,6 @@
-"""The table of kernel features: what each is, what needs it, since when there is one, how it is tried.
+"""The table of kernel features: what each is, what needs it, which kernels have it, what would do without.
 
-What lives here: rows. What it must not know: models beyond their names, answers (``features``).
+What lives here: one row for each. What it must not know: what a running kernel answers (``features``).
 """
 
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ class Feature:
         needed_for: models and abilities that use it.
         since: the first kernel that has it.
         option: the kernel's configuration option.
+        instead: what an operator can choose on a kernel without it; empty where there is nothing.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Feature:
     since: str
     option: str
     probe: probes.Probe = field(repr=False, compare=False)
+    instead: str = ""
 
 
 _NAT = f"add chain {probes.TABLE} c {{ type nat hook postrouting priority 100; }}"
@@ -77,6 +79,34 @@ FEATURES: tuple[Feature, ...] = (
         "3.8",
         "CONFIG_NET_IPIP",
         probes.link("ipip", local=2, remote=3),
+        "VXLAN (calico: vxlanMode of the IPPool), or no tunnel where nodes share a network",
+    ),
+    Feature(
+        "ip6tnl",
+        "IPv6 in IPv6 tunnels",
+        ("kube-router between IPv6 nodes",),
+        "3.8",
+        "CONFIG_IPV6_TUNNEL",
+        probes.ip6_tunnel,
+        "no tunnel where nodes share a network",
+    ),
+    Feature(
+        "fou",
+        "tunnels in UDP (GUE)",
+        ("kube-router (tunnels in UDP)",),
+        "3.18",
+        "CONFIG_NET_FOU, CONFIG_NET_FOU_IP_TUNNELS",
+        probes.fou(4),
+        "IP in IP as it is, where the network between nodes passes IP protocol 4",
+    ),
+    Feature(
+        "fou6",
+        "tunnels in UDP over IPv6",
+        ("kube-router (tunnels in UDP) between IPv6 nodes",),
+        "4.7",
+        "CONFIG_NET_FOU, CONFIG_IPV6_FOU, CONFIG_IPV6_FOU_TUNNEL",
+        probes.fou(6),
+        "IP in IP as it is, where the network between nodes passes IP protocol 41",
     ),
     Feature(
         "gre",

@@ -1,7 +1,7 @@
 """What this kernel can do: every feature is tried out, never guessed from a version.
 
-What lives here: three-valued answers, and the throwaway process that asks. What it must not know: which
-features there are (``feature_table``), how one is tried (``probes``).
+What lives here: three-valued answers, the throwaway process that asks. What it must not know: models, what
+the features are (``feature_table``), how one is tried (``probes``).
 """
 
 import errno
@@ -54,7 +54,7 @@ _ABSENT = {
 """Answers of kernels that lack what was asked: unknown kind, protocol, family, call, expression, limit 0."""
 
 _FORBIDDEN = {errno.EPERM, errno.EACCES}
-_PATIENCE = 10.0  # seconds for all probes; they take about 0.1
+_PATIENCE = 30.0  # seconds for one answer; all take about 0.1, but a slow machine may have to load modules
 
 
 @cache
@@ -89,12 +89,13 @@ def lacking(names: Iterable[str]) -> tuple[str, ...]:
     """
     found = probe()
     table = {feature.name: feature for feature in FEATURES}
-    return tuple(
-        f"the kernel has no {table[name].summary} ({found[name].why}): "
-        f"{table[name].option}, in Linux since {table[name].since}"
-        for name in names
-        if found[name].answer is Answer.NO
-    )
+    return tuple(_sentence(table[name], found[name]) for name in names if found[name].answer is Answer.NO)
+
+
+def _sentence(feature: Feature, finding: Finding) -> str:
+    cure = f"{feature.option}, in Linux since {feature.since}"
+    instead = f"; without it: {feature.instead}" if feature.instead else ""
+    return f"the kernel has no {feature.summary} ({finding.why}): {cure}{instead}"
 
 
 def _read(reader: int) -> bytes:

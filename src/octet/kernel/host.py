@@ -13,8 +13,11 @@ from typing import Self
 
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import Underlay
-from octet.kernel import execution, namespaces, peers
+from octet.cluster.objects import Address
+from octet.kernel import execution, inuse, namespaces, peers
+from octet.kernel.daemons import Daemons
 from octet.kernel.facility import Facility
+from octet.kernel.fou import FouPorts
 from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.linking import Linking
 from octet.kernel.netlink.rtnetlink import Rtnetlink
@@ -24,13 +27,19 @@ from octet.kernel.port import Outcome
 from octet.kernel.shaping import Shaping
 from octet.kernel.sysctl import Memory, Sysctls
 from octet.kernel.underlay import NodeAddresses, observe
+from octet.kernel.ways import Way, way
 
 
 class HostKernel:
     """``port.Kernel`` of a real namespace. Not thread-safe."""
 
     def __init__(
-        self, namespace: int | None = None, *, memory: Path | None = None, home: "HostKernel | None" = None
+        self,
+        namespace: int | None = None,
+        *,
+        memory: Path | None = None,
+        home: "HostKernel | None" = None,
+        daemons: Daemons | None = None,
     ) -> None:
         """Open a namespace by descriptor (kept open here too), or the calling thread's.
 
@@ -38,7 +47,9 @@ class HostKernel:
             namespace: None is the namespace of the calling thread.
             memory: file that keeps the values sysctls had before ours, across restarts.
             home: the kernel whose namespace holds the other ends of veths that are made here.
+            daemons: holds this namespace's daemons; without it, there are none.
         """
+        self._daemons = daemons
         self._namespace = namespaces.held(namespace)
         with namespaces.inside(self._namespace):
             self._socket = Socket()
@@ -55,7 +66,11 @@ class HostKernel:
         settings = Sysctls(self._namespace, Memory(memory), of_links=False)
         link_settings = Sysctls(self._namespace, of_links=True)
         basic: list[Facility] = [settings, netlink, link_settings]
-        return basic if pod else [*basic, Shaping(self._socket), NftFacility(self._namespace)]
+        if pod:
+            return basic
+        daemons = [self._daemons] if self._daemons is not None else []
+        fou = FouPorts(self._namespace, memory.with_name("fou.json") if memory is not None else None)
+        return [fou, *basic, Shaping(self._socket), NftFacility(self._namespace), *daemons]
 
     def read(self, wanted: Blueprint) -> Blueprint:
         """Return what the namespace holds of ours, as ``port.Kernel.read``."""
@@ -97,6 +112,14 @@ class HostKernel:
     def underlay(self, interface: str = "", node_addresses: NodeAddresses = ()) -> Underlay:
         """Return the interface that carries what leaves this node, as ``underlay.observe``."""
         return observe(self._socket, interface, node_addresses)
+
+    def way(self, address: Address) -> Way:
+        """Return the way that a packet to an address takes, as ``ways.way``. Raises OSError."""
+        return way(self._socket, address)
+
+    def in_use(self) -> inuse.Addresses:
+        """Return the addresses that this namespace has or routes out of an interface. Raises OSError."""
+        return inuse.in_use(self._socket)
 
     def close(self) -> None:
         """Let go of sockets; idempotent."""

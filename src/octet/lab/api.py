@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from octet.errors import NotFoundError, OctetError
-from octet.lab import control, protocol
+from octet.lab import control, protocol, routes
 from octet.lab.faults import Drop
 from octet.lab.join import Doors
 from octet.lab.launch import Report, launch
+from octet.lab.names import FAMILIES
 from octet.lab.objects import Object, read_manifest
 from octet.lab.provider import Foreign, Octet
+from octet.lab.racks import Shape
 from octet.lab.registry import Entry, Registry
+from octet.lab.routes import Route
 
 ANSWER_LIMIT = 2.0
 """Seconds within which a lab that is well says what it is."""
@@ -72,6 +75,7 @@ class Lab:
         name: str = "",
         fabric: str = "l2",
         family: str = "v4",
+        shape: Shape | None = None,
         registry: Registry | None = None,
         report: Report = lambda _: None,
     ) -> Self:
@@ -81,8 +85,9 @@ class Lab:
             provider: a model's name, or a provider value.
             nodes: how many.
             name: one that is free; left out, one made from this process's id.
-            fabric: what connects the nodes; ``l2`` is one switch.
+            fabric: what connects the nodes; ``l2`` is one switch, ``routed`` racks of routers.
             family: ``v4``, ``v6`` or ``dual``.
+            shape: of the routed fabric: racks, spines, uplinks, and what the racks' routers run.
             registry: where the lab is entered; left out, the user's own.
             report: called with each step's sentence.
 
@@ -90,7 +95,7 @@ class Lab:
             OctetError: it did not start; nothing is left of it.
         """
         chosen = Octet(model=provider) if isinstance(provider, str) else provider
-        spec = protocol.Spec(name or _free_name(), nodes, chosen, fabric, family)
+        spec = protocol.Spec(name or _free_name(), nodes, chosen, fabric, family, shape)
         entry, _ = launch(spec, registry or Registry(), report)
         return cls(entry)
 
@@ -154,7 +159,7 @@ class Lab:
         return objects
 
     def cut(self, node: str, peer: str = "") -> None:
-        """Unplug a node, or lose everything between it and a peer."""
+        """Unplug a node, a router or a router's link, or lose everything between it and a peer."""
         self._ask(protocol.Cut(node, peer))
 
     def heal(self, node: str = "", peer: str = "") -> None:
@@ -170,7 +175,7 @@ class Lab:
         protocol_name: str = "",
         port: int = 0,
     ) -> None:
-        """Lose packets in the switch; ``faults.Drop`` says which. Raises BadConfigurationError."""
+        """Lose packets in the fabric; ``faults.Drop`` says which. Raises BadConfigurationError."""
         Drop(percent, node, peer, protocol_name, port)  # refused here, for JSON has no word for every number
         self._ask(protocol.Lose(percent, node, peer, protocol_name, port))
 
@@ -187,9 +192,35 @@ class Lab:
         answer: str = self._ask(protocol.AskAgent(node, path))
         return answer
 
+    def routers(self) -> list[Object]:
+        """Return the fabric's routers: name, software, asn, id, state, faults."""
+        routers: list[Object] = self._ask(protocol.Routers())
+        return routers
+
+    def routes(self, target: str = "") -> dict[str, list[Route]]:
+        """Return the routes of a node, router, pod or the outside; left out, of all nodes and routers."""
+        info = self.info()
+        targets = [target] if target else [*info["nodes"], *(each["name"] for each in self.routers())]
+        return {name: [*self._routes(name)] for name in targets}
+
+    def _routes(self, target: str) -> Iterator[Route]:
+        for version in FAMILIES[self.info()["family"]]:
+            done = self.exec(target, routes.command(version))
+            if done.returncode != 0:
+                raise OctetError(f"the routes of {target}: {done.stderr.strip()}")
+            yield from routes.read(done.stdout, version)
+
+    def kill_router(self, router: str) -> None:
+        """Kill a router's software; it stays dead, and its kernel goes on forwarding."""
+        self._ask(protocol.KillRouter(router))
+
+    def start_router(self, router: str) -> None:
+        """Start a router's software again and wait until it can be asked."""
+        self._ask(protocol.StartRouter(router))
+
     @contextlib.contextmanager
     def doors(self, target: str, *, namespace: str = "default") -> Iterator[Doors]:
-        """Lend the namespaces of a node, a pod, ``outside`` or ``switch`` as open descriptors."""
+        """Lend the namespaces of a node, a pod, a router, ``outside`` or ``switch`` as open descriptors."""
         _, descriptors = control.ask(self._entry, protocol.Enter(target, namespace))
         doors = Doors(*descriptors)
         try:

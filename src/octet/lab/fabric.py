@@ -1,19 +1,20 @@
-"""What connects the machines of a lab, as data: one blueprint per network namespace, and the wires.
+"""What connects the machines of a lab, as data: one blueprint per network namespace, the wires, the routers.
 
-What lives here: Fabric, the list of fabrics, the single switch. What it must not know: how a namespace is
-made or filled (``wiring``), providers, pods.
+What lives here: Fabric and its parts. What it must not know: which fabrics there are (``fabrics``), how a
+namespace is made or filled (``wiring``), how a router is told (``routers``), providers, pods.
 
 A lab's fabric is not Octet's on the nodes: an agent owns what carries its mark and prunes the rest of it, so
 the values here are built by ``wiring`` without any mark, as an operator's own network would be.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from octet.blueprint import Address, Blueprint, Bridge, KernelObject, Link, Route, Sysctl, Veth
-from octet.errors import BadConfigurationError
-from octet.lab.names import OUTSIDE, SWITCH, Plan
+from octet.blueprint import Address, Blueprint, KernelObject, Link, Route, Sysctl, Veth
+from octet.errors import NotFoundError
+from octet.lab.names import Address as IpAddress
+from octet.lab.names import Interface, Network, everywhere
+from octet.lab.routers import Router
 
 UPLINK = "eth0"
 """The interface by which every machine is on the fabric."""
@@ -26,13 +27,28 @@ class End:
     space: str
     link: str
 
+    def __str__(self) -> str:
+        return f"{self.space}/{self.link}"
+
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A pair of virtual Ethernet devices between two namespaces."""
+    """A pair of virtual Ethernet devices between two namespaces.
+
+    Attributes:
+        near: the fabric's own end; unplugging takes this one down, and a node's stays as it is.
+    """
 
     near: End
     far: End
+
+    def touches(self, name: str) -> bool:
+        """Tell whether a namespace, or a link as ``tor1/up1``, is at one of its ends."""
+        return name in {self.near.space, self.far.space, str(self.near), str(self.far)}
+
+    def joins(self, one: str, other: str) -> bool:
+        """Tell whether it is between two namespaces."""
+        return {self.near.space, self.far.space} == {one, other}
 
 
 @dataclass(frozen=True)
@@ -41,64 +57,66 @@ class Fabric:
 
     Attributes:
         spaces: by name of the network namespace; in the order they are built.
-        ports: the switch port (an end of a wire) that carries all traffic of each node, by node.
+        ports: the port (an end of a wire) that carries all traffic of each node, by node.
+        interfaces: each node's underlay addresses with their prefix lengths, by node.
+        routers: what namespaces are beside their links, by name; a switch is none.
+        announced: networks that every router has a route to when all is well.
     """
 
     name: str
     spaces: Mapping[str, Blueprint]
     wires: tuple[Wire, ...]
     ports: Mapping[str, End]
+    interfaces: Mapping[str, tuple[Interface, ...]] = field(default_factory=dict)
+    routers: Mapping[str, Router] = field(default_factory=dict)
+    announced: tuple[Network, ...] = ()
+
+    def addresses(self, node: str) -> tuple[IpAddress, ...]:
+        """Return a node's underlay addresses, IPv4 first."""
+        return tuple(interface.ip for interface in self.interfaces[node])
+
+    def bridged(self, end: End) -> bool:
+        """Tell whether an end of a wire is a port of a bridge."""
+        link = self.spaces[end.space].get(("link", end.link))
+        return isinstance(link, Link) and link.master is not None
+
+    def breakable(self) -> tuple[str, ...]:
+        """Return everything that can be cut off: nodes, routers, and routers' links to each other."""
+        between = (
+            str(end)
+            for wire in self.wires
+            if {wire.near.space, wire.far.space} <= set(self.routers)
+            for end in (wire.near, wire.far)
+        )
+        return (*self.ports, *self.routers, *between)
+
+    def check_pair(self, one: str, other: str) -> None:
+        """Refuse a pair that has nothing of its own to break. Raises NotFoundError saying what there is."""
+        if any(wire.joins(one, other) for wire in self.wires):
+            return
+        if {one, other} <= set(self.ports) and self.ports[one].space == self.ports[other].space:
+            return
+        neighbours = ", ".join(sorted(set(self._neighbours(one))))
+        hint = f"{one} is joined to {neighbours}" if neighbours else ""
+        raise NotFoundError(f"there is no wire between {one} and {other}", hint=hint)
+
+    def _neighbours(self, name: str) -> Iterator[str]:
+        for wire in self.wires:
+            if wire.near.space == name:
+                yield wire.far.space
+            elif wire.far.space == name and wire.near.space in self.routers:
+                yield wire.near.space
 
 
-def l2(nodes: tuple[str, ...], plan: Plan) -> Fabric:
-    """Return one switch with all nodes on it, and the host outside as their default gateway."""
-    hosts = (*nodes, OUTSIDE)
-    wires = tuple(Wire(End(SWITCH, host), End(host, UPLINK)) for host in hosts)
-    spaces = {SWITCH: _switch(hosts)}
-    spaces |= {node: _node(node, plan) for node in nodes}
-    spaces[OUTSIDE] = _outside(plan)
-    return Fabric(
-        "l2", spaces, wires, {wire.far.space: wire.near for wire in wires if wire.far.space in nodes}
-    )
-
-
-FABRICS: Mapping[str, Callable[[tuple[str, ...], Plan], Fabric]] = {"l2": l2}
-"""Every fabric by the word of ``--fabric``."""
-
-
-def build(name: str, nodes: tuple[str, ...], plan: Plan) -> Fabric:
-    """Return the fabric of this name. Raises BadConfigurationError."""
-    if name not in FABRICS:
-        hint = f"one of {', '.join(FABRICS)}"
-        raise BadConfigurationError("lab", "fabric", name, "unknown", hint=hint)
-    return FABRICS[name](nodes, plan)
-
-
-def _switch(hosts: tuple[str, ...]) -> Blueprint:
-    # Without snooping, neighbour discovery and BUM traffic do not depend on who queried when.
-    bridge = Link(SWITCH, Bridge(multicast_snooping=False), "fabric", ipv6_autoconf=False)
-    ports = (Link(host, Veth(UPLINK), f"to {host}", master=SWITCH, ipv6_autoconf=False) for host in hosts)
-    return Blueprint([bridge, *ports])
-
-
-def _uplink(host: str) -> list[KernelObject]:
+def uplink(peer: str, name: str = UPLINK) -> list[KernelObject]:
+    """Return a host's device on the fabric."""
     # An address must be usable at once: nobody else can have it.
     quiet = Sysctl("net/ipv6/conf/default/accept_dad", "0")
-    return [quiet, Link(UPLINK, Veth(host), "uplink")]
+    return [quiet, Link(name, Veth(peer), "uplink")]
 
 
-def _node(node: str, plan: Plan) -> Blueprint:
-    interfaces = plan.node_interfaces(node)
+def host(peer: str, interfaces: tuple[Interface, ...], gateways: tuple[IpAddress, ...]) -> Blueprint:
+    """Return a machine with one uplink: its addresses, and default routes."""
     addresses = [Address(UPLINK, interface) for interface in interfaces]
-    routes = [Route(_everywhere(gateway.version), UPLINK, via=gateway) for gateway in plan.gateways]
-    return Blueprint([*_uplink(node), *addresses, *routes])
-
-
-def _outside(plan: Plan) -> Blueprint:
-    near = [Address(UPLINK, interface) for interface in plan.gateway_interfaces]
-    far = [Address("lo", interface) for interface in plan.beyond]
-    return Blueprint([*_uplink(OUTSIDE), *near, *far])
-
-
-def _everywhere(version: int) -> IPv4Network | IPv6Network:
-    return ip_network("0.0.0.0/0" if version == 4 else "::/0")
+    routes = [Route(everywhere(gateway.version), UPLINK, via=gateway) for gateway in gateways]
+    return Blueprint([*uplink(peer), *addresses, *routes])

@@ -1,25 +1,24 @@
-"""What is broken in the fabric right now, as a value that renders to the switch's own nftables table.
+"""What is broken in the fabric right now, as a value.
 
-What lives here: Drop, Faults and their text. What it must not know: agents, how nft is run.
+What lives here: Drop, Faults and their text. What it must not know: where in a fabric that is (``breaking``),
+agents.
 
 Loss and cuts only: delay, jitter, reordering and duplication need the kernel's netem scheduler, which is not
 everywhere (``tc qdisc add ... netem``), and a rate limit is the provider's business (the ``bandwidth``
 capability).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from octet.errors import BadConfigurationError
 
-TABLE = "octet_lab_faults"
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1, "icmpv6": 58, "ipip": 4, "gre": 47, "esp": 50}
 """Protocols of outer packets by name and number (IANA, Assigned Internet Protocol Numbers)."""
 
-_SCALE = 10_000
+SCALE = 10_000
 """Loss is drawn in hundredths of a per cent."""
 
-LEAST = 100 / _SCALE
+LEAST = 100 / SCALE
 """Per cent: less would never be drawn."""
 
 Pair = tuple[str, str]
@@ -27,11 +26,11 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Packets that the switch loses.
+    """Packets that the fabric loses.
 
     Attributes:
         percent: how many of a hundred, drawn for each packet.
-        node: sent or received by this node; empty is any.
+        node: sent or received by this node, router or router's link (``tor1/up1``); empty is any node.
         peer: and by this one at the other end; empty is any.
         protocol: of the outer packet; empty is any.
         port: destination or source port of the outer packet (tcp, udp, sctp); 0 is any.
@@ -70,8 +69,8 @@ class Faults:
     """Everything that is broken now; each change returns a new value.
 
     Attributes:
-        isolated: nodes whose switch port is down.
-        severed: pairs of nodes between which nothing passes, each in alphabetical order.
+        isolated: nodes, routers and links whose cables are unplugged.
+        severed: pairs between which nothing passes, each in alphabetical order.
     """
 
     isolated: frozenset[str] = frozenset()
@@ -79,7 +78,7 @@ class Faults:
     drops: tuple[Drop, ...] = ()
 
     def cut(self, node: str, peer: str = "") -> "Faults":
-        """Return these and a cut: the node's cable, or all between it and a peer."""
+        """Return these and a cut: all cables of a node or router, or all between it and a peer."""
         if peer:
             return replace(self, severed=self.severed | {_pair(node, peer)})
         return replace(self, isolated=self.isolated | {node})
@@ -97,27 +96,23 @@ class Faults:
             drops = tuple(drop for drop in self.drops if {drop.node, drop.peer} != set(pair))
             return replace(self, severed=self.severed - {pair}, drops=drops)
         return Faults(
-            self.isolated - {node},
+            frozenset(name for name in self.isolated if not _is_of(name, node)),
             frozenset(pair for pair in self.severed if node not in pair),
             tuple(drop for drop in self.drops if node not in {drop.node, drop.peer}),
         )
 
     def at(self, node: str) -> tuple[str, ...]:
-        """Return what is broken at a node, as sentences."""
+        """Return what is broken at a node or router, as sentences."""
         found = ["cut off"] if node in self.isolated else []
+        found += [f"{name} cut off" for name in sorted(self.isolated) if name != node and _is_of(name, node)]
         found += [f"cut from {_other(pair, node)}" for pair in sorted(self.severed) if node in pair]
         found += [str(drop) for drop in self.drops if not drop.node or node in {drop.node, drop.peer}]
         return tuple(found)
 
-    def render(self) -> str:
-        """Return the whole table as text for ``nft -f``: replaces whatever was there, in one transaction."""
-        head = f"add table bridge {TABLE}\ndelete table bridge {TABLE}\n"
-        rules = [*_severed(self.severed), *(line for drop in self.drops for line in _dropped(drop))]
-        if not rules:
-            return head
-        body = "\n".join(f"\t\t{rule}" for rule in rules)
-        hook = "type filter hook forward priority 0; policy accept;"
-        return f"{head}table bridge {TABLE} {{\n\tchain forward {{\n\t\t{hook}\n{body}\n\t}}\n}}\n"
+
+def _is_of(name: str, node: str) -> bool:
+    """Tell whether a name is a node's, or one of its links'."""
+    return name == node or name.startswith(f"{node}/")
 
 
 def _pair(node: str, peer: str) -> Pair:
@@ -128,29 +123,3 @@ def _pair(node: str, peer: str) -> Pair:
 
 def _other(pair: Pair, node: str) -> str:
     return pair[1] if pair[0] == node else pair[0]
-
-
-def _severed(pairs: frozenset[Pair]) -> Iterator[str]:
-    for one, other in sorted(pairs):
-        yield f'iifname "{one}" oifname "{other}" drop'
-        yield f'iifname "{other}" oifname "{one}" drop'
-
-
-def _dropped(drop: Drop) -> Iterator[str]:
-    chance = "" if drop.percent == 100 else f"numgen random mod {_SCALE} < {round(drop.percent * 100)} "
-    for ends in _directions(drop.node, drop.peer):
-        for what in _packets(drop):
-            yield f"{ends}{what}{chance}drop"
-
-
-def _directions(node: str, peer: str) -> tuple[str, ...]:
-    if node and peer:
-        there, back = f'iifname "{node}" oifname "{peer}" ', f'iifname "{peer}" oifname "{node}" '
-        return there, back
-    return (f'iifname "{node}" ', f'oifname "{node}" ') if node else ("",)
-
-
-def _packets(drop: Drop) -> tuple[str, ...]:
-    if drop.port:
-        return tuple(f"{drop.protocol} {end} {drop.port} " for end in ("dport", "sport"))
-    return (f"meta l4proto {PROTOCOLS[drop.protocol]} ",) if drop.protocol else ("",)

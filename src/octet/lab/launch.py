@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from octet.errors import BadConfigurationError, OctetError
-from octet.lab import fabric, protocol
+from octet.lab import fabrics, protocol
 from octet.lab.names import MAX_NODES, Plan, check_lab, node_names
 from octet.lab.provider import Octet
 from octet.lab.registry import Entry, Registry
+from octet.lab.routers import process as routers
 from octet.models import find
 
 Report = Callable[[str], None]
@@ -30,7 +31,8 @@ def check(spec: protocol.Spec) -> None:
     check_lab(spec.name)
     if not 1 <= spec.nodes <= MAX_NODES:
         raise BadConfigurationError("lab", "nodes", spec.nodes, f"outside 1 to {MAX_NODES}")
-    fabric.build(spec.fabric, node_names(spec.nodes), Plan.of(spec.family))
+    made = fabrics.build(spec.fabric, node_names(spec.nodes), Plan.of(spec.family), spec.shape)
+    routers.check(made.routers.values())
     if isinstance(spec.provider, Octet):
         find(spec.provider.model)
     path = os.pathsep.join(spec.provider.cni_path)

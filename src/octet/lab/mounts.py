@@ -1,13 +1,20 @@
 """Mounts of a lab: the forms of mount(2) it needs, and its private view of the machine's files.
 
-What lives here: bind, detach, private, share, and ``furnish``.
+What lives here: bind, detach, private, share, ``apart`` and ``furnish``.
 What it must not know: what the lab keeps in there.
 """
 
 import contextlib
 import ctypes
+import errno
 import os
+import socket
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
+
+from octet.kernel import namespaces
 
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _MS_BIND, _MS_REC, _MS_PRIVATE, _MS_SHARED = 4096, 16384, 1 << 18, 1 << 20
@@ -61,6 +68,48 @@ def share(directory: str) -> None:
     """
     bind(directory, directory)
     _mount(None, directory, None, _MS_SHARED)
+
+
+def apart(covers: Mapping[Path, Path]) -> int:
+    """Return a descriptor of a new mount namespace, like this one but with these at other paths' places.
+
+    A child makes it and is gone when this returns.
+
+    Args:
+        covers: what to see, by the path where it is seen; both exist.
+
+    Raises:
+        OSError: the machine refuses.
+    """
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        _be_apart(covers, theirs)
+    theirs.close()
+    with ours:
+        try:
+            refused = ours.recv(4)
+            if refused != bytes(4):
+                number = int.from_bytes(refused, sys.byteorder)
+                raise OSError(number, f"a mount namespace: {os.strerror(number)}")
+            return os.open(f"/proc/{child}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            ours.shutdown(socket.SHUT_WR)
+            os.waitpid(child, 0)
+
+
+def _be_apart(covers: Mapping[Path, Path], parent: socket.socket) -> NoReturn:
+    number = 0
+    try:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        for target, source in covers.items():
+            bind(str(source), str(target))
+    except OSError as error:
+        number = error.errno or errno.EIO
+    finally:
+        parent.sendall(number.to_bytes(4, sys.byteorder))
+        parent.recv(1)
+        os._exit(0)
 
 
 def furnish(directory: Path) -> None:

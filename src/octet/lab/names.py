@@ -44,6 +44,7 @@ _LAB = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _POD = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _NODE = re.compile(r"node[1-9][0-9]*")
+_ROUTER = re.compile(r"(tor|spine)[1-9][0-9]*")
 _NAMESPACE = re.compile(_LABEL)
 _WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_KEY = re.compile(rf"((?=.{{1,253}}/){_LABEL}(\.{_LABEL})*/)?{_WORD}")
@@ -75,7 +76,7 @@ def check_pod(name: str, namespace: str) -> None:
     """Refuse what is no pod's name or namespace (RFC 1123). Raises BadConfigurationError."""
     if not _POD.fullmatch(name):
         raise BadConfigurationError("pod", "name", name, "not a pod name", hint="use a-z, 0-9, - and dots")
-    if name in {SWITCH, OUTSIDE, LAB} or _NODE.fullmatch(name):
+    if name in {SWITCH, OUTSIDE, LAB} or _NODE.fullmatch(name) or _ROUTER.fullmatch(name):
         raise BadConfigurationError("pod", "name", name, "means something else in a lab")
     if len(handle(namespace, name)) > _LONGEST:
         raise BadConfigurationError("pod", "name", name, "too long together with its namespace")
@@ -167,15 +168,16 @@ class Plan:
         number = node_number(node)
         return tuple(_on_underlay(UNDERLAY[version][number]) for version in self.versions)
 
-    def node_addresses(self, node: str) -> tuple[Address, ...]:
-        """Return a node's underlay addresses."""
-        return tuple(interface.ip for interface in self.node_interfaces(node))
-
 
 def _on_underlay(address: Address) -> Interface:
     if isinstance(address, IPv4Address):
         return IPv4Interface((address, UNDERLAY[4].prefixlen))
     return IPv6Interface((address, UNDERLAY[6].prefixlen))
+
+
+def everywhere(version: int) -> Network:
+    """Return the network of a default route."""
+    return ip_network("0.0.0.0/0" if version == 4 else "::/0")
 
 
 def texts(values: Sequence[object]) -> list[str]:

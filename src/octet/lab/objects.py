@@ -69,6 +69,21 @@ KINDS = (
             ("HostEndpoint", "s", False),
         )
     ),
+    Kind("IPPool", "projectcalico.org/v3", ("ippools", "ippool"), namespaced=False),
+    Kind("IPReservation", "projectcalico.org/v3", ("ipreservations", "ipreservation"), namespaced=False),
+    Kind(
+        "IPAMConfiguration",
+        "projectcalico.org/v3",
+        ("ipamconfigurations", "ipamconfiguration", "ipamconfig"),
+        namespaced=False,
+    ),
+    *(
+        Kind(name, CALICO, (f"{name.lower()}s", name.lower()), namespaced=False)
+        for name in ("BGPConfiguration", "BGPPeer", "BGPFilter", "FelixConfiguration")
+    ),
+    Kind("IPAMBlock", "crd.projectcalico.org/v1", ("ipamblocks", "ipamblock"), namespaced=False),
+    Kind("BlockAffinity", "crd.projectcalico.org/v1", ("blockaffinities", "blockaffinity"), namespaced=False),
+    Kind("IPAMHandle", "crd.projectcalico.org/v1", ("ipamhandles", "ipamhandle"), namespaced=False),
 )
 """Every kind a lab takes; the words are kubectl's."""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from octet import errors
 from octet.lab.provider import Foreign, Octet
+from octet.lab.racks import Shape
 
 LIMIT = 16 << 20
 """Bytes one line may have; a manifest of a few thousand objects fits."""
@@ -25,6 +26,7 @@ class Spec(msgspec.Struct, frozen=True):
     provider: Octet | Foreign
     fabric: str = "l2"
     family: str = "v4"
+    shape: Shape | None = None
 
 
 class Info(msgspec.Struct, frozen=True, tag="info"):
@@ -76,7 +78,7 @@ class Enter(msgspec.Struct, frozen=True, tag="enter"):
 
 
 class Cut(msgspec.Struct, frozen=True, tag="cut"):
-    """Unplug a node, or lose all between two."""
+    """Unplug a node, a router or a router's link, or lose all between two."""
 
     node: str
     peer: str = ""
@@ -122,13 +124,28 @@ class AskAgent(msgspec.Struct, frozen=True, tag="ask-agent"):
     path: str
 
 
+class Routers(msgspec.Struct, frozen=True, tag="routers"):
+    """List the fabric's routers, how their software is and what is broken at them."""
+
+
+class KillRouter(msgspec.Struct, frozen=True, tag="kill-router"):
+    """Kill a router's software with SIGKILL; it stays dead, and its kernel forwards as it was told."""
+
+    router: str
+
+
+class StartRouter(msgspec.Struct, frozen=True, tag="start-router"):
+    """Start a router's software again."""
+
+    router: str
+
+
 class Down(msgspec.Struct, frozen=True, tag="down"):
     """End the lab."""
 
 
-Request = (
-    Info | Run | Apply | Get | Delete | Enter | Cut | Heal | Lose | KillAgent | StartAgent | AskAgent | Down
-)
+Break = Cut | Heal | Lose | KillAgent | StartAgent | KillRouter | StartRouter
+Request = Info | Run | Apply | Get | Delete | Enter | AskAgent | Routers | Break | Down
 
 
 class Fault(msgspec.Struct, frozen=True):

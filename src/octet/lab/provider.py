@@ -4,14 +4,14 @@ What lives here: the two kinds of provider and what each needs per node, as valu
 What it must not know: processes, namespaces, the kernel.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from octet.lab.names import Address, Network
+from octet.lab.names import Network
 
 OWN_PLUGINS = str(Path(__file__).parents[1] / "cni" / "plugin")
 """Where the build puts ``octet-cni``."""
@@ -146,17 +146,3 @@ def reference(kind: str, *, masquerade: bool = False) -> Foreign:
     template = {"cniVersion": "1.0.0", "name": "reference", "plugins": [plugin]}
     suffix = "+masq" if masquerade else ""
     return Foreign(name=f"reference-{kind}{suffix}", template=template)
-
-
-def static_routes(
-    here: str, cidrs: Mapping[str, Sequence[Network]], addresses: Mapping[str, Sequence[Address]]
-) -> list[tuple[Network, Address]]:
-    """Return (pod CIDR, next hop) of every other node, as one node needs them."""
-    return [
-        (cidr, via)
-        for node, held in cidrs.items()
-        if node != here
-        for cidr in held
-        for via in addresses[node]
-        if via.version == cidr.version
-    ]

@@ -10,10 +10,11 @@ from typing import Any
 
 from octet.errors import BadConfigurationError, NotFoundError, OctetError
 from octet.lab import protocol
+from octet.lab.admission import admit
 from octet.lab.cluster import Cluster
 from octet.lab.control import Reply
 from octet.lab.faults import Drop
-from octet.lab.names import OUTSIDE, SWITCH, check_labels, check_pod
+from octet.lab.names import check_labels, check_pod
 from octet.lab.objects import KINDS, Object, command_of, kind_of, labelled, spec_of
 from octet.lab.spaces import NETNS
 
@@ -35,14 +36,23 @@ class Requests:
             case protocol.Down():
                 self._end()
                 return Reply()
-            case protocol.Info():
-                return Reply(self.info())
-            case protocol.AskAgent(node=node, path=path):
-                return Reply(await self._cluster.agent(self._node(node)).ask(check_path(path)))
+            case protocol.Info() | protocol.AskAgent() | protocol.Routers():
+                return Reply(await self._about_lab(request))
             case protocol.Run() | protocol.Apply() | protocol.Get() | protocol.Delete():
                 return Reply(await self._about_objects(request))
             case _:
                 return Reply(await self._fault(request))
+
+    async def _about_lab(
+        self, request: protocol.Info | protocol.AskAgent | protocol.Routers
+    ) -> Object | list[Object] | str:
+        match request:
+            case protocol.Info():
+                return self.info()
+            case protocol.AskAgent(node=node, path=path):
+                return await self._cluster.agent(self._node(node)).ask(check_path(path))
+            case protocol.Routers():
+                return self._cluster.router_states()
 
     async def _about_objects(
         self, request: protocol.Run | protocol.Apply | protocol.Get | protocol.Delete
@@ -92,6 +102,7 @@ class Requests:
             what = await self._cluster.pods.relabel(item)
         else:
             whole = labelled(item) if kind.name == "Namespace" else item
+            await admit(kind.name, whole, self._cluster.directory)
             what, _ = await self._cluster.directory.put(kind.name, whole)
         return {
             "kind": kind.name,
@@ -129,21 +140,28 @@ class Requests:
         return {}
 
     def _enter(self, request: protocol.Enter) -> Reply:
-        if request.target in {*self._cluster.nodes, OUTSIDE, SWITCH}:
+        mounts = "/proc/self/ns/mnt"
+        if request.target in self._cluster.fabric.spaces:
             path = NETNS / request.target
+            if request.target in self._cluster.fabric.routers:
+                mounts = f"/proc/self/fd/{self._cluster.router(request.target).room}"
         else:
             pod = self._cluster.pods.find(request.target, request.namespace)
             path = NETNS / pod.handle
-        paths = ["/proc/self/ns/user", "/proc/self/ns/mnt", "/proc/self/ns/pid", str(path)]
+        paths = ["/proc/self/ns/user", mounts, "/proc/self/ns/pid", str(path)]
         return Reply({}, [os.open(each, os.O_RDONLY | os.O_CLOEXEC) for each in paths])
 
-    async def _fault(self, request: protocol.Request) -> Object:
+    async def _fault(self, request: protocol.Break) -> Object:
         cluster = self._cluster
         match request:
             case protocol.KillAgent(node=node):
                 await cluster.agent(self._node(node)).kill()
             case protocol.StartAgent(node=node):
                 await cluster.agent(self._node(node)).start()
+            case protocol.KillRouter(router=router):
+                await cluster.router(router).kill()
+            case protocol.StartRouter(router=router):
+                await cluster.router(router).start()
             case protocol.Cut(node=node, peer=peer):
                 cluster.break_fabric(cluster.faults.cut(*self._ends(node, peer)))
             case protocol.Heal(node=node, peer=peer):
@@ -152,10 +170,18 @@ class Requests:
                 ends = self._ends(request.node, request.peer)
                 drop = Drop(request.percent, *ends, request.protocol, request.port)
                 cluster.break_fabric(cluster.faults.drop(drop))
-        return {node: list(cluster.faults.at(node)) for node in cluster.nodes}
+        return {name: list(cluster.faults.at(name)) for name in cluster.fabric.breakable()}
 
     def _ends(self, node: str, peer: str) -> tuple[str, str]:
-        return (self._node(node) if node else ""), (self._node(peer) if peer else "")
+        """Return two names of the fabric, each or both of which may be left out. Raises NotFoundError."""
+        fabric = self._cluster.fabric
+        there = fabric.breakable()
+        for name in (node, peer):
+            if name and name not in there:
+                raise NotFoundError(f"no node or router {name!r}", hint=f"there are: {', '.join(there)}")
+        if node and peer and node != peer:
+            fabric.check_pair(node, peer)
+        return node, peer
 
     def _node(self, name: str) -> str:
         if name not in self._cluster.nodes:

@@ -60,16 +60,27 @@ class Spaces:
         """Return the path that a container runtime would put into CNI_NETNS."""
         return NETNS / name
 
-    def start(self, name: str, command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, command: Sequence[str], output: IO[bytes], room: int | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a program inside, in a session of its own; all it says goes to a file.
 
-        ``ip netns exec`` is what an operator would type, and gives it a /sys of its own.
+        Args:
+            name: of the namespace.
+            command: program and arguments.
+            output: an open file.
+            room: descriptor of a mount namespace; left out, as ``ip netns exec``, which is what an operator
+                would type, and gives the program a /sys of its own.
         """
+        head = ["ip", "netns", "exec", name]
+        if room is not None:
+            head = ["nsenter", f"--mount=/proc/self/fd/{room}", f"--net={self.path(name)}", "--"]
         return subprocess.Popen(
-            ["ip", "netns", "exec", name, *command],
+            [*head, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
             cwd="/",
+            pass_fds=() if room is None else (room,),
         )

@@ -9,11 +9,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from octet.errors import OctetError
+from octet.errors import BadConfigurationError, OctetError
+from octet.lab.fabrics import FABRICS
 from octet.measure import machine, metrics, rounds
-from octet.measure.candidates import BASELINE, TWIN, Candidate
+from octet.measure.candidates import BASELINE, TWIN, Candidate, impossible
 from octet.measure.metrics import MISSING
 from octet.measure.places import ProbeFailedError, Reading
 from octet.measure.probes import Connections, Latency, Mtu, Stream
@@ -41,6 +42,10 @@ class Settings:
         seconds: of each probe.
         limit: seconds for everything, within whole rounds; None is no limit.
         command: the command line, for the record.
+        fabric: what connects the nodes; on ``routed`` the two are in different racks.
+
+    Raises:
+        BadConfigurationError: no such fabric.
     """
 
     candidates: tuple[Candidate, ...]
@@ -49,6 +54,12 @@ class Settings:
     seed: int
     limit: float | None = None
     command: tuple[str, ...] = ()
+    fabric: str = "l2"
+
+    def __post_init__(self) -> None:
+        if self.fabric not in FABRICS:
+            hint = f"one of {', '.join(FABRICS)}"
+            raise BadConfigurationError("octet compare", "--fabric", self.fabric, "unknown", hint=hint)
 
 
 Tell = Callable[[str, int, int], None]
@@ -86,9 +97,11 @@ def compare(settings: Settings, tell: Tell) -> Results:
     begun, started = time.monotonic(), dt.datetime.now(dt.UTC)
     facts, versions = machine.facts(), machine.versions()
     before = machine.busy()
+    ruled_out = {each.name: why for each in settings.candidates if (why := impossible(each, settings.fabric))}
+    able = tuple(each for each in settings.candidates if each.name not in ruled_out)
     with ExitStack() as stack:
-        run = _Run(settings, tell, stack)
-        for index, candidate in enumerate(settings.candidates):
+        run = _Run(replace(settings, candidates=able), tell, stack)
+        for index, candidate in enumerate(able):
             _start(run, candidate, index)
         _measure(run, begun)
     if not run.samples:
@@ -100,6 +113,7 @@ def compare(settings: Settings, tell: Tell) -> Results:
         command=list(settings.command),
         machine={**facts, "steal_s": steal},
         versions=versions,
+        fabric=settings.fabric,
         candidates={candidate.name: candidate.summary for candidate in settings.candidates},
         baseline=BASELINE,
         twin=TWIN,
@@ -108,7 +122,10 @@ def compare(settings: Settings, tell: Tell) -> Results:
         rounds=1 + max(sample.round for sample in run.samples),
         shortened=run.shortened,
         samples=run.samples,
-        failures=[Failure(name, reason) for name, reason in run.failures.items()],
+        failures=[
+            *(Failure(name, reason, possible=False) for name, reason in ruled_out.items()),
+            *(Failure(name, reason) for name, reason in run.failures.items()),
+        ],
     )
 
 
@@ -116,7 +133,7 @@ def _start(run: _Run, candidate: Candidate, index: int) -> None:
     run.step(f"starting {candidate.name}")
     try:
         run.sites[candidate.name] = run.stack.enter_context(
-            Site.up(candidate, f"compare-{os.getpid()}-{index}")
+            Site.up(candidate, f"compare-{os.getpid()}-{index}", run.settings.fabric)
         )
     except OctetError as error:
         run.failures[candidate.name] = str(error)

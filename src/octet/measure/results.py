@@ -38,10 +38,15 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A candidate that gave no figures, and why; the other candidates' figures stand."""
+    """A candidate that gave no figures, and why; the other candidates' figures stand.
+
+    Attributes:
+        possible: could it have? Without, it was never started: its model cannot work on this fabric.
+    """
 
     candidate: str
     reason: str
+    possible: bool = True
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +54,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         command: the command line that repeats it.
+        fabric: what connected the nodes.
         candidates: name to one sentence, in the order asked for.
         baseline: the candidate that ratios are against.
         twin: an identical copy of the baseline (A/A); empty if there was none.
@@ -73,6 +79,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     shortened: str
     samples: list[Sample]
     failures: list[Failure]
+    fabric: str = "l2"
 
 
 def write(results: Results, path: Path) -> None:

@@ -24,8 +24,8 @@ def _sysctls(view: View, network: NodeNetwork) -> Iterator[Sysctl]:
     ``accept_ra`` goes on meaning what it meant, and packets are forwarded all the same, since for that only
     ``all`` counts (ip-sysctl.rst, conf/interface/forwarding; net/ipv6/ip6_output.c, ip6_forward).
     """
-    if network.v4 is not None:
+    if 4 in network.families:
         yield Sysctl("net/ipv4/ip_forward", "1")
-    if network.v6 is not None:
+    if 6 in network.families:
         yield Sysctl("net/ipv6/conf/all/forwarding", "1")
         yield Sysctl(f"net/ipv6/conf/{view.underlay.interface}/forwarding", "0")

@@ -17,6 +17,8 @@ from octet.cluster.endpoint import Endpoint, NodeNetwork
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotReadyError
+from octet.ipam.blocks.selection import Defaults
+from octet.models import pooled
 from octet.models.forwarding import forwarding
 from octet.policy.gates import Gate
 from octet.service import hostport
@@ -33,6 +35,21 @@ SMALLEST_CIDR = 4
 Options = Mapping[str, object]
 
 
+def nothing(_view: View) -> bool:
+    """Return False: most models advertise no service addresses."""
+    return False
+
+
+def no_services(_view: View, _network: NodeNetwork) -> Blueprint:
+    """Return nothing: most models leave services to others."""
+    return Blueprint()
+
+
+def no_remarks(_view: View) -> tuple[str, ...]:
+    """Return nothing."""
+    return ()
+
+
 def no_files(_network: NodeNetwork) -> Mapping[str, str]:
     """Return nothing: most models leave no files for other programs."""
     return {}
@@ -47,6 +64,12 @@ class Running:
         masquerade: is traffic that leaves the cluster given the node's address?
         policy: do policies decide who may talk to whom?
         interface: the underlay's, where the options say it; empty is unstated.
+        blocks: where addresses come in blocks out of pools, what pods get that ask for nothing; None is a
+            CIDR per node.
+        spared: stem of the sets of addresses to which pods' own address is kept, too; empty is none.
+        served: what this node holds for service addresses that it advertises.
+        remarks: what about services could not be done, a sentence each.
+        advertises: does what this node holds depend on services and their endpoints now?
         files: what the original leaves for other programs to read: texts by file name.
     """
 
@@ -57,6 +80,11 @@ class Running:
     files: Callable[[NodeNetwork], Mapping[str, str]] = field(default=no_files, compare=False)
     policy: bool = False
     interface: str = ""
+    blocks: Defaults | None = None
+    spared: str = ""
+    served: Callable[[View, NodeNetwork], Blueprint] = field(default=no_services, compare=False)
+    remarks: Callable[[View], tuple[str, ...]] = field(default=no_remarks, compare=False)
+    advertises: Callable[[View], bool] = field(default=nothing, compare=False)
 
     @property
     def gate(self) -> Gate | None:
@@ -71,6 +99,9 @@ class Running:
             BadConfigurationError: the CIDR lies outside of the cluster's network or has no room for a pod,
                 or the underlay's MTU leaves less than the smallest packet.
         """
+        if self.blocks is not None:
+            largest = max(pooled.families(view, self.blocks))
+            return pooled.network(view, self.blocks, self._mtu(view, largest))
         if not self.networks.cluster(view):
             problem = "is empty: what is inside the cluster must be known, as all else is outside"
             raise BadConfigurationError("cluster", "pod_cidrs", [], problem, hint='such as ["10.244.0.0/16"]')
@@ -99,7 +130,8 @@ class Running:
                 self.transport.node(view),
                 forwarding(view, network),
                 hostport.base(own if bridge else (), bridge),
-                masquerade(network.cluster, own) if self.masquerade else Blueprint(),
+                self._outgoing(view, network.cluster, own),
+                self.served(view, network),
                 self.gate.base() if self.gate is not None else Blueprint(),
             ]
         )
@@ -126,6 +158,13 @@ class Running:
         """Return node and all peers together, and a sentence for each peer that had to be left out."""
         peers = [(peer.name, self.peer(view, peer)) for peer in view.peers]
         return together(self.node(view), peers)
+
+    def _outgoing(
+        self, view: View, cluster: tuple[Network, ...], own: tuple[IPv4Network | IPv6Network, ...]
+    ) -> Blueprint:
+        if self.blocks is not None:
+            return pooled.contribution(view, masqueraded=self.masquerade)
+        return masquerade(cluster, own, self.spared) if self.masquerade else Blueprint()
 
     def _cidr(self, view: View, family: int) -> Network:
         cidr = self.networks.own(view, family)
@@ -204,6 +243,7 @@ class Model:
         variants: names of ways to run it, each with the options it stands for.
         preset: options that this row already has (those of a variant).
         options: what ``build`` reads, in the order in which people should know it.
+        reads: objects of the cluster by which an operator says more, by kind: what of them has a meaning.
     """
 
     name: str
@@ -219,6 +259,7 @@ class Model:
     variants: Mapping[str, Options] = field(default_factory=dict, compare=False)
     preset: Options = field(default_factory=dict)
     options: tuple[Option, ...] = field(default=(), compare=False)
+    reads: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def parse(self, options: Options, *, source: str) -> Running:
         """Read options.

@@ -134,6 +134,93 @@ WHOLE = {
             "ports": [{"name": "web", "protocol": "TCP", "port": 80}],
         }
     },
+    "IPPool": {
+        "spec": {
+            "cidr": "10.0.0.0/16",
+            "blockSize": 26,
+            "vxlanMode": "CrossSubnet",
+            "nodeSelector": "all()",
+            "allowedUses": ["Workload"],
+            "assignmentMode": "Automatic",
+        },
+        "status": {"conditions": [{"type": "Allocatable", "status": "True"}]},
+    },
+    "IPReservation": {"spec": {"reservedCIDRs": ["10.0.0.0/30"]}},
+    "IPAMConfiguration": {
+        "metadata": {"name": "default"},
+        "spec": {"strictAffinity": True, "maxBlocksPerHost": 4, "ipCooldownSeconds": 60},
+    },
+    "IPAMBlock": {
+        "spec": {
+            "cidr": "10.0.0.0/31",
+            "affinity": "host:n",
+            "allocations": [0, None],
+            "unallocated": [1],
+            "attributes": [{"handle_id": "h", "secondary": {"node": "m"}}],
+            "sequenceNumber": 7,
+            "sequenceNumberForAllocation": {"0": 6},
+        }
+    },
+    "BlockAffinity": {"spec": {"cidr": "10.0.0.0/31", "node": "n", "state": "confirmed", "deleted": "false"}},
+}
+FILTER_RULE = {
+    "cidr": "10.0.0.0/8",
+    "matchOperator": "In",
+    "prefixLength": {"min": 24, "max": 26},
+    "source": "RemotePeers",
+    "interface": "eth*",
+    "peerType": "eBGP",
+    "communities": {"values": ["64512:1", "64512:1:2"]},
+    "asPathPrefix": [65001, 65002],
+    "operations": [{"addCommunity": {"value": "64512:3"}}, {"prependASPath": {"prefix": [64512]}}],
+    "action": "Accept",
+}
+PASSWORD = {"secretKeyRef": {"name": "bgp", "key": "password"}}
+WHOLE["BGPConfiguration"] = {
+    "metadata": {"name": "default"},
+    "spec": {
+        "logSeverityScreen": "Info",
+        "nodeToNodeMeshEnabled": False,
+        "asNumber": "1.10",
+        "listenPort": 1790,
+        "bindMode": "NodeIP",
+        "nodeMeshPassword": PASSWORD,
+        "nodeMeshMaxRestartTime": "2m",
+        "ignoredInterfaces": ["dummy*"],
+        "communities": [{"name": "gold", "value": "64512:7"}],
+        "prefixAdvertisements": [{"cidr": "10.0.0.0/8", "communities": ["gold", "64512:8"]}],
+        "serviceClusterIPs": [{"cidr": "10.96.0.0/12"}],
+        "serviceLoadBalancerAggregation": "Disabled",
+    },
+}
+WHOLE["BGPPeer"] = {
+    "spec": {
+        "nodeSelector": "rack == 'a'",
+        "peerIP": "192.0.2.1:1790",
+        "asNumber": 65001,
+        "localASNumber": 64999,
+        "nextHopMode": "Keep",
+        "password": PASSWORD,
+        "sourceAddress": "None",
+        "maxRestartTime": "1m30s",
+        "keepaliveTime": "5s",
+        "numAllowedLocalASNumbers": 1,
+        "ttlSecurity": 2,
+        "reachableBy": "192.0.2.9",
+        "filters": ["f"],
+    }
+}
+WHOLE["BGPFilter"] = {"spec": {"importV4": [FILTER_RULE], "exportV6": [{"action": "Reject"}]}}
+WHOLE["FelixConfiguration"] = {
+    "metadata": {"name": "default"},
+    "spec": {
+        "vxlanVNI": 4096,
+        "vxlanPort": 4789,
+        "vxlanMTU": 1400,
+        "interfacePrefix": "cali",
+        "ipv6Support": True,
+        "logSeverityScreen": "Info",
+    },
 }
 WHOLE["StagedKubernetesNetworkPolicy"] = WHOLE["NetworkPolicy"]
 
@@ -174,4 +261,5 @@ def test_anything_in_any_place(kind, data):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_whole_object_is_read(kind):
     """The objects that the test above spoils are themselves read."""
-    assert getattr(objects, kind).from_object({"metadata": METADATA, **WHOLE[kind]}).name == "x"
+    item = {"metadata": METADATA, **WHOLE[kind]}
+    assert getattr(objects, kind).from_object(item).name == item["metadata"]["name"]

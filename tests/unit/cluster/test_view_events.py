@@ -16,6 +16,10 @@ EMPTY = View("node1", Underlay("eth0", 1500))
 LEAST = {
     "ClusterNetworkPolicy": {"tier": "Admin", "priority": 0, "subject": {"namespaces": {}}},
     "HostEndpoint": {"node": "node1", "interfaceName": "*"},
+    "IPPool": {"cidr": "10.0.0.0/16"},
+    "IPAMBlock": {"cidr": "10.0.0.0/32", "allocations": [None]},
+    "BlockAffinity": {"cidr": "10.0.0.0/32", "node": "node1"},
+    "BGPPeer": {"peerIP": "192.0.2.1", "asNumber": 65001},
 }
 
 
@@ -151,7 +155,7 @@ def test_slices_are_found_by_service():
 def test_every_kind_has_its_place():
     """An object of every kind can come, be found in a collection of its own, and go."""
     for kind in KINDS:
-        item = {"metadata": {"name": "x", "namespace": "shop"}, "spec": LEAST.get(kind, {})}
+        item = {"metadata": {"name": "default", "namespace": "shop"}, "spec": LEAST.get(kind, {})}
         view, (came,) = EMPTY.with_event(kind, ("ADDED", item))
         assert (came.old, type(came.new).__name__) == (None, kind)
         assert view != EMPTY

@@ -7,7 +7,7 @@ import pytest
 import octet.blueprint as values
 from kernel_contract import CASES, Case
 from kernel_verbs import VERBS, Verb
-from octet.blueprint import KernelObject, Link, LinkDetail, Sysctl, nft
+from octet.blueprint import KernelObject, Link, LinkDetail, Secret, Sysctl, nft
 from octet.kernel.fake import FakeKernel, World
 
 
@@ -47,7 +47,7 @@ def test_the_table_has_every_kind() -> None:
     details = set(get_args(LinkDetail))
     named = {getattr(values, name) for name in values.__all__}
     kinds = {each for each in named if isinstance(each, type) and hasattr(each, "key")}
-    wanted = (kinds - {Link, KernelObject}) | details | set(get_args(nft.NftObject))
+    wanted = (kinds - {Link, KernelObject, Secret}) | details | set(get_args(nft.NftObject))
     assert wanted - {case.kind for case in CASES} == set()
 
 
@@ -55,8 +55,9 @@ def test_the_table_has_every_verb_for_every_kind() -> None:
     """A case may decline a verb only where its kind has nothing to show for it."""
     assert len(CASES) * len(VERBS) == len({(case.name, verb.__name__) for case in CASES for verb in VERBS})
     unalterable = {case.kind.__name__ for case in CASES if case.altered is None}
-    assert unalterable == {"Neighbour", "Table"}
+    assert unalterable == {"Neighbour", "Table", "Daemon"}
     on_links = {case.kind.__name__ for case in CASES if case.orphan}
     assert on_links == {"Address", "Route", "Neighbour", "FdbEntry", "Sysctl", "Shaper"}
     contested = {case.kind.__name__ for case in CASES if case.foreign}
-    assert contested == {"Bridge", "Vxlan", "Ifb", "Veth", "Route", "Neighbour"}
+    tunnels = {"Vxlan", "Ipip", "Ip6Tunnel", "FouPort"}
+    assert contested == tunnels | {"Bridge", "Ifb", "Veth", "Route", "Neighbour"}

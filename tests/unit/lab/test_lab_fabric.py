@@ -4,15 +4,15 @@ import pytest
 
 from octet.blueprint import Address, Bridge, Link, Route, Rule, Veth
 from octet.errors import BadConfigurationError
-from octet.lab import fabric, wiring
-from octet.lab.fabric import End
+from octet.lab import fabrics, wiring
+from octet.lab.fabric import UPLINK, End, Fabric
 from octet.lab.names import OUTSIDE, SWITCH, Plan
 
 NODES = ("node1", "node2", "node3")
 
 
-def l2(family: str = "dual") -> fabric.Fabric:
-    return fabric.build("l2", NODES, Plan.of(family))
+def l2(family: str = "dual") -> Fabric:
+    return fabrics.build("l2", NODES, Plan.of(family))
 
 
 def test_every_node_and_the_outside_hang_on_one_switch() -> None:
@@ -20,7 +20,7 @@ def test_every_node_and_the_outside_hang_on_one_switch() -> None:
     made = l2()
     assert [link.name for link in made.spaces[SWITCH].of(Link) if isinstance(link.detail, Bridge)] == [SWITCH]
     assert {(wire.near, wire.far) for wire in made.wires} == {
-        (End(SWITCH, host), End(host, fabric.UPLINK)) for host in (*NODES, OUTSIDE)
+        (End(SWITCH, host), End(host, UPLINK)) for host in (*NODES, OUTSIDE)
     }
 
 
@@ -94,4 +94,4 @@ def test_what_no_fabric_holds_is_a_fault_of_ours() -> None:
 def test_an_unknown_fabric_is_refused_with_those_there_are() -> None:
     """The error of a wrong fabric names the right ones."""
     with pytest.raises(BadConfigurationError, match="one of l2"):
-        fabric.build("l3", NODES, Plan.of("v4"))
+        fabrics.build("l3", NODES, Plan.of("v4"))

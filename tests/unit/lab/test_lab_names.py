@@ -71,7 +71,7 @@ def test_a_nodes_name_gives_its_number_back(number: int) -> None:
 @given(NUMBERS)
 def test_a_log_line_with_an_address_names_its_node(number: int) -> None:
     """Node N's last address part is N in both families."""
-    v4, v6 = Plan.of("dual").node_addresses(names.node_name(number))
+    v4, v6 = (each.ip for each in Plan.of("dual").node_interfaces(names.node_name(number)))
     assert int(v4) & 0xFFFF == number
     assert int(v6) & 0xFFFF == number
 
@@ -79,7 +79,7 @@ def test_a_log_line_with_an_address_names_its_node(number: int) -> None:
 def test_no_two_things_share_an_address() -> None:
     """Nodes, gateway and the host outside differ; pods, services and underlay don't overlap."""
     plan = Plan.of("dual")
-    nodes = [a for name in names.node_names(names.MAX_NODES) for a in plan.node_addresses(name)]
+    nodes = [i.ip for name in names.node_names(names.MAX_NODES) for i in plan.node_interfaces(name)]
     assert len({*nodes, *plan.gateways}) == len(nodes) + 2
     for version in (4, 6):
         nets = [names.UNDERLAY[version], names.PODS[version], names.SERVICES[version]]

@@ -20,6 +20,9 @@ REQUESTS = [
     protocol.KillAgent("node1"),
     protocol.StartAgent("node1"),
     protocol.AskAgent("node1", "/metrics"),
+    protocol.Routers(),
+    protocol.KillRouter("tor1"),
+    protocol.StartRouter("tor1"),
     protocol.Down(),
 ]
 

@@ -1,11 +1,11 @@
 """Providers as values: conflists per node, static routes."""
 
 import json
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 import pytest
 
-from octet.lab.provider import Octet, Place, fill, reference, static_routes
+from octet.lab.provider import Octet, Place, fill, reference
 
 PLACE = Place("node2", "/run/x/node2", (ip_network("10.244.1.0/24"), ip_network("fd00:10:244:1::/64")))
 
@@ -43,19 +43,3 @@ def test_a_template_keeps_what_it_does_not_know() -> None:
     before = json.dumps(template)
     assert fill(template, {"node": "n", "ranges": [1]}) == {"a": ["n-x", {"b": "{other}"}, 3, [1]]}
     assert json.dumps(template) == before
-
-
-def test_static_routes_lead_to_every_other_node_in_its_own_family() -> None:
-    """A node's table has each peer's CIDRs by that peer's address of the family, and none of its own."""
-    cidrs = {"node1": [ip_network("10.244.0.0/24")], PLACE.node: PLACE.cidrs}
-    addresses = {
-        "node1": [ip_address("172.31.0.1")],
-        "node2": [ip_address("172.31.0.2"), ip_address("fd00::2")],
-    }
-    assert static_routes("node1", cidrs, addresses) == [
-        (PLACE.cidrs[0], ip_address("172.31.0.2")),
-        (PLACE.cidrs[1], ip_address("fd00::2")),
-    ]
-    assert static_routes("node2", cidrs, addresses) == [
-        (ip_network("10.244.0.0/24"), ip_address("172.31.0.1"))
-    ]

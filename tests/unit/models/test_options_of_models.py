@@ -20,12 +20,23 @@ def backend(running: Running) -> VxlanBackend:
 
 def test_names_that_run() -> None:
     """Models and their variants are known by these names."""
-    known = ("flannel", "flannel:host-gw", "flannel:direct", "flannel:policy", "kopeio-vxlan", "canal")
+    known = (
+        "flannel",
+        "flannel:host-gw",
+        "flannel:direct",
+        "flannel:policy",
+        "kopeio-vxlan",
+        "canal",
+        "calico",
+        "calico:vxlan",
+        "kube-router",
+        "kube-router:no-overlay",
+    )
     assert names() == known
     assert [find(name).name for name in names()] == list(names())
 
 
-@pytest.mark.parametrize("name", ["", "calico", "flannel:", "flannel:udp", "kopeio-vxlan:direct"])
+@pytest.mark.parametrize("name", ["", "weave", "flannel:", "flannel:udp", "kopeio-vxlan:direct"])
 def test_an_unknown_model_is_refused_with_the_known_ones(name: str) -> None:
     """A wrong name is answered with all that would do."""
     with pytest.raises(BadConfigurationError, match=r"is no model \(one of flannel, flannel:host-gw"):

@@ -25,6 +25,7 @@ from octet.blueprint.nft.fields import (
     MARK,
     NFPROTO,
     OIFNAME,
+    ORIGINAL_DPORT,
     SADDR4,
     SADDR6,
     SMAC,
@@ -33,6 +34,8 @@ from octet.blueprint.nft.fields import (
     answers,
     began,
     daddr,
+    numgen,
+    original_daddr,
     saddr,
 )
 from octet.blueprint.nft.matches import Compare, ConntrackStatus, Lookup, Marked, Midstream, ReversePath
@@ -97,6 +100,7 @@ __all__ = [
     "MARK",
     "NFPROTO",
     "OIFNAME",
+    "ORIGINAL_DPORT",
     "RETURN",
     "SADDR4",
     "SADDR6",
@@ -147,6 +151,8 @@ __all__ = [
     "find_problems",
     "goto",
     "jump",
+    "numgen",
+    "original_daddr",
     "saddr",
     "validate",
 ]

@@ -26,6 +26,7 @@ class Packet:
         connection_mark: of its connection.
         direction: is it of who began its connection (``original``), or for them (``reply``)?
         ends: who began that connection, and who answers; None where that is who sends it and who gets it.
+        asked_for: destination and port before they were translated; None where they were not.
     """
 
     source: NetworkAddress
@@ -45,6 +46,12 @@ class Packet:
     connection_mark: int = 0
     direction: str = "original"
     ends: tuple[NetworkAddress, NetworkAddress] | None = None
+    asked_for: tuple[NetworkAddress, int | None] | None = None
+
+    @property
+    def asked(self) -> tuple[NetworkAddress, int | None]:
+        """Destination and port before any translation."""
+        return self.asked_for or (self.destination, self.destination_port)
 
     @property
     def family(self) -> int:
@@ -59,6 +66,7 @@ class Packet:
         if how == "dnat":
             goal = address or self.destination, port or self.destination_port
             changed = replace(self, destination=goal[0], destination_port=goal[1])
+            changed = replace(changed, asked_for=self.asked) if changed != self else changed
         else:
             goal = address or self.source, port or self.source_port
             changed = replace(self, source=goal[0], source_port=goal[1])

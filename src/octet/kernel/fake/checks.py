@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from octet.blueprint import Address, FdbEntry, KernelObject, Neighbour, Route, Rule, Shaper
+from octet.blueprint import (
+    Address,
+    ConfigFile,
+    Daemon,
+    FdbEntry,
+    FouPort,
+    KernelObject,
+    Neighbour,
+    Route,
+    Rule,
+    Shaper,
+)
 from octet.kernel.fake.world import Namespace
 
 _NAME_BYTES = 15  # linux/if.h, IFNAMSIZ - 1
@@ -65,6 +76,9 @@ CHECKS: dict[type, Callable[[Any, Namespace], None]] = {
     Route: _route,
     Rule: _nothing,
     Shaper: _shaper,
+    FouPort: _nothing,
+    Daemon: _nothing,
+    ConfigFile: _nothing,
 }
 """By class: raises OSError with the kernel's number where it would refuse."""
 

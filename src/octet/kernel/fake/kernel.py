@@ -8,7 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
-from octet.blueprint import Address, Blueprint, Change, KernelObject, Key, Link, Route, Shaper, Sysctl
+from octet.blueprint import (
+    Address,
+    Blueprint,
+    Change,
+    ConfigFile,
+    Daemon,
+    FouPort,
+    KernelObject,
+    Key,
+    Link,
+    Route,
+    Shaper,
+    Sysctl,
+)
 from octet.blueprint.nft import NftObject, Packet
 from octet.kernel import execution
 from octet.kernel.facility import Facility
@@ -44,11 +57,12 @@ class FakeKernel:
     def _parts(self, *, pod: bool) -> Sequence[Facility]:
         """Return what it can hold, in the order of the real kernel."""
         basic: list[Facility] = [
+            Objects(self._here, (FouPort,)),
             Settings(self._here, of_links=False),
             Netlink(self._here, self.devices),
             Settings(self._here, of_links=True),
         ]
-        return basic if pod else [*basic, Objects(self._here, (Shaper,)), Nft(self._here)]
+        return basic if pod else [*basic, Objects(self._here, (Shaper, Daemon, ConfigFile)), Nft(self._here)]
 
     def read(self, wanted: Blueprint) -> Blueprint:
         """Return what the namespace holds of ours, as ``port.Kernel.read``."""

@@ -70,6 +70,11 @@ def _dumps(_known: Interfaces) -> list[Message]:
     ]
 
 
+def everyones(*families: int) -> list[Message]:
+    """Return the dumps of all routes, whoever made them; ``anyones`` reads what they return."""
+    return [Message(_RTM_GETROUTE, 0, _HEADER.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)) for family in families]
+
+
 def default_interface(socket: Socket, towards: IPv4Address | IPv6Address) -> int:
     """Return the number of the interface that a default route leads out of on the way to an address, or 0."""
     family, prefix = family_of(towards.version), towards.max_prefixlen

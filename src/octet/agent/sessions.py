@@ -1,0 +1,81 @@
+"""What this node's BGP speaker says of its sessions, for whoever asks the agent.
+
+What lives here: asking, the answer of ``/bgp``, the figures per session. What it must not know: HTTP, why
+there are sessions.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from octet.agent.health import Answer
+from octet.agent.metrics import Metrics
+from octet.kernel.daemons import Daemons
+from octet.transport.bgp import DAEMON
+from octet.transport.bgp.status import SessionState, sessions
+
+QUICK = 1.0
+"""Seconds that the speaker may take to answer: pods wait meanwhile."""
+
+
+class Sessions:
+    """The sessions of one node."""
+
+    def __init__(self, daemons: Daemons) -> None:
+        self._daemons = daemons
+
+    def look(self) -> tuple[tuple[SessionState, ...], str]:
+        """Return the sessions as they are, and why they cannot be told; empty where they can."""
+        if DAEMON not in self._daemons.running:
+            return (), ""
+        try:
+            reply = self._daemons.ask(DAEMON, "show protocols all", QUICK)
+        except OSError as error:
+            return (), f"the BGP speaker does not answer: {error.strerror or error}"
+        return sessions(reply.lines), ""
+
+    def answer(self) -> Answer:
+        """Return everything about the sessions as JSON."""
+        found, silence = self.look()
+        supervisor = self._daemons.running.get(DAEMON)
+        now = datetime.now(UTC)
+        state = {
+            "running": supervisor is not None and supervisor.running,
+            "starts": supervisor.starts if supervisor is not None else 0,
+            "problems": [*self._daemons.troubles, *([silence] if silence else [])],
+            "sessions": [_told(each, now) for each in found],
+        }
+        return 200, "application/json", msgspec.json.encode(state)
+
+    def measure(self, metrics: Metrics) -> None:
+        """Set the figures of every session; those of sessions that are gone go."""
+        found, _ = self.look()
+        metrics.sessions(_figures(found))
+        for name, supervisor in self._daemons.running.items():
+            metrics.daemon_starts.labels(name).set(supervisor.starts)
+
+
+def _told(each: SessionState, now: datetime) -> dict[str, object]:
+    seconds = each.seconds(now)
+    return {
+        "peer": each.name,
+        "node": each.node,
+        "address": each.address,
+        "as": each.asn,
+        "local_as": each.local_asn,
+        "state": each.state,
+        "since": each.since,
+        "seconds": None if seconds is None else round(seconds, 3),
+        "error": each.error or None,
+        "kept": each.kept,
+        "families": [
+            {"family": held.family, "in": held.imported, "out": held.exported, "rejected": held.rejected}
+            for held in each.channels
+        ],
+    }
+
+
+def _figures(found: Iterable[SessionState]) -> Iterable[tuple[str, bool, tuple[tuple[int, int, int], ...]]]:
+    for each in found:
+        yield each.name, each.up, tuple((held.family, held.imported, held.exported) for held in each.channels)

@@ -1,0 +1,251 @@
+"""Daemons and their files, over processes in memory: nothing unchecked is in force, nothing stays dead."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, Secret
+from octet.kernel.daemons import Daemons, bird
+from octet.kernel.daemons.fake import FakeProcesses, FakeRoutes
+from octet.kernel.daemons.supervisor import Backoff, Supervisor
+
+KEY = Secret("ns", "bgp", "password")
+
+
+def file(name: str, *parts: str | Secret) -> ConfigFile:
+    return ConfigFile("bgp", name, parts or ("text\n",))
+
+
+BASE = (Daemon("bgp", "bird"), file("bird.conf"), file("a.conf"))
+
+
+class Here:
+    """A node with one daemon."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "daemons"
+        self.processes, self.routes = FakeProcesses(), FakeRoutes()
+        self.secrets: dict[Secret, str] = {KEY: "hush"}
+        self.restart()
+
+    def restart(self) -> None:
+        """Be the next agent."""
+        self.daemons = Daemons(self.root, self.processes, self.routes, self.secrets.get)
+
+    def hold(self, *items: ConfigFile | Daemon) -> list[str]:
+        """Make exactly this so; return what failed."""
+        wanted = Blueprint(items)
+        outcome = self.daemons.apply(wanted.change_from(Blueprint(self.daemons.read(wanted))))
+        return [str(each) for each in outcome.failed]
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return self.daemons.running["bgp"]
+
+    @property
+    def loaded(self) -> dict[str, str]:
+        return self.processes.made[-1].loaded
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    made = Here(tmp_path)
+    assert made.hold(*BASE) == []
+    return made
+
+
+def test_one_change_is_one_check_and_one_reload(here: Here) -> None:
+    """However many peers change, the program reads a draft once and is told once."""
+    runs = here.processes.runs
+    assert here.hold(*BASE, *(file(f"node.{number}.conf") for number in range(50))) == []
+    assert here.processes.runs == runs + 1
+    assert here.processes.commands.count("configure") == 1
+    assert len(here.loaded) == 52
+
+
+def test_a_check_reads_what_could_be_wrong(here: Here) -> None:
+    """A changed session is read with what is common to all; a changed filter is read with every session."""
+    sessions = [file(f"node.{number}.conf") for number in range(9)]
+    assert here.hold(*BASE, *sessions) == []
+    assert here.hold(*BASE, *sessions[1:], file("node.0.conf", "new\n")) == []
+    assert here.processes.read == {"bird.conf", "a.conf", "node.0.conf"}
+    assert len(here.loaded) == 11, "what was not read again is still in force"
+    assert here.hold(*BASE, *sessions[1:], file("node.0.conf", "new\n"), file("filter.x.conf")) == []
+    assert len(here.processes.read) == 12
+
+
+def test_what_is_as_wanted_is_not_touched(here: Here) -> None:
+    """A comparison without a difference checks nothing and tells nobody."""
+    runs, told = here.processes.runs, len(here.processes.commands)
+    assert here.hold(*BASE) == []
+    assert (here.processes.runs, len(here.processes.commands)) == (runs, told)
+
+
+def test_a_refused_file_stays_as_it_was_and_the_others_go_on(here: Here) -> None:
+    """One peer's nonsense is left out, new or changed, and named; all other changes are in force."""
+    failed = here.hold(
+        *BASE[:2], file("a.conf", "bad\n"), file("b.conf", "good\n"), file("c.conf", "x\nbad\n")
+    )
+    assert [each.split(": ", 1)[1] for each in failed] == [
+        "bird refuses it: a.conf:1: syntax error, unexpected BAD",
+        "bird refuses it: c.conf:2: syntax error, unexpected BAD",
+    ]
+    assert here.loaded == {"a.conf": "text\n", "b.conf": "good\n", "bird.conf": "text\n"}
+
+
+def test_nothing_changes_when_the_main_file_is_refused(here: Here) -> None:
+    """Where the daemon's own configuration is nonsense, the whole change waits and the old one runs on."""
+    failed = here.hold(BASE[0], file("bird.conf", "bad\n"), file("a.conf", "new\n"))
+    assert len(failed) == 2
+    assert here.loaded["a.conf"] == "text\n"
+    assert not (here.root / "bgp" / "draft").exists()
+
+
+def test_secrets_are_in_files_only(here: Here) -> None:
+    """A secret is written where its reference stands, 0600, and what is read back does not hold it."""
+    wanted = file("peer.conf", 'password "', KEY, '";\n')
+    assert here.hold(*BASE, wanted) == []
+    path = here.root / "bgp" / "config" / "peer.conf"
+    assert path.read_text() == 'password "hush";\n'
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert wanted in set(here.daemons.read(Blueprint([*BASE, wanted])))
+    assert "hush" not in repr(list(here.daemons.read(Blueprint())))
+    assert "hush" not in f"{wanted}{wanted!r}{wanted.text}"
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [
+        (None, "is not known"),
+        ("", "is empty"),
+        ('a"; } protocol static { route 0.0.0.0/0', "quote or a line break"),
+        ("a\nb", "quote or a line break"),
+        ("x" * 81, "secret ns/bgp[password] has 81 bytes, and TCP signs with 80 at most (RFC 2385)"),
+        ("\u00fc" * 41, "has 82 bytes"),
+    ],
+)
+def test_a_secret_that_cannot_be_written_leaves_out_its_file(
+    here: Here, secret: str | None, why: str
+) -> None:
+    """Without its password a session is not made at all, and a password can't become configuration."""
+    here.secrets.clear()
+    here.secrets |= {KEY: secret} if secret is not None else {}
+    failed = here.hold(*BASE, file("peer.conf", 'password "', KEY, '";'), file("b.conf"))
+    assert len(failed) == 1
+    assert why in failed[0]
+    assert (secret or "is") not in failed[0] or not secret
+    assert set(here.loaded) == {"a.conf", "b.conf", "bird.conf"}
+
+
+def test_a_changed_secret_is_a_difference(here: Here) -> None:
+    """When the secret behind a reference changes, the file is written anew and the daemon is told."""
+    wanted = (*BASE, file("peer.conf", KEY))
+    assert here.hold(*wanted) == []
+    here.secrets[KEY] = "other"
+    assert here.hold(*wanted) == []
+    assert here.loaded["peer.conf"] == "other"
+
+
+def test_a_dead_daemon_is_back_at_once_and_recovers_its_routes(here: Here) -> None:
+    """The first end costs no pause; routes it left in the kernel are kept until peers have told theirs."""
+    assert "-R" not in here.processes.made[0].command
+    here.routes.there = True
+    here.processes.made[0].kill()
+    here.daemons.tick()
+    assert here.supervisor.running
+    assert here.supervisor.starts == 2
+    assert "-R" in here.processes.made[1].command
+
+
+def test_pauses_grow_while_it_keeps_dying_and_are_forgotten_when_it_stays() -> None:
+    """At once, then half a second, twice as long each time up to half a minute; a steady minute resets."""
+    state, pauses = Backoff(), []
+    for _ in range(10):
+        state = state.after(1.0)
+        pauses.append(state.pause)
+    assert pauses[:5] == [0.0, 0.5, 1.0, 2.0, 4.0]
+    assert pauses[-1] == 30.0
+    assert state.after(60.0).pause == 0.0
+
+
+def test_a_daemon_that_cannot_start_says_why(here: Here) -> None:
+    """Its last words are the failure's reason, and the agent's trouble until it runs."""
+    here.processes.broken = "no room on device"
+    here.processes.made[0].kill()
+    here.daemons.tick()
+    assert here.daemons.troubles == ("bgp ended: it ended at once (exit code 1): no room on device",)
+    here.processes.broken = ""
+    for _ in range(200):
+        here.supervisor._due = 0.0001
+        here.daemons.tick()
+    assert here.daemons.troubles == ()
+    assert here.supervisor.running
+
+
+def test_what_a_daemon_could_not_be_told_is_told_again(here: Here) -> None:
+    """Files in force that the daemon has not read are a failure now, and are told as soon as it listens."""
+    here.processes.deaf = True
+    assert here.hold(*BASE, file("b.conf")) != []
+    here.processes.deaf = False
+    here.daemons.tick()
+    assert "b.conf" in here.loaded
+
+
+def test_the_next_agent_finds_the_daemon(here: Here) -> None:
+    """A daemon that outlived its agent is not started again; it reads its configuration once more."""
+    here.restart()
+    assert here.hold(*BASE) == []
+    assert len(here.processes.made) == 1
+    assert here.processes.commands[-1] == "configure"
+
+
+def test_leaving_keeps_files_and_routes_and_ending_takes_all_away(here: Here) -> None:
+    """An agent that stops leaves what pods need; an unwanted daemon goes with files, routes and directory."""
+    here.routes.there = True
+    here.daemons.leave()
+    assert here.processes.commands[-1] == "graceful restart"
+    assert (here.routes.there, here.processes.made[-1].ended()) == (True, "exit code 0")
+    here.daemons.tick()
+    assert len(here.processes.made) == 1, "nobody starts it again"
+    here.restart()
+    assert here.hold(*BASE) == []
+    here.restart()
+    assert here.hold() == []
+    assert here.processes.commands[-1] == "down"
+    assert not here.routes.there
+    assert not here.root.exists()
+
+
+def test_an_unknown_kind_of_daemon_is_refused(here: Here) -> None:
+    """Only programs that this node knows how to check and end are ever started."""
+    started = len(here.processes.made)
+    failed = here.hold(Daemon("other", "sh"), ConfigFile("other", "x.conf", ("text\n",)))
+    assert any("there is no kind of daemon called sh" in each for each in failed)
+    assert len(here.processes.made) == started
+
+
+def test_a_missing_program_is_named(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where BIRD is not installed, the failure says what to install."""
+
+    def absent(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "bird")
+
+    monkeypatch.setattr(here.processes, "run", absent)
+    monkeypatch.setattr(bird, "installed", lambda: False)
+    assert "Debian: bird2" in here.hold(*BASE, file("b.conf"))[0]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "", "x" * 201, "a\0", "a b"])
+def test_a_files_name_cannot_leave_its_directory(name: str) -> None:
+    """Names are refused when the value is made, before anybody writes anything."""
+    with pytest.raises(ValueError, match="is no name"):
+        file(name)
+
+
+def test_files_of_gone_peers_go(here: Here) -> None:
+    """What is not wanted any more is deleted and the daemon told."""
+    assert here.hold(*BASE, file("b.conf")) == []
+    gone = here.daemons.apply(Change(remove=(file("b.conf"), file("never.conf"))))
+    assert gone.ok
+    assert set(here.loaded) == {"a.conf", "bird.conf"}

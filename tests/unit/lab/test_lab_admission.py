@@ -1,0 +1,41 @@
+"""What a lab refuses as an API server with Calico's kinds would."""
+
+import pytest
+
+from block_world import config, pool
+from octet.errors import BadConfigurationError
+from octet.lab.admission import admit
+from octet.lab.directory import Directory
+from octet.store.memory import MemoryStore
+
+
+@pytest.fixture
+async def directory():
+    """A lab's objects, with one pool."""
+    async with MemoryStore() as store:
+        made = Directory(store)
+        await made.put("IPPool", pool("old", "10.0.0.0/16", 26))
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("item", "field"),
+    [
+        (pool("new", "10.0.128.0/17", 26), "cidr"),
+        (pool("old", "10.1.0.0/16", 26), "cidr"),
+        (pool("old", "10.0.0.0/16", 28), "blockSize"),
+        (pool("six", "fd00::/48", 122, ipipMode="Always"), "ipipMode"),
+        (config(autoAllocateBlocks=False), "autoAllocateBlocks"),
+    ],
+)
+async def test_pools_that_contradict_are_refused(directory, item, field):
+    """A pool over another one, one that would change its CIDR or block size, or cannot be, is not taken."""
+    with pytest.raises(BadConfigurationError, match=field):
+        await admit(item["kind"], item, directory)
+
+
+async def test_what_is_right_is_taken(directory):
+    """Other pools, and other fields of the same pool, are taken; so is every other kind as it comes."""
+    await admit("IPPool", pool("new", "10.1.0.0/16", 26), directory)
+    await admit("IPPool", pool("old", "10.0.0.0/16", 26, natOutgoing=True), directory)
+    await admit("Pod", {"metadata": {"name": "x"}}, directory)
