@@ -106,6 +106,7 @@ class Report:
             "peers": [peer.name for peer in view.peers],
             "wanted": len(self._desired.objects),
             "names": {name: sorted(map(str, held)) for name, held in view.learned.items()},
+            "closed": self._config.running.gate.closed if self._config.running.gate is not None else (),
             "failures": self._failures,
             "obstacles": self._network.obstacles,
             "endpoints": [_endpoint(entry) for entry in self._endpoints],

@@ -18,6 +18,7 @@ from octet.errors import OctetError
 from octet.lab.api import Lab
 from octet.lab.manifests import read_cluster
 from octet.lab.objects import CALICO, RENAMED, Object, labelled, namespace_object
+from octet.policy.gates import TUNNELS
 
 STAGED = {
     "StagedNetworkPolicy": (CALICO, "CalicoNetworkPolicy"),
@@ -42,6 +43,17 @@ def names_of(lab: Lab, node: str) -> dict[str, frozenset[Address]]:
     except OctetError:
         return {}
     return {name: frozenset(map(ip_address, held)) for name, held in told["names"].items()}
+
+
+def closed_of(lab: Lab) -> tuple[int, ...]:
+    """Return the UDP ports that no pod of a lab may send to, as its first agent that answers tells."""
+    for node in lab.info()["nodes"]:
+        try:
+            told = json.loads(lab.ask_agent(node, "/state"))
+        except OctetError:
+            continue
+        return tuple(int(port) for port in told["closed"])
+    return TUNNELS
 
 
 def files_of(path: Path) -> tuple[list[Object], tuple[str, ...]]:
