@@ -134,9 +134,10 @@ table ip test {{
 def test_others_bits_of_the_mark_are_left_alone(lab: Cluster, tmp_path: Path) -> None:
     """Of a connection's mark exactly one bit is set, and cleared again; what others have there stays."""
     others = """
-table ip test { chain pre { type filter hook prerouting priority -150
-    udp sport 9005 ct mark set ct mark | 0x80
-} }"""
+table ip test {
+  chain pre { type filter hook prerouting priority -150; udp sport 9005 ct mark set ct mark | 0x80
+  }
+}"""
 
     def mark() -> int:
         words = lab.exec("node1", "conntrack", "-L", "-p", "udp", "--orig-port-src", "9005").split()

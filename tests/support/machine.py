@@ -79,9 +79,10 @@ class Machine:
         return process.returncode, json.loads(out) if out.strip() else {}
 
     def start_plugin(
-        self, command: str, container: str, netns: str, ifname: str = "eth0", **keys: object
+        self, command: str, container: str, netns: str, ifname: str = "eth0", pod: str = "", **keys: object
     ) -> subprocess.Popen[bytes]:
-        """Start our plugin and give it its configuration; the caller reads its answer."""
+        """Start our plugin with its configuration and a pod's name; the caller reads its answer."""
+        args = {"CNI_ARGS": f"K8S_POD_NAMESPACE=default;K8S_POD_NAME={pod}"} if pod else {}
         config = json.dumps({"cniVersion": "1.1.0", "name": "octet", **self.plugin, **keys})
         with namespaces.inside(self.namespace):
             process = subprocess.Popen(
@@ -94,6 +95,7 @@ class Machine:
                     "CNI_NETNS": netns,
                     "CNI_IFNAME": ifname,
                     "CNI_PATH": "/opt/cni/bin",
+                    **args,
                 },
             )
         assert process.stdin is not None
@@ -137,7 +139,7 @@ CIDRS = {4: "10.244.1.0/24", 6: "fd00:10:244:1::/64"}
 UPLINK = {4: "172.31.0.1/24", 6: "fd00:172:31::1/64"}
 
 
-def config(run: Path, root: Path, families: tuple[int, ...] = (4,)) -> str:
+def config(run: Path, root: Path, families: tuple[int, ...] = (4,), model: str = "flannel") -> str:
     cidrs = json.dumps([PODS[family] for family in families])
     return f"""
 [node]
@@ -146,7 +148,7 @@ register = true
 [cluster]
 pod_cidrs = {cidrs}
 [model]
-name = "flannel"
+name = "{model}"
 [store]
 kind = "embedded"
 path = "{root}/store.db"
@@ -207,7 +209,9 @@ def _orderly(namespace: int) -> dict[str, object]:
 
 
 @contextmanager
-def running(root: Path, *, uninstall: bool = False, families: tuple[int, ...] = (4,)) -> Iterator[Machine]:
+def running(
+    root: Path, *, uninstall: bool = False, families: tuple[int, ...] = (4,), model: str = "flannel"
+) -> Iterator[Machine]:
     """A node with an agent that is ready, in private directories.
 
     With ``uninstall`` the agent is taken away at the end, and the node must be as it was before it came.
@@ -223,7 +227,7 @@ def running(root: Path, *, uninstall: bool = False, families: tuple[int, ...] = 
             here.call("ip", "addr", "add", UPLINK[family], "dev", "uplink", *["nodad"] * (family == 6))
         here.call("ip", "link", "set", "wire", "up")
         here.call("ip", "link", "set", "uplink", "up")
-        (root / "agent.toml").write_text(config(here.run, root, families))
+        (root / "agent.toml").write_text(config(here.run, root, families, model))
         before = settled(namespace) if uninstall else None
         here.start_agent()
         try:

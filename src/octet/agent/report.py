@@ -118,6 +118,7 @@ class Report:
             "wanted": len(self._desired.objects),
             "names": {name: sorted(map(str, held)) for name, held in view.learned.items()},
             "refused": self._network.refused,
+            "closed": self._config.running.gate.closed if self._config.running.gate is not None else (),
             "failures": self._failures,
             "obstacles": self._network.obstacles,
             "endpoints": [_endpoint(entry) for entry in self._endpoints],

@@ -72,7 +72,7 @@ def explain(
 
     wanted = read(port) if port else None
     view = _view(files, name, source, destination)
-    found = answers(view, source, destination, wanted)
+    found = answers(view, source, destination, wanted, _closed(alone=files is not None, name=name))
     if as_json:
         output.print_json([_as_json(each) for each in found])
         return
@@ -97,6 +97,15 @@ def _view(files: Path | None, name: str | None, source: str, destination: str) -
     nodes = [next((end.node for end in find(view, each, ())), "") for each in (source, destination)]
     view = replace(view, refused=refused_of(lab, dict.fromkeys(node for node in nodes if node)))
     return replace(view, learned=names_of(lab, nodes[0])) if nodes[0] else view
+
+
+def _closed(*, alone: bool, name: str | None) -> tuple[int, ...]:
+    """Return the UDP ports that no pod may send to: a lab's, or of files alone those of every model."""
+    from octet.lab import Lab
+    from octet.lab.reading import closed_of
+    from octet.policy.gates import TUNNELS
+
+    return TUNNELS if alone else closed_of(Lab.find(name))
 
 
 def _as_json(answer: "Answer") -> dict[str, Any]:
@@ -164,7 +173,8 @@ def diff(
     from octet.policy.telling.difference import compare
 
     sides = _staged(paths or [], name) if staged else _sides(paths or [], cluster, name)
-    found = compare(*sides)
+    alone = bool(paths) if staged else len(paths or []) > 1
+    found = compare(*sides, _closed(alone=alone, name=name))
     rows = [
         [
             _WORDS[each.allowed],

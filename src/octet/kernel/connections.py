@@ -74,6 +74,28 @@ class Connection:
         return _HEADER.pack(_FAMILY[self.source.version], 0, 0) + self._which
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A made-up connection: a datagram, seen a moment ago, to try things out."""
+
+    source: Address
+    destination: Address
+    source_port: int
+    port: int
+
+    def creation(self) -> Message:
+        """Return the message that enters it for ten minutes."""
+        ends, ports = (self.source, self.destination), (self.source_port, self.port)
+        body = _HEADER.pack(_FAMILY[self.source.version], 0, 0) + wire.attribute(_TIMEOUT, _U32.pack(600))
+        body += _tuple(_ORIGINAL, ends, ports) + _tuple(_REPLY, ends[::-1], ports[::-1])
+        return Message(_NEW, wire.CREATE | wire.EXCL, body)
+
+
+def enter(entries: Iterable[Entry], namespace: int) -> int:
+    """Enter made-up connections, into a namespace for trials; return how many. Raises OSError."""
+    return _tell((each.creation() for each in entries), namespace)
+
+
 def listed(
     families: Iterable[int], namespace: int | None = None, among: Collection[Address] | None = None
 ) -> Iterator[Connection]:
@@ -126,8 +148,7 @@ def filters(family: int) -> bool:
     header = _HEADER.pack(_FAMILY[family], 0, 0)
     scratch = namespaces.create()
     try:
-        with _socket(scratch) as socket:
-            socket.ask(Message(_NEW, wire.CREATE | wire.EXCL, header + _udp(mine, other)))
+        enter([Entry(mine, other, 9, 9)], scratch)
         found = [
             sum(1 for entry in _stream(scratch, header + by_end) if _concerns(family, entry, {mine.packed}))
             for address in (mine, other)
@@ -145,15 +166,14 @@ def _stream(namespace: int | None, body: bytes) -> Iterator[bytes]:
         yield from socket.stream(Message(_GET, 0, body))
 
 
-def _udp(source: Address, destination: Address) -> bytes:
-    """Return an entry's attributes: a datagram from one address to another, seen a moment ago."""
-    ports = wire.u8(_NUMBER, 17) + wire.be16(_SOURCE_PORT, 9) + wire.be16(_DESTINATION_PORT, 9)
-    parts = [wire.attribute(_TIMEOUT, _U32.pack(60))]
-    for kind, (near, far) in {_ORIGINAL: (source, destination), _REPLY: (destination, source)}.items():
-        ends = wire.attribute(_SOURCE[near.version], near.packed)
-        ends += wire.attribute(_DESTINATION[far.version], far.packed)
-        parts.append(wire.nested(kind, wire.nested(_IP, ends), wire.nested(_PROTOCOL, ports)))
-    return b"".join(parts)
+def _tuple(kind: int, ends: tuple[Address, Address], ports: tuple[int, int]) -> bytes:
+    source, destination = ends
+    addressed = wire.attribute(_SOURCE[source.version], source.packed)
+    addressed += wire.attribute(_DESTINATION[destination.version], destination.packed)
+    numbered = (
+        wire.u8(_NUMBER, 17) + wire.be16(_SOURCE_PORT, ports[0]) + wire.be16(_DESTINATION_PORT, ports[1])
+    )
+    return wire.nested(kind, wire.nested(_IP, addressed), wire.nested(_PROTOCOL, numbered))
 
 
 def own_addresses(namespace: int | None = None) -> frozenset[Address]:

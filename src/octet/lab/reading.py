@@ -19,6 +19,7 @@ from octet.errors import OctetError
 from octet.lab.api import Lab
 from octet.lab.manifests import read_cluster
 from octet.lab.objects import CALICO, RENAMED, Object, labelled, namespace_object
+from octet.policy.gates import TUNNELS
 
 STAGED = {
     "StagedNetworkPolicy": (CALICO, "CalicoNetworkPolicy"),
@@ -52,6 +53,17 @@ def refused_of(lab: Lab, nodes: Iterable[str]) -> dict[str, str]:
         with suppress(OctetError):
             found |= json.loads(lab.ask_agent(node, "/state"))["refused"]
     return found
+
+
+def closed_of(lab: Lab) -> tuple[int, ...]:
+    """Return the UDP ports that no pod of a lab may send to, as its first agent that answers tells."""
+    for node in lab.info()["nodes"]:
+        try:
+            told = json.loads(lab.ask_agent(node, "/state"))
+        except OctetError:
+            continue
+        return tuple(int(port) for port in told["closed"])
+    return TUNNELS
 
 
 def files_of(path: Path) -> tuple[list[Object], tuple[str, ...]]:

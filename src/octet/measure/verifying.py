@@ -16,7 +16,7 @@ from octet.lab import Lab
 from octet.lab.arrivals import probe
 from octet.lab.fabric import UPLINK
 from octet.lab.names import OUTSIDE, Plan
-from octet.lab.reading import as_api, names_of, objects_of, view_of
+from octet.lab.reading import as_api, closed_of, names_of, objects_of, view_of
 from octet.oracle import Flow, Verdict, World, decide
 from octet.policy.gates import TUNNELS
 from octet.policy.telling.traffic import ECHO, Traffic, single_ports, worth_asking
@@ -97,7 +97,7 @@ def verify(lab: Lab) -> Verification:
     """
     begin = time.monotonic()
     objects = objects_of(lab)
-    asked = list(questions(objects, places(objects, lab)))
+    asked = list(questions(objects, places(objects, lab), closed_of(lab)))
     answers = _answers(lab, objects, asked)
     doubtful = [_again(each.question) for each in _differences(answers)]
     differences: tuple[Difference, ...] = ()
@@ -164,13 +164,15 @@ def places(objects: Sequence[Object], lab: Lab) -> list[Place]:
     return [*(pod for pod in pods if pod.addresses), *nodes, Place(OUTSIDE, beyond, "", pod=False)]
 
 
-def questions(objects: Sequence[Object], everybody: Sequence[Place]) -> Iterator[Question]:
-    """Yield every flow that is asked about."""
+def questions(
+    objects: Sequence[Object], everybody: Sequence[Place], closed: Sequence[int] = TUNNELS
+) -> Iterator[Question]:
+    """Yield every flow that is asked about; pods are not asked to send to ``closed`` UDP ports."""
     traffic = list(single_ports(worth_asking([view_of(objects, UPLINK)])))
     for source in everybody:
         for destination in everybody:
             if source is not destination and _judged(source, destination):
-                yield from _flows(source, destination, traffic)
+                yield from _flows(source, destination, traffic, closed)
 
 
 def _judged(source: Place, destination: Place) -> bool:
@@ -181,13 +183,15 @@ def _judged(source: Place, destination: Place) -> bool:
     return source.pod or (destination.pod and bool(source.node) and source.node == destination.node)
 
 
-def _flows(source: Place, destination: Place, traffic: Sequence[Traffic]) -> Iterator[Question]:
+def _flows(
+    source: Place, destination: Place, traffic: Sequence[Traffic], closed: Sequence[int]
+) -> Iterator[Question]:
     ends = ((a, b) for a in source.addresses for b in destination.addresses if a.version == b.version)
     for mine, theirs in ends:
         for each in traffic:
             if each.protocol in ICMP.values() and each.protocol != ICMP[mine.version]:
                 continue
-            if source.pod and each.protocol == _UDP and each.port in TUNNELS:
+            if source.pod and each.protocol == _UDP and each.port in closed:
                 continue  # no policy opens these: a pod sends no packets in packets
             yield Question(source, destination, each, _flow(source, mine, theirs, each))
 

@@ -118,6 +118,11 @@ class Gate:
     ports: tuple[int, ...] = ()
 
     @property
+    def closed(self) -> tuple[int, ...]:
+        """UDP ports that no pod may send to."""
+        return tuple(dict.fromkeys((*TUNNELS, *self.ports)))
+
+    @property
     def link(self) -> str:
         """What pods' packets come in and leave by, as rules match it."""
         return self.bridge or f"{ROUTED_PREFIX}*"
@@ -211,8 +216,7 @@ class Gate:
 
     def _wrapped(self, *came: Part) -> Iterator[Rule]:
         """Yield what drops packets in packets: where they come in, and again as translation has left them."""
-        ports = dict.fromkeys((*TUNNELS, *self.ports))
-        tunnel = (*came, Compare(L4PROTO, "udp"), Compare(DPORT, *ports))
+        tunnel = (*came, Compare(L4PROTO, "udp"), Compare(DPORT, *self.closed))
         yield Rule(*tunnel, Counter(), DROP, comment="pods send no VXLAN")
         yield Rule(*came, Compare(L4PROTO, 4, 41), Counter(), DROP, comment="pods send no IP in IP")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from octet.cluster.view import View
 from octet.errors import NotFoundError
+from octet.policy.gates import TUNNELS
 from octet.policy.telling.ends import End, find, networks_of
 from octet.policy.telling.explain import Explainer, Step
 from octet.policy.telling.traffic import Traffic, rules_of, summary, worth_asking
@@ -35,7 +36,9 @@ class Answer:
         return all(step.allowed for step in self.steps)
 
 
-def answers(view: View, source: str, destination: str, wanted: Traffic | None) -> list[Answer]:
+def answers(
+    view: View, source: str, destination: str, wanted: Traffic | None, closed: tuple[int, ...] = TUNNELS
+) -> list[Answer]:
     """Return the answers to a question.
 
     Args:
@@ -43,6 +46,7 @@ def answers(view: View, source: str, destination: str, wanted: Traffic | None) -
         source: a pod, a node, an address or a CIDR, as ``ends.find`` takes them.
         destination: the same.
         wanted: the traffic; None is everything that makes a difference.
+        closed: UDP ports that no pod may send to.
 
     Raises:
         NotFoundError: nobody is called so, or the two have no address family in common.
@@ -50,7 +54,7 @@ def answers(view: View, source: str, destination: str, wanted: Traffic | None) -
     """
     told = networks_of(view, rules_of(view))
     everything = (wanted,) if wanted is not None else worth_asking([view])
-    explainer = Explainer(view)
+    explainer = Explainer(view, closed)
     mine, theirs = find(view, source, told), find(view, destination, told)
     found = [
         answer for near in mine for far in theirs for answer in _between(explainer, (near, far), everything)

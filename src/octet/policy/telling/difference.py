@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from octet.cluster.netpol import EGRESS, INGRESS
 from octet.cluster.objects import Network, Node, Pod
 from octet.cluster.view import View
+from octet.policy.gates import TUNNELS
 from octet.policy.telling.ends import EVERYWHERE, NODE, POD, End, networks_of, of_pod, parts
 from octet.policy.telling.explain import Explainer, packets
 from octet.policy.telling.traffic import ICMP_OF, Traffic, rules_of, summary, worth_asking
@@ -72,9 +73,15 @@ class Difference:
     alone: tuple[str, ...]
 
 
-def compare(old: View, new: View) -> Difference:
-    """Compare two versions of a cluster. Pods are the same where they are called the same."""
-    comparison = _Comparison(old, new)
+def compare(old: View, new: View, closed: tuple[int, ...] = TUNNELS) -> Difference:
+    """Compare two versions of a cluster. Pods are the same where they are called the same.
+
+    Args:
+        old: one version.
+        new: the other one.
+        closed: UDP ports that no pod may send to, before and after.
+    """
+    comparison = _Comparison(old, new, closed)
     found = dict.fromkeys(comparison.rows())
     alone = sorted("/".join(key) for key in set(old.pods) ^ set(new.pods))
     ordered = sorted(found, key=lambda row: (row.allowed, row.sources, row.destinations))
@@ -89,9 +96,9 @@ _Group = tuple[_Cell, frozenset[int]]
 
 
 class _Comparison:
-    def __init__(self, old: View, new: View) -> None:
+    def __init__(self, old: View, new: View, closed: tuple[int, ...]) -> None:
         self.flows = 0
-        self._old, self._new = Explainer(old), Explainer(new)
+        self._old, self._new = Explainer(old, closed), Explainer(new, closed)
         told = networks_of(old, rules_of(old)) | networks_of(new, rules_of(new))
         self._kinds = list(kinds(old, new, told))
         self._traffic = worth_asking([old, new])

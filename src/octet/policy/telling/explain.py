@@ -61,10 +61,16 @@ _Asked = tuple[str, str, tuple[Stage, ...], Judgement, str]
 
 
 class Explainer:
-    """Answers about one View; what it found out about a pod it keeps."""
+    """Answers about one View; what it found out about a pod it keeps.
 
-    def __init__(self, view: View) -> None:
+    Args:
+        view: the cluster.
+        closed: UDP ports that no pod may send to, as the running model has them (``Gate.closed``).
+    """
+
+    def __init__(self, view: View, closed: tuple[int, ...] = TUNNELS) -> None:
         self.view = view
+        self._closed = closed
         self._stages: dict[tuple[str, str, str], tuple[Stage, ...]] = {}
 
     def stages(self, pod: Pod, direction: str) -> tuple[Stage, ...]:
@@ -77,13 +83,13 @@ class Explainer:
     def explain(self, source: End, destination: End, traffic: Traffic) -> Iterator[Explanation]:
         """Yield the answer for each address family that both ends and the traffic have."""
         for packet in packets(source, destination, traffic):
-            exempt = exemption(source, destination, packet)
+            exempt = exemption(source, destination, packet, self._closed)
             steps = (exempt,) if exempt is not None else tuple(self._steps(source, destination, packet))
             yield Explanation(packet.source.version, steps or (_NOBODY,))
 
     def verdict(self, source: End, destination: End, packet: Packet) -> tuple[bool, str]:
         """Return whether a packet may pass, and who decides: the first that forbids, else the last one."""
-        exempt = exemption(source, destination, packet)
+        exempt = exemption(source, destination, packet, self._closed)
         if exempt is not None:
             return exempt.allowed, exempt.words
         decided = ""
@@ -141,15 +147,17 @@ def _packet(source: Address, destination: Address, traffic: Traffic) -> Packet:
     return Packet(source, destination, traffic.protocol, SOURCE_PORT, traffic.port)
 
 
-def exemption(source: End, destination: End, packet: Packet) -> Step | None:
-    """Return what is decided without policies, or None."""
+def exemption(
+    source: End, destination: End, packet: Packet, closed: tuple[int, ...] = TUNNELS
+) -> Step | None:
+    """Return what is decided without policies, or None; ``closed`` as in ``Gate``."""
     if source.pod is not None and source.pod == destination.pod:
         return Step("a pod always reaches itself", allowed=True)
     own = source.kind == NODE and destination.pod is not None
     if own and source.node and source.node == destination.node:
         return Step("a node always reaches its own pods, so that their probes work", allowed=True)
-    if source.pod is not None and packet.protocol == _UDP and packet.port in TUNNELS:
-        return Step("no pod sends VXLAN itself, whatever policies say", allowed=False)
+    if source.pod is not None and packet.protocol == _UDP and packet.port in closed:
+        return Step("no pod sends packets in packets itself, whatever policies say", allowed=False)
     return None
 
 
