@@ -14,7 +14,7 @@ from octet.cluster.objects import Address, Network, Node
 from octet.transport.bgp.sessions import Prepend
 from octet.transport.bgp.speaker import Community
 from octet.transport.kube_router.routers import Lists, Router, of_yaml
-from octet.transport.kube_router.words import ASNS, PRIVATE, Said, annotation
+from octet.transport.kube_router.words import ASNS, PREFIX, PRIVATE, Said, annotation
 
 ASN, SERVER, CLIENT = "node.asn", "rr.server", "rr.client"
 PEERS = "peers"
@@ -25,6 +25,12 @@ SPLIT = ("peer.ips", "peer.asns", "peer.ports", "peer.passwords", "peer.localips
 
 POD_CIDRS = ("kube-router.io/pod-cidr", "kube-router.io/pod-cidrs")
 """Where a Node may say its pod CIDRs before ``spec.podCIDRs``; the first, though deprecated, wins."""
+
+NODE_KEYS = (
+    *(ASN, SERVER, CLIENT, PEERS, *SPLIT, PREPEND_AS, PREPEND_TIMES, COMMUNITIES, REFUSED, LISTEN),
+    *(each.removeprefix(PREFIX) for each in POD_CIDRS),
+)
+"""Every annotation of a Node that is read, without its prefix."""
 
 MOST_REPEATS = 25
 """How often a path is lengthened at most; longer paths are refused by many routers."""
