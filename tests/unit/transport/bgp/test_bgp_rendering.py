@@ -243,4 +243,4 @@ def test_a_session_may_begin_at_any_address(speaker: Speaker) -> None:
     """An operator may leave the source to the kernel; next hops are the node's own address all the same."""
     (text,) = texts(session(speaker, replace(TOR, bfd=None, source=None, bound=False))).values()
     assert "\n  local as " in text
-    assert "next hop address 10.0.0.1;" in text
+    assert "next hop address fd00::1;" in text
