@@ -139,3 +139,35 @@ def test_a_daemon_does_not_hear_the_agents_signals(real: HostProcesses, tmp_path
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(5)
     assert process.ended() == "killed by SIGTERM"
+
+
+RIGHTS = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"}
+
+
+def rights(pid: int) -> dict[str, int]:
+    """Return what the kernel says a process may (proc(5))."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    found = dict(line.split(":", 1) for line in lines)
+    return {name: int(found[name], 16) for name in RIGHTS}
+
+
+def test_bird_has_three_capabilities_and_gets_no_others(real: HostProcesses, place: Path) -> None:
+    """BIRD may set routes, listen below 1024 and bind to devices; no setuid program gives it more."""
+    own = rights(os.getpid())
+    process = started(real, place)
+    allowed = 1 << 10 | 1 << 12 | 1 << 13  # linux/capability.h: NET_BIND_SERVICE, NET_ADMIN, NET_RAW
+    held = rights(process.pid)
+    assert own["CapEff"] & ~allowed, "the agent has more, or this proves nothing"
+    assert {name: held[name] for name in ("CapPrm", "CapEff", "CapBnd")} == dict.fromkeys(
+        ("CapPrm", "CapEff", "CapBnd"), allowed
+    )
+    assert held["CapInh"] & ~allowed == 0
+    assert (held["CapAmb"], held["NoNewPrivs"]) == (0, 1)
+    process.kill()
+
+
+def test_a_check_of_a_configuration_has_no_capability(real: HostProcesses, tmp_path: Path) -> None:
+    """Whatever reads a draft can read files of its user, and nothing else."""
+    before = bird.check(tmp_path / bird.MAIN)
+    command = [*before[: before.index("bird")], "grep", "CapEff", "/proc/self/status"]
+    assert real.run(command, tmp_path, 5).output.split() == ["CapEff:", "0" * 16]

@@ -126,6 +126,23 @@ def test_a_candidate_that_passes_no_packets_is_named() -> None:
     assert {sample.candidate for sample in found.samples} == {"bridge"}
 
 
+def test_what_cannot_work_on_a_fabric_is_said_before_it_starts(tmp_path: Path) -> None:
+    """Host gateways between racks are not started: the reason is printed and recorded, and is no failure."""
+    command = [OCTET, "compare", "--fabric", "routed", "--candidates", "flannel:host-gw", "--rounds", "1"]
+    done = subprocess.run(
+        [*command, "--quick", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "not possible: flannel:host-gw: " in done.stderr
+    (failure,) = read(tmp_path / "results.json").failures
+    assert (failure.candidate, failure.possible) == ("flannel:host-gw", False)
+    assert "one layer-2 segment" in failure.reason
+
+
 def test_a_figure_needs_its_path() -> None:
     """When the packets took another way than the candidate's own, there is no figure but a reason."""
     wrong = Candidate("elsewhere", "claims to use a device that carries nothing", reference("bridge"), "lo")

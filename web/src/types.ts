@@ -221,7 +221,7 @@ export interface Results {
   rounds: number;
   shortened: string;
   samples: Sample[];
-  failures: { candidate: string; reason: string }[];
+  failures: { candidate: string; reason: string; possible?: boolean }[];
 }
 
 export interface Measured {

@@ -67,7 +67,7 @@ def compare(
     Each candidate is a cluster of two nodes in private namespaces. Every round takes all candidates
     in a new random order; ratios are between values of the same round; an identical copy of the
     baseline shows how large a difference means nothing. The recommendation for a usual case comes last.
-    Exit code 1 when a candidate fails.
+    A model that cannot work on the fabric is named with the reason. Exit code 1 when a candidate fails.
     """
     from octet.choose.page import bundle
     from octet.measure import comparison, results
@@ -96,8 +96,9 @@ def compare(
     for text in results.absences(found):
         output.note(f"note: {text}")
     for failure in found.failures:
-        output.note(f"failed: {failure.candidate}: {failure.reason}")
-    if found.failures:
+        what = "failed" if failure.possible else "not possible"
+        output.note(f"{what}: {failure.candidate}: {failure.reason}")
+    if any(failure.possible for failure in found.failures):
         raise typer.Exit(output.FAILED)
 
 

@@ -3,13 +3,18 @@
 What lives here: one command. What it must not know: how features are tried (``kernel.probes``).
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from octet.cli import completing, output
 from octet.kernel import features
 from octet.kernel.features import FEATURES, Answer, Feature, Finding
+
+if TYPE_CHECKING:
+    from octet.models import Running
+
+PROGRAM = "a program that the agent runs"
 
 app = typer.Typer(
     help="What this kernel can do, and what needs it.",
@@ -23,7 +28,7 @@ def doctor(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Only what this model needs; exit code 1 if it can't run here at all.",
+            help="Only what this model needs, programs too; exit code 1 if it can't run here at all.",
             autocompletion=completing.models,
         ),
     ] = None,
@@ -33,17 +38,22 @@ def doctor(
 
     Nothing of the host is changed. As an ordinary user some features can't be tried: it says which and why.
     """
-    needed, sometimes = _needed(model) if model is not None else (FEATURES, ())
+    running = None if model is None else _running(model)
+    needed, sometimes = _needed(running) if running is not None else (FEATURES, ())
     shown = tuple(feature for feature in FEATURES if feature in (*needed, *sometimes))
+    programs = {} if running is None else _programs(running)
     found = features.probe()
+    rows = [_row(feature, found[feature.name]) for feature in shown]
+    records = [_record(feature, found[feature.name]) for feature in shown]
     output.table(
-        f"What {model or 'Octet'} can use of this kernel",
+        f"What {model or 'Octet'} can use of this machine",
         ["feature", "here", "what it is", "needed for", "if not"],
-        [_row(feature, found[feature.name]) for feature in shown],
+        [*rows, *(_program_row(name, why, str(model)) for name, why in programs.items())],
         as_json=as_json,
-        json_rows=[_record(feature, found[feature.name]) for feature in shown],
+        json_rows=[*records, *(_program_record(name, why, str(model)) for name, why in programs.items())],
     )
     lacking = features.lacking(feature.name for feature in needed) if model else ()
+    lacking += tuple(why for why in programs.values() if why)
     for sentence in lacking:
         output.note(f"{model} will not run here: {sentence}")
     for sentence in features.lacking(feature.name for feature in sometimes):
@@ -52,17 +62,46 @@ def doctor(
         raise typer.Exit(output.FAILED)
 
 
-def _needed(model: str) -> tuple[tuple[Feature, ...], tuple[Feature, ...]]:
-    """Return what a model needs in every cluster, and what it needs in some."""
+def _running(model: str) -> "Running":
     from octet import models
+
+    return models.find(model).parse({}, source="octet doctor")
+
+
+def _needed(running: "Running") -> tuple[tuple[Feature, ...], tuple[Feature, ...]]:
+    """Return what a model needs in every cluster, and what it needs in some."""
     from octet.models.needs import needs, sometimes
 
-    running = models.find(model).parse({}, source="octet doctor")
     always, at_times = set(needs(running)), set(sometimes(running))
     return (
         tuple(feature for feature in FEATURES if feature.name in always),
         tuple(feature for feature in FEATURES if feature.name in at_times),
     )
+
+
+def _programs(running: "Running") -> dict[str, str]:
+    """Return the programs of a model, and what is to be done where one is not installed."""
+    from octet.kernel.daemons import absent
+    from octet.models.needs import programs
+
+    return {name: absent(name) for name in programs(running)}
+
+
+def _program_row(name: str, why: str, model: str) -> tuple[str | None, ...]:
+    return name, (Answer.NO if why else Answer.YES).value, PROGRAM, model, why or None
+
+
+def _program_record(name: str, why: str, model: str) -> dict[str, object]:
+    answer = (Answer.NO if why else Answer.YES).value
+    return {
+        "feature": name,
+        "answer": answer,
+        "why": why or None,
+        "summary": PROGRAM,
+        "needed_for": [model],
+        "since": None,
+        "option": None,
+    }
 
 
 def _row(feature: Feature, finding: Finding) -> tuple[str | None, ...]:

@@ -10,7 +10,8 @@ from octet.lab.racks import Shape
 from octet.lab.routed import routed
 from octet.lab.switch import l2
 
-FABRICS = ("l2", "routed")
+SWITCHED, ROUTED = "l2", "routed"
+FABRICS = (SWITCHED, ROUTED)
 
 
 def build(name: str, nodes: tuple[str, ...], plan: Plan, shape: Shape | None = None) -> Fabric:

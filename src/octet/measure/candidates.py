@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from octet import models
 from octet.errors import BadConfigurationError
 from octet.lab.fabric import UPLINK
+from octet.lab.fabrics import ROUTED
 from octet.lab.provider import Foreign, Octet, reference
+from octet.models import example
 
 BASELINE = "bridge"
 """The reference every ratio is against: plain routing between nodes, no overlay, no policy."""
@@ -66,6 +68,20 @@ def candidates() -> tuple[Candidate, ...]:
     """Return everything that can be compared, the references first."""
     ours = (_model(name) for name in models.names())
     return (_reference("bridge"), _reference("ptp"), _masquerading(), *ours)
+
+
+def impossible(candidate: Candidate, fabric: str) -> str:
+    """Return why a candidate cannot work on a fabric; empty where nothing is known against it."""
+    provider = candidate.provider
+    if fabric != ROUTED or not isinstance(provider, Octet):
+        return ""
+    running = models.find(provider.model).parse(provider.options, source=candidate.name)
+    if not example.apart(running):
+        return ""
+    return (
+        "it routes straight to the other node's address, which takes one layer-2 segment, "
+        f"and the nodes of the fabric {fabric} are in different subnets"
+    )
 
 
 def chosen(names: Sequence[str]) -> tuple[Candidate, ...]:

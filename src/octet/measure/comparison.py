@@ -9,12 +9,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from octet.errors import BadConfigurationError, OctetError
 from octet.lab.fabrics import FABRICS
 from octet.measure import machine, metrics, rounds
-from octet.measure.candidates import BASELINE, TWIN, Candidate
+from octet.measure.candidates import BASELINE, TWIN, Candidate, impossible
 from octet.measure.metrics import MISSING
 from octet.measure.places import ProbeFailedError, Reading
 from octet.measure.probes import Connections, Latency, Mtu, Stream
@@ -97,9 +97,11 @@ def compare(settings: Settings, tell: Tell) -> Results:
     begun, started = time.monotonic(), dt.datetime.now(dt.UTC)
     facts, versions = machine.facts(), machine.versions()
     before = machine.busy()
+    ruled_out = {each.name: why for each in settings.candidates if (why := impossible(each, settings.fabric))}
+    able = tuple(each for each in settings.candidates if each.name not in ruled_out)
     with ExitStack() as stack:
-        run = _Run(settings, tell, stack)
-        for index, candidate in enumerate(settings.candidates):
+        run = _Run(replace(settings, candidates=able), tell, stack)
+        for index, candidate in enumerate(able):
             _start(run, candidate, index)
         _measure(run, begun)
     if not run.samples:
@@ -120,7 +122,10 @@ def compare(settings: Settings, tell: Tell) -> Results:
         rounds=1 + max(sample.round for sample in run.samples),
         shortened=run.shortened,
         samples=run.samples,
-        failures=[Failure(name, reason) for name, reason in run.failures.items()],
+        failures=[
+            *(Failure(name, reason, possible=False) for name, reason in ruled_out.items()),
+            *(Failure(name, reason) for name, reason in run.failures.items()),
+        ],
     )
 
 

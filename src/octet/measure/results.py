@@ -38,10 +38,15 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A candidate that gave no figures, and why; the other candidates' figures stand."""
+    """A candidate that gave no figures, and why; the other candidates' figures stand.
+
+    Attributes:
+        possible: could it have? Without, it was never started: its model cannot work on this fabric.
+    """
 
     candidate: str
     reason: str
+    possible: bool = True
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip
 
 from octet.attach import Attach
 from octet.attach.names import pod_mac
+from octet.blueprint import Daemon
 from octet.cluster.blocks import cidr_name
 from octet.cluster.endpoint import Attachment, Endpoint, NodeNetwork
 from octet.cluster.indexes import ByNode, Named, Nodes
@@ -43,6 +44,20 @@ def view(running: Running, families: tuple[int, ...] = (4,), nodes: int = 2, me:
         for index, each in enumerate(silent, start=1)
     ]
     return _seen_from(me, Nodes.of(heard), running, families)
+
+
+def apart(running: Running, families: tuple[int, ...] = (4,)) -> tuple[str, ...]:
+    """Return why pods of two nodes in different subnets cannot reach each other; empty where they may.
+
+    Where a routing daemon runs on each node, routers may tell it the way: nothing is known against that.
+    """
+    seen = view(running, families)
+    v4, v6 = seen.underlay.v4, seen.underlay.v6
+    alone = replace(seen.underlay, v4=v4 and IPv4Interface(v4.ip), v6=v6 and IPv6Interface(v6.ip))
+    distant = replace(seen, underlay=alone)
+    if any(isinstance(each, Daemon) for each in running.node(distant)):
+        return ()
+    return running.obstacles(distant, distant.peers[0])
 
 
 def endpoint(

@@ -1,4 +1,4 @@
-"""What a model needs from the kernel, read off the objects it would make.
+"""What a model needs from the kernel and of programs, read off the objects it would make.
 
 What lives here: which object needs which feature, by the names of ``kernel.features``.
 What it must not know: how a feature is probed, which kernels have it.
@@ -15,6 +15,7 @@ from msgspec import structs
 from octet.blueprint import (
     Blueprint,
     Bridge,
+    Daemon,
     FouPort,
     Ifb,
     Ip6Tunnel,
@@ -98,6 +99,12 @@ def _needed_by(running: Running, view: View, families: tuple[int, ...]) -> tuple
     if running.policy:
         found |= {"nftables-concatenated-ranges", "nftables-log"}
     return tuple(sorted(found | ({"ipv6"} if 6 in families else set())))
+
+
+def programs(running: Running) -> tuple[str, ...]:
+    """Return names of the programs that the agent starts for a model, in alphabetical order."""
+    started = running.node(example.view(running)).of(Daemon)
+    return tuple(sorted({each.program for each in started}))
 
 
 def _needed(item: KernelObject) -> Iterator[str]:

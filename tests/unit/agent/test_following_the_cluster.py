@@ -106,6 +106,25 @@ async def test_what_cannot_be_read_of_a_peer_changes_nothing(
     assert here.network.failures == []
 
 
+async def test_what_this_node_cannot_hold_changes_nothing(here: AgentNode) -> None:
+    """While the kernel lacks what the node's own part needs, peers stay as they are, and why is told."""
+    await here.see(cluster(node(1), node(2)))
+
+    def refuse(_wanted: Blueprint) -> None:
+        raise BadConfigurationError("this node", "to hold", "a tunnel", "the kernel has none")
+
+    here.network.refuse = refuse
+    here.network.decide()
+    await here.see(cluster(node(1), node(3)))
+    assert here.kernel.holds(ROUTE)
+    assert any("the kernel has none" in each for each in here.network.failures)
+    here.network.refuse = lambda _wanted: None
+    here.network.decide()
+    await here.see(cluster(node(1), node(3)))
+    assert not here.kernel.holds(ROUTE)
+    assert here.network.failures == []
+
+
 def _ip(number: int) -> dict[str, str]:
     return {"flannel.alpha.coreos.com/public-ip": f"192.0.2.{number}"}
 

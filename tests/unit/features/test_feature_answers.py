@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from octet.cli import doctor
 from octet.kernel import features
+from octet.kernel.daemons import bird
 from octet.kernel.features import FEATURES, Answer, Finding, judge, lacking
 from octet.kernel.nft import NftError
 from octet.models import MODELS
-from octet.models.needs import needs
+from octet.models.needs import needs, programs
 
 EVERYTHING = {feature.name: Finding(Answer.YES) for feature in FEATURES}
 LACKING = {
@@ -122,3 +123,17 @@ def test_the_doctor_tells_what_only_some_clusters_need(monkeypatch: pytest.Monke
         "kube-router will not run here where a cluster needs it: the kernel has no IP in IP tunnels" in said
     )
     assert all(part in said for part in ("CONFIG_NET_IPIP", "since 3.8", "without it: VXLAN"))
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_the_doctor_names_the_programs_of_a_model(here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a model needs BIRD and it is not installed, the command says which package has it, and fails."""
+    monkeypatch.setattr(features, "probe", lambda: EVERYTHING)
+    monkeypatch.setattr(bird, "installed", lambda: here)
+    result = CliRunner().invoke(doctor.app, ["--model", "calico"])
+    missing = "calico will not run here: the program bird is not installed (Debian: bird2)"
+    assert (result.exit_code, missing in result.output) == ((0, False) if here else (1, True))
+    assert re.search(rf"bird +{'yes' if here else 'no'} ", result.output)
+    rows = json.loads(CliRunner().invoke(doctor.app, ["--model", "calico", "--json"]).stdout)
+    assert {row["feature"]: row["answer"] for row in rows}["bird"] == ("yes" if here else "no")
+    assert programs(MODELS[0].parse({}, source="test")) == ()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, Inline, Secret
-from octet.kernel.daemons import Daemons
+from octet.kernel.daemons import Daemons, bird
 from octet.kernel.daemons.fake import FakeProcesses, FakeRoutes
 from octet.kernel.daemons.supervisor import Backoff, Supervisor
 
@@ -135,6 +135,8 @@ def test_a_password_of_an_operator_is_kept_as_a_secret_is(here: Here) -> None:
         ("", "is empty"),
         ('a"; } protocol static { route 0.0.0.0/0', "quote or a line break"),
         ("a\nb", "quote or a line break"),
+        ("x" * 81, "secret ns/bgp[password] has 81 bytes, and TCP signs with 80 at most (RFC 2385)"),
+        ("\u00fc" * 41, "has 82 bytes"),
     ],
 )
 def test_a_secret_that_cannot_be_written_leaves_out_its_file(
@@ -244,7 +246,7 @@ def test_a_missing_program_is_named(here: Here, monkeypatch: pytest.MonkeyPatch)
         raise FileNotFoundError(2, "No such file or directory", "bird")
 
     monkeypatch.setattr(here.processes, "run", absent)
-    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.setattr(bird, "installed", lambda: False)
     assert "Debian: bird2" in here.hold(*BASE, file("b.conf"))[0]
 
 

@@ -3,7 +3,7 @@ import pytest
 from octet import models
 from octet.errors import BadConfigurationError
 from octet.lab import Foreign, Octet
-from octet.measure.candidates import BASELINE, TWIN, candidates, chosen
+from octet.measure.candidates import BASELINE, TWIN, candidates, chosen, impossible
 from octet.measure.places import ProbeFailedError
 from octet.measure.site import sent
 
@@ -49,6 +49,14 @@ def test_tunnels_are_expected_where_there_are_some() -> None:
     assert {
         carriers[name] for name in ("flannel:host-gw", "flannel:direct", "bridge", "ptp", "bridge+masq")
     } == {"eth0"}
+
+
+def test_a_model_that_needs_one_segment_is_ruled_out_between_racks() -> None:
+    """Host gateways cannot work between subnets, which is known before anything starts; all others may."""
+    ruled_out = {each.name: why for each in candidates() if (why := impossible(each, "routed"))}
+    assert list(ruled_out) == ["flannel:host-gw"]
+    assert "takes one layer-2 segment" in ruled_out["flannel:host-gw"]
+    assert [each.name for each in candidates() if impossible(each, "l2")] == []
 
 
 def test_providers_are_what_their_names_say() -> None:

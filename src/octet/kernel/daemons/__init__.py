@@ -4,8 +4,16 @@ What lives here: the facility for ``Daemon`` and ``ConfigFile`` objects, the sup
 processes with its fake. What it must not know: what a configuration means, who wants a daemon.
 """
 
+from octet.kernel.daemons import bird
 from octet.kernel.daemons.facility import Daemons
 from octet.kernel.daemons.host import hosted
 from octet.kernel.daemons.port import Finished, Process, Processes, Reply
 
-__all__ = ["Daemons", "Finished", "Process", "Processes", "Reply", "hosted"]
+__all__ = ["Daemons", "Finished", "Process", "Processes", "Reply", "absent", "hosted"]
+
+
+def absent(program: str) -> str:
+    """Return what to install where a kind of daemon cannot run here; empty where it can."""
+    if program != bird.PROGRAM:
+        return f"there is no kind of daemon called {program}"
+    return "" if bird.installed() else bird.ABSENT

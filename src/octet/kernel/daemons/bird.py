@@ -1,17 +1,22 @@
-"""BIRD 2 as a daemon: how it is checked, started, told and ended.
+"""BIRD 2 as a daemon: how it is checked, started, told and ended, and what it may.
 
 What lives here: commands and the reading of their answers (checked: BIRD 2.0.12). Pure.
 What it must not know: processes, files, what is configured.
 """
 
 import re
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePath
 
-from octet.kernel.daemons.port import Finished, Reply
+from octet.kernel.daemons.port import SEARCHED, Finished, Reply
 
 PROGRAM = "bird"
+ABSENT = "the program bird is not installed (Debian: bird2)"
 MAIN = "bird.conf"
+CAPABILITIES = ("net_admin", "net_bind_service", "net_raw")
+"""What it may: set routes, listen on port 179, bind sockets to devices (capabilities(7))."""
+
 ROUTE_PROTOCOL = 12
 """The number on all routes that BIRD puts into the kernel (linux/rtnetlink.h, RTPROT_BIRD)."""
 
@@ -36,7 +41,7 @@ def skipped(changed: Iterable[str]) -> Callable[[str], bool]:
 
 def check(main: PurePath) -> Sequence[str]:
     """Return the command that reads a configuration and does nothing else."""
-    return ("bird", "-p", "-c", str(main))
+    return (*_confined(), PROGRAM, "-p", "-c", str(main))
 
 
 def run(main: PurePath, control: str, *, recover: bool) -> Sequence[str]:
@@ -48,7 +53,23 @@ def run(main: PurePath, control: str, *, recover: bool) -> Sequence[str]:
         recover: routes of an earlier run are in the kernel, and are kept until peers have told theirs again
             (graceful restart, RFC 4724, 4.2).
     """
-    return ("bird", "-f", "-c", str(main), "-s", control, *(["-R"] if recover else []))
+    arguments = ("-f", "-c", str(main), "-s", control, *(["-R"] if recover else []))
+    return (*_confined(*CAPABILITIES), PROGRAM, *arguments)
+
+
+def _confined(*capabilities: str) -> Sequence[str]:
+    """Return how a program is started that has these capabilities and can never get others (setpriv(1)).
+
+    It stays the agent's user, whose files it reads and writes; as root it has what the bounding set leaves.
+    """
+    left = ",".join(["-all", *(f"+{each}" for each in capabilities)])
+    none = ("--inh-caps", "-all", "--ambient-caps", "-all")
+    return ("setpriv", "--no-new-privs", "--bounding-set", left, *none, "--")
+
+
+def installed() -> bool:
+    """Is the program there?"""
+    return shutil.which(PROGRAM, path=SEARCHED) is not None
 
 
 RELOAD = "configure"

@@ -5,7 +5,7 @@ stays as it was before, and the others go on. What it must not know: what files 
 """
 
 import errno
-import shutil
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +23,13 @@ CHECK_TIME = 20.0
 REFUSED = 20
 """Files of one change that are left out one by one; with more, all of the change is refused."""
 
+LONGEST_SECRET = 80
+"""Bytes of a secret, at most: what TCP signs segments with (RFC 2385; linux/tcp.h, TCP_MD5SIG_MAXKEYLEN).
+BIRD takes a longer one, and then its session never comes up."""
+
 _FORBIDDEN = frozenset('"\n\r\0')
+_NOT_THERE = 127
+"""Exit code of a program that could not find the one it was to start (POSIX.1, exec)."""
 
 
 class Daemons:
@@ -79,7 +85,7 @@ class Daemons:
         """Return a file's whole text; None where a secret is not known or cannot be written."""
         held = [part if isinstance(part, str) else self._secret(part) for part in item.parts]
         for part, text in zip(item.parts, held, strict=True):
-            if text is None or (not isinstance(part, str) and (not text or _FORBIDDEN & set(text))):
+            if text is None or (not isinstance(part, str) and _unfit(text)):
                 return None
         return "".join(text for text in held if text is not None)
 
@@ -183,6 +189,8 @@ class Daemons:
             finished = self._processes.run(bird.check(main), directory.root, CHECK_TIME)
             if finished.code == 0:
                 break
+            if finished.code == _NOT_THERE:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), bird.PROGRAM)
             culprit, why = bird.complaint(finished, directory.draft)
             if culprit == bird.MAIN or culprit not in changed - failed.keys() or len(failed) >= REFUSED:
                 raise OSError(errno.EINVAL, f"bird refuses the configuration: {why}")
@@ -250,12 +258,21 @@ def _why_secret(item: ConfigFile, secrets: Callable[[Secret | Inline], str | Non
         text = secrets(each)
         if text is None:
             return f"{each} is not known"
-        if not text or _FORBIDDEN & set(text):
-            return f"{each} is empty, or holds a quote or a line break, which no configuration can hold"
+        if why := _unfit(text):
+            return f"{each} {why}"
     return "a secret changed meanwhile"
 
 
+def _unfit(text: str) -> str:
+    """Return why no configuration can hold a secret; empty if one can."""
+    if not text or _FORBIDDEN & set(text):
+        return "is empty, or holds a quote or a line break, which no configuration can hold"
+    if (size := len(text.encode())) > LONGEST_SECRET:
+        return f"has {size} bytes, and TCP signs with {LONGEST_SECRET} at most (RFC 2385)"
+    return ""
+
+
 def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError) and shutil.which("bird") is None:
-        return "the program bird is not installed (Debian: bird2)"
+    if isinstance(error, FileNotFoundError) and not bird.installed():
+        return bird.ABSENT
     return error.strerror or str(error)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for, whatever the caller's PATH is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:

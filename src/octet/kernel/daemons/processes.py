@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from octet.kernel import namespaces
-from octet.kernel.daemons.port import Finished, Line, Reply
+from octet.kernel.daemons.port import SEARCHED, Finished, Line, Reply
 
 _LIMIT = 16 << 20  # bytes of one answer
 _PEER = struct.Struct("=iII")  # unix(7), SO_PEERCRED: pid, uid, gid
-_PLACE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+_PLACE = {"PATH": SEARCHED, "LC_ALL": "C", "TZ": "UTC"}
 
 
 class Found:
