@@ -20,6 +20,7 @@ HEADERS = {4: 28, 6: 48}  # IPv4 20 or IPv6 40, and ICMP 8: what ping -s does no
 WIRE = 1500  # of the lab's cables
 PLAIN = {4: 0, 6: 0}
 VXLAN = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}  # RFC 7348: outer IP, UDP, VXLAN, the pod's Ethernet header
+IN_IP = {4: 20, 6: 40}  # RFC 2003, RFC 2473
 OVERHEAD = {
     "flannel": VXLAN,
     "flannel:direct": VXLAN,
@@ -28,6 +29,9 @@ OVERHEAD = {
     "kopeio-vxlan": VXLAN,
     "canal": VXLAN,
     "calico": PLAIN,
+    "calico:vxlan": VXLAN,
+    "kube-router": IN_IP,
+    "kube-router:no-overlay": PLAIN,
 }
 """Bytes that a model adds to a pod's packet; direct routing counts what peers beyond a router need."""
 ECHO = """

@@ -19,7 +19,7 @@ from policy_table_lab import NODES, TableLab, table_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(900)]
 
-MODELS = ("canal", "flannel:policy")
+MODELS = ("canal", "flannel:policy", "calico", "kube-router")
 CHANGES, KILLS = 1000, 6
 STREAM = 9999  # where nobody else listens
 CUT = 15.0

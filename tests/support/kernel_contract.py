@@ -1,17 +1,17 @@
 """What every kernel port does, as one table: kinds of objects by verbs, for the real one and the fake.
 
-What lives here: ``CASES`` and the harness that a kernel is judged through; the verbs are ``kernel_verbs``.
+What lives here: ``CASES``; what a case is says ``contract_case``, the verbs are ``kernel_verbs``.
 What it must not know: which kernel it is; the real one is judged by ``ip``, ``bridge``, ``tc`` and ``nft``.
 """
 
 import errno
 import os
 import tempfile
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from contract_case import Case, Harness
 from octet.blueprint import (
     Address,
     Bridge,
@@ -19,7 +19,6 @@ from octet.blueprint import (
     Daemon,
     FdbEntry,
     Ifb,
-    KernelObject,
     Link,
     Neighbour,
     Route,
@@ -32,62 +31,12 @@ from octet.blueprint import (
     Vxlan,
     nft,
 )
-from octet.kernel.port import Kernel
+from tunnel_cases import TUNNELS
 
 DAEMONS = Path(tempfile.gettempdir()) / f"octet-contract-{os.getpid()}"
 """Where the real kernel's daemons have their files."""
 
 MAC, OTHER_MAC = "0a:58:0a:01:00:01", "0a:58:0a:01:00:02"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One kind of object and what there is to say about it.
-
-    Attributes:
-        kind: the class; of a link, its detail's.
-        altered: the same key with another value; None where the key says it all.
-        shown: a command and a text that it prints while the object is there.
-        shown_altered: the text once it is altered.
-        base: what it stands on.
-        foreign: commands by which somebody else takes its place, separated by semicolons; empty where
-            nothing can. ``undo`` takes that away again.
-        orphan: errno when the link it is on is missing; 0 where it is on none.
-        in_pod: is it made in a pod's namespace?
-    """
-
-    name: str
-    kind: type
-    item: KernelObject
-    altered: KernelObject | None
-    shown: tuple[str, str]
-    shown_altered: str = ""
-    base: tuple[KernelObject, ...] = ()
-    foreign: str = ""
-    undo: str = ""
-    orphan: int = 0
-    in_pod: bool = False
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Harness(Protocol):
-    """A kernel and a way to see and disturb what it holds without its help."""
-
-    kernel: Kernel
-
-    def shows(self, case: Case, text: str) -> bool:
-        """Is the case's object there, with this text about it?"""
-        ...
-
-    def plant(self, case: Case) -> None:
-        """Let somebody else put something in the object's place."""
-        ...
-
-    def uproot(self, case: Case) -> None:
-        """Take that away."""
-        ...
 
 
 BRIDGE = Link("br0", Bridge(), "test bridge", mtu=1450, mac=MAC, ipv6_autoconf=False)
@@ -129,6 +78,7 @@ CASES = (
         foreign="ip link add vx0 type vxlan id 9 dstport 9999 local 10.1.0.1",
         undo="ip link del vx0",
     ),
+    *TUNNELS,
     Case(
         "ifb",
         Ifb,
@@ -358,3 +308,5 @@ CASES = (
     ),
 )
 """Every kind of kernel object, some in both families."""
+
+__all__ = ["CASES", "DAEMONS", "Case", "Harness"]

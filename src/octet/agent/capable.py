@@ -1,4 +1,4 @@
-"""Can this kernel do what the model needs? Asked once, at the start, before anything is changed.
+"""Can this kernel do what is needed? Asked at the start, and again of whatever the cluster asks for later.
 
 What lives here: the refusal, by name. What it must not know: how a feature is probed, which model it is.
 """
@@ -6,9 +6,10 @@ What lives here: the refusal, by name. What it must not know: how a feature is p
 import logging
 
 from octet.agent.config import Config
+from octet.blueprint import Blueprint
 from octet.errors import BadConfigurationError
 from octet.kernel import features
-from octet.models.needs import needs
+from octet.models.needs import needs, of
 
 log = logging.getLogger(__name__)
 
@@ -34,3 +35,16 @@ def insist(config: Config, source: str) -> None:
         raise BadConfigurationError(source, "model.name", config.model, problem, hint=hint)
     for each in features.lacking(name for name in needed if name in ONLY_ASKED_FOR):
         log.warning("bandwidth limits cannot be had", extra={"lacking": each})
+
+
+def refuse(wanted: Blueprint) -> None:
+    """Refuse what a cluster's objects ask for and this kernel lacks: tunnels of a pool, or through a router.
+
+    Raises:
+        BadConfigurationError: names what is missing, the first kernel that has it, and what would do without.
+    """
+    missing = features.lacking(sorted(of(wanted) - ONLY_ASKED_FOR))
+    if missing:
+        first = next(str(item) for item in wanted if features.lacking(of([item]) - ONLY_ASKED_FOR))
+        hint = "`octet doctor` shows what this kernel can do"
+        raise BadConfigurationError("this node", "to hold", first, "; ".join(missing), hint=hint)

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from octet.agent import capable
 from octet.agent.acquaintance import Acquaintance
 from octet.agent.applying import Applier
 from octet.agent.blocks import BlockKeeper
@@ -37,9 +38,11 @@ from octet.agent.reaper import Reaper
 from octet.agent.repair import Repair
 from octet.agent.report import Report
 from octet.agent.requests import Requests
+from octet.agent.routing import Routing
 from octet.agent.sandboxes import HostSandboxes
 from octet.agent.secrets import SecretFiles
 from octet.agent.sessions import Sessions
+from octet.agent.tunnels import Tunnels
 from octet.agent.watch import Watch
 from octet.cluster.changes import Underlay
 from octet.cluster.view import View
@@ -117,6 +120,7 @@ class Agent:
         self._report = Report(
             config, self._network, endpoints, desired, self._watch, metrics, flows, sessions
         )
+        self._report.why = Routing(config.running, self._network, desired, daemons, kernel.way).answer
         self._underlay_news = asyncio.Event()
         self._police_waits = False
         self._keeper = self._keep_blocks(journal, reader, worker)
@@ -135,6 +139,7 @@ class Agent:
         self._endpoints.take_from(keeper.shelf)
         self._network.on_view = keeper.see
         self._requests.wait = keeper.wait
+        self._watch.tunnels = Tunnels(keeper.tunnel, self._watch.tell).told
         return keeper
 
     def _wire(self) -> None:
@@ -144,6 +149,7 @@ class Agent:
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
         self._network.others = self._other_troubles
+        self._network.refuse = capable.refuse
         self._policing.on_news = self._police_soon
         if self._config.running.policy:
             self._requests.acquainted = self._acquaintance.made

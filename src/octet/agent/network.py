@@ -20,11 +20,14 @@ from octet.cluster.changes import (
     BlockChanged,
     NodeChanged,
     PoolChanged,
+    ServiceChanged,
+    SettingChanged,
+    SliceChanged,
     UnderlayChanged,
 )
 from octet.cluster.objects import Address, Node
 from octet.cluster.view import View, ViewChange
-from octet.errors import OctetError
+from octet.errors import BadConfigurationError, OctetError
 from octet.models.model import Running
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ class Network:
         on_view: told of each next version of the view, and what changed.
         others: what other parts have to say about what is not as it should be, a sentence each.
         on_site: told this node's share of the pod network whenever it is decided.
+        refuse: asked before anything is wanted of the kernel; raises OctetError where it can't hold that.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Network:
         self.on_view: Callable[[View, Iterable[ViewChange]], None] = lambda _view, _changes: None
         self.others: Callable[[], list[str]] = list
         self.on_site: Callable[[Site], None] = lambda _site: None
+        self.refuse: Callable[[Blueprint], None] = lambda _wanted: None
         self._running = running
         self._applier = applier
         self._endpoints = endpoints
@@ -76,6 +81,7 @@ class Network:
         self._desired = desired
         self._policing = policing
         self._changed: dict[str, None] = {}
+        self._stale = False
         self._refused: dict[str, str] = {}
         self._obstacles: dict[str, tuple[str, ...]] = {}
         self._pods: list[str] = []
@@ -103,8 +109,9 @@ class Network:
 
     @property
     def obstacles(self) -> list[str]:
-        """Why some peers' pods can't be reached though nothing failed here, a sentence each."""
-        return [text for texts in self._obstacles.values() for text in texts]
+        """Why some peers' pods can't be reached, or services not be told, though nothing failed here."""
+        peers = [text for texts in self._obstacles.values() for text in texts]
+        return [*peers, *self._running.remarks(self.view)]
 
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
@@ -118,8 +125,10 @@ class Network:
             elif isinstance(each, BlockChanged | AffinityChanged):
                 self._changed |= dict.fromkeys(each.nodes & view.nodes.keys() - {view.me})
                 own |= view.me in each.nodes
+            elif isinstance(each, ServiceChanged | SliceChanged):
+                self._stale |= self._running.advertises(view)
             else:
-                own |= isinstance(each, NodeChanged | UnderlayChanged | PoolChanged)
+                own |= isinstance(each, NodeChanged | UnderlayChanged | PoolChanged | SettingChanged)
         if own or self._endpoints.site is None:
             self.decide()
         self.on_work()
@@ -155,7 +164,9 @@ class Network:
         """Decide about this node and its pods, and have every peer decided about again."""
         try:
             site = Site(self._running, self._running.network(self.view))
-            self._replace_node(self._running.node(self.view))
+            node = self._running.node(self.view)
+            self.refuse(node)
+            self._replace_node(node)
             self._care.lower_mtu(site)
             self._pods = self._endpoints.settle_in(site)
         except (OctetError, ValueError) as error:
@@ -186,10 +197,20 @@ class Network:
         names = list(self._changed)[:BATCH]
         for name in names:
             del self._changed[name]
-        change = merged([self._contribute(name, self.view.nodes.get(name)) for name in names])
+        own = [self._renew()] if self._stale else []
+        change = merged([*own, *(self._contribute(name, self.view.nodes.get(name)) for name in names)])
         if change and self.settled == self.generation:
             self._applier.apply(change)
         return bool(self._changed)
+
+    def _renew(self) -> Change:
+        """Decide about this node's own part alone: it advertises something else, and no peer minds."""
+        self._stale = False
+        try:
+            return self._desired.replace(NODE, self._running.node(self.view))
+        except (OctetError, ValueError):
+            self.decide()  # which says what is wrong
+            return Change()
 
     def _contribute(self, name: str, peer: Node | None) -> Change:
         self._obstacles.pop(name, None)
@@ -198,14 +219,24 @@ class Network:
             self._obstacles[name] = why
         try:
             part = self._running.peer(self.view, peer) if peer is not None else part
+        except BadConfigurationError as error:  # of what is said of a peer: what was known of it still stands
+            self._refused[name] = f"node {name} stays as it was: {error}"
+            return Change()
+        except (OctetError, ValueError) as error:
+            return self._leave_out(name, error)
+        try:
+            self.refuse(part)
             change = self._desired.replace(("peer", name), part)
         except (OctetError, ValueError) as error:
-            self._refused[name] = f"node {name} is left out: {error}"
-            return self._desired.replace(("peer", name), Blueprint())
+            return self._leave_out(name, error)
         self._refused.pop(name, None)
         if change.alter or change.remove:
             self._changed |= dict.fromkeys(self._refused)
         return change
+
+    def _leave_out(self, name: str, error: Exception) -> Change:
+        self._refused[name] = f"node {name} is left out: {error}"
+        return self._desired.replace(("peer", name), Blueprint())
 
 
 def _name(change: NodeChanged) -> str:

@@ -25,7 +25,11 @@ _LONGEST_NUMBER = 20
 
 
 class Report:
-    """Answers by path."""
+    """Answers by path.
+
+    Attributes:
+        why: answers why packets to an address go where they go.
+    """
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Report:
         flows: Flows,
         sessions: Sessions,
     ) -> None:
+        self.why: Callable[[str], Answer] = _unknown
         self._config = config
         self._network = network
         self._endpoints = endpoints
@@ -68,7 +73,7 @@ class Report:
 
     def asked(self) -> Mapping[str, Callable[[str], Answer]]:
         """Return what answers each path that has a query."""
-        return {"/flows": self._flows_since}
+        return {"/flows": self._flows_since, "/routes": self.why}
 
     def _flows_since(self, query: str) -> Answer:
         """Answer with the lines after ``since``, all that are remembered where that is not said."""
@@ -133,3 +138,7 @@ def _endpoint(entry: Entry) -> dict[str, object]:
 
 def _lines(texts: list[str]) -> bytes:
     return "".join(f"{text}\n" for text in texts).encode("utf-8", "replace")
+
+
+def _unknown(_query: str) -> Answer:
+    return 404, TEXT, b"nobody here knows\n"

@@ -20,6 +20,7 @@ FILES = (
     "journal.db-wal",
     "journal.db-shm",
     "sysctl.json",
+    "fou.json",
     "sysctl.new",
     "subnet.env",
     "agent.lock",

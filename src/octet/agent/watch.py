@@ -7,12 +7,13 @@ What it must not know: what the network does about a change.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from octet.agent.network import Network
 from octet.agent.registration import publish
 from octet.cluster.objects import KINDS
+from octet.cluster.view import View
 from octet.errors import BadConfigurationError, NotFoundError, NotReadyError, OctetError
 from octet.models.model import Running
 from octet.store.contract import ConflictError, ExpiredError, Store, UnavailableError
@@ -31,13 +32,15 @@ class Watch:
             these depend on.
         revision: the store's, of what was last heard of.
         on_whole: told when everything has been listed for the first time.
+        tunnels: returns the annotations that tell our tunnels' addresses.
     """
 
     def __init__(self, store: Store, network: Network, running: Running, *, register: bool) -> None:
-        several = running.policy or running.blocks is not None
+        several = running.policy or running.blocks is not None or running.advertises(network.view)
         self.kinds = ("Node", *(kind for kind in KINDS if kind != "Node" and several))
         self.revision = 0
         self.on_whole: Callable[[], None] = lambda: None
+        self.tunnels: Callable[[View], Awaitable[Mapping[str, str]]] = _none
         self._store = store
         self._network = network
         self._running = running
@@ -126,8 +129,14 @@ class Watch:
             said = dict(self._running.annotations(view))
         except OctetError:
             said = {}
+        said |= await self.tunnels(view)
         now = (view.here, view.underlay, tuple(sorted(said.items())))
         if now == self._said:
             return
         await publish(self._store, view.me, view.underlay, said, register=self._register)
         self._said = now
+
+
+async def _none(_view: View) -> Mapping[str, str]:
+    """Return nothing: without pools no tunnel has an address of its own."""
+    return {}

@@ -5,9 +5,21 @@ What it must not know: netlink, ifindexes, clocks, host names, or who wants the 
 """
 
 from octet.blueprint.base import Blueprint, Change, KernelObject, Key
-from octet.blueprint.daemons import ConfigFile, Daemon, Secret
+from octet.blueprint.daemons import ConfigFile, Daemon, Inline, Secret
 from octet.blueprint.layer3 import Address, FdbEntry, Neighbour, Route, RouteKind, Rule, Scope
-from octet.blueprint.links import Bridge, BridgePort, Ifb, Link, LinkDetail, Veth, Vxlan
+from octet.blueprint.links import (
+    Bridge,
+    BridgePort,
+    FouPort,
+    Ifb,
+    InUdp,
+    Ip6Tunnel,
+    Ipip,
+    Link,
+    LinkDetail,
+    Veth,
+    Vxlan,
+)
 from octet.blueprint.tuning import Shaper, Sysctl
 
 __all__ = [
@@ -19,7 +31,12 @@ __all__ = [
     "ConfigFile",
     "Daemon",
     "FdbEntry",
+    "FouPort",
     "Ifb",
+    "InUdp",
+    "Inline",
+    "Ip6Tunnel",
+    "Ipip",
     "KernelObject",
     "Key",
     "Link",

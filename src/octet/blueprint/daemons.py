@@ -28,13 +28,29 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Inline:
+    """A secret that is part of what an operator wrote (kube-router's annotations have passwords in base64).
+
+    Attributes:
+        where: it stands, for people.
+    """
+
+    value: str = field(repr=False)
+    where: str
+
+    def __str__(self) -> str:
+        return f"secret in {self.where}"
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigFile:
     """One file of a daemon's configuration. The daemon is told of all changed files at once.
 
     Attributes:
         daemon: the name of the ``Daemon`` that reads it.
         name: of the file in the daemon's own directory, such as ``node.node7.conf``.
-        parts: the text in order; a ``Secret`` stands for what is put in its place when the file is written.
+        parts: the text in order; a ``Secret`` stands for what is put in its place when the file is written,
+            an ``Inline`` is shown nowhere but there.
 
     Raises:
         ValueError: the name could leave the directory, is hidden, or has more than 200 bytes.
@@ -42,7 +58,7 @@ class ConfigFile:
 
     daemon: str
     name: str
-    parts: tuple[str | Secret, ...] = field(repr=False)
+    parts: tuple[str | Secret | Inline, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -54,14 +70,14 @@ class ConfigFile:
         return ("config", self.daemon, self.name)
 
     @property
-    def secrets(self) -> tuple[Secret, ...]:
+    def secrets(self) -> tuple[Secret | Inline, ...]:
         """Every secret that the text needs, in order."""
-        return tuple(part for part in self.parts if isinstance(part, Secret))
+        return tuple(part for part in self.parts if not isinstance(part, str))
 
     @property
     def text(self) -> str:
         """The text as it may be shown: references where secrets are."""
-        return "".join(f"<{part}>" if isinstance(part, Secret) else part for part in self.parts)
+        return "".join(part if isinstance(part, str) else f"<{part}>" for part in self.parts)
 
     def __str__(self) -> str:
         return f"file {self.name} of {self.daemon}, {len(self.text.splitlines())} lines"

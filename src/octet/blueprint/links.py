@@ -1,6 +1,7 @@
 """Links: the devices a namespace should hold, one value per device.
 
-What lives here: ``Link`` and the detail of each kind of device. A new kind is one more detail class.
+What lives here: ``Link`` and the detail of each kind of device, and where tunnels in UDP end. A new kind is
+one more detail class.
 What it must not know: ifindexes, netlink attribute numbers, which transport wants the device.
 """
 
@@ -59,7 +60,56 @@ class Ifb:
     """An intermediate functional block: where traffic that leaves a pod is shaped."""
 
 
-LinkDetail = Veth | Bridge | Vxlan | Ifb
+@dataclass(frozen=True, slots=True)
+class InUdp:
+    """UDP around a tunnel's packets, for networks that pass nothing else (ip-fou(8)).
+
+    Its source port is chosen by flow, so that routers with several ways spread flows over them.
+
+    Attributes:
+        port: UDP destination port; a ``FouPort`` takes the packets there.
+        gue: four bytes say what is inside (Generic UDP Encapsulation); else the port says it (FOU).
+    """
+
+    port: int
+    gue: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ipip:
+    """IPv4 in IPv4 (RFC 2003, protocol 4), not to be fragmented on its way.
+
+    Attributes:
+        local: source address of outer packets.
+        remote: their destination; None is the gateway of the route that leads a packet here, so that one
+            device serves all peers.
+        ttl: of outer packets; 0 is that of the inner one.
+        in_udp: what is between the two, None for nothing.
+    """
+
+    local: IPv4Address
+    remote: IPv4Address | None = None
+    ttl: int = 0
+    in_udp: InUdp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ip6Tunnel:
+    """IPv6 in IPv6 (RFC 2473, protocol 41), without the option that limits nesting, which costs eight bytes.
+
+    Attributes:
+        local, remote: as for ``Ipip``, but the kernel's device needs a remote.
+        ttl: hop limit of outer packets; 0 is that of the inner one.
+        in_udp: as for ``Ipip``.
+    """
+
+    local: IPv6Address
+    remote: IPv6Address
+    ttl: int = 0
+    in_udp: InUdp | None = None
+
+
+LinkDetail = Veth | Bridge | Vxlan | Ifb | Ipip | Ip6Tunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +178,14 @@ def _detail(detail: LinkDetail) -> Iterator[str]:
             yield from (f"address {mac}" for mac in (detail.peer_mac,) if mac is not None)
         case Bridge():
             yield from ("mcast_snooping 0",) * (not detail.multicast_snooping)
+        case Ipip() | Ip6Tunnel():
+            yield f"local {detail.local} remote {detail.remote or 'any'}"
+            yield from (f"ttl {detail.ttl}",) * bool(detail.ttl)
+            yield from (_udp(wrapped) for wrapped in (detail.in_udp,) if wrapped is not None)
+
+
+def _udp(wrapped: InUdp) -> str:
+    return f"encap {'gue' if wrapped.gue else 'fou'} encap-dport {wrapped.port}"
 
 
 def _manner(link: Link) -> Iterator[str]:
@@ -137,3 +195,26 @@ def _manner(link: Link) -> Iterator[str]:
         yield from ("isolated on",) * link.port.isolated
     yield from ("addrgenmode eui64",) * link.ipv6_autoconf
     yield from ("down",) * (not link.up)
+
+
+@dataclass(frozen=True, slots=True)
+class FouPort:
+    """A UDP port of a whole namespace at which the kernel takes packets out of UDP (ip-fou(8)).
+
+    Attributes:
+        family: 4 or 6, of the outer packets.
+        protocol: IP protocol of what is inside; None for GUE, where each packet says it.
+    """
+
+    port: int
+    family: int = 4
+    protocol: int | None = None
+
+    @property
+    def key(self) -> Key:
+        """Identity: family and port."""
+        return ("fou", self.family, self.port)
+
+    def __str__(self) -> str:
+        inside = "gue" if self.protocol is None else f"ipproto {self.protocol}"
+        return f"fou {'-6 ' if self.family == 6 else ''}port {self.port} {inside}"

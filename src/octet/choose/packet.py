@@ -15,6 +15,9 @@ from octet.blueprint import (
     Bridge,
     FdbEntry,
     Ifb,
+    InUdp,
+    Ip6Tunnel,
+    Ipip,
     Link,
     Neighbour,
     Route,
@@ -29,7 +32,7 @@ from octet.cluster.endpoint import Endpoint
 from octet.cluster.view import View
 from octet.models import example
 from octet.models.model import Running
-from octet.transport.bgp.nodes import NodeMesh
+from octet.transport import Speaking
 
 ETHERNET = 14
 """Bytes of an Ethernet header without a tag: two addresses and a type (IEEE 802.3, 3.1.1)."""
@@ -37,8 +40,8 @@ ETHERNET = 14
 IP = {4: 20, 6: 40}
 """Bytes of an IP header without options (RFC 791, 3.1; RFC 8200, 3)."""
 
-UDP, VXLAN = 8, 8
-"""Bytes of these headers (RFC 768; RFC 7348, section 5)."""
+UDP, VXLAN, GUE = 8, 8, 4
+"""Bytes of these headers (RFC 768; RFC 7348, section 5; linux/gue.h, without options)."""
 
 TTL = 64
 """What Linux gives to packets of its own (ip-sysctl.rst, ip_default_ttl; hop_limit for IPv6)."""
@@ -183,7 +186,7 @@ def _machine(running: Running, family: int, index: int, host: int) -> _Machine:
     endpoint = example.endpoint(running.attach, network, host, me=index)
     plan = running.endpoint(network, endpoint)
     peers = [running.peer(view, peer) for peer in view.peers]
-    if isinstance(running.transport, NodeMesh):  # its routes are not in the blueprint: BIRD hears of them
+    if isinstance(running.transport, Speaking):  # its routes are not in the blueprint: BIRD hears of them
         peers += [running.transport.heard(view, peer) for peer in view.peers]
     return _Machine(view, endpoint, plan.pod, union([running.node(view), *peers, plan.node]))
 
@@ -200,12 +203,10 @@ def _way(sender: _Machine, receiver: _Machine) -> Iterator[Hop]:
         )
         yield Hop(receiver.view.me, _nic(receiver), "nic", "takes it in", (), wire)
     else:
-        wrapped, entries = _wrap(sender, device, step, inner)
-        why = (step.because, *entries)
-        yield Hop(
-            sender.view.me, step.link, _kind(device), "puts it into a packet between nodes", why, wrapped
-        )
-        yield from _tunnel(sender, receiver, device, wrapped)
+        outer, inside, entries = _wrap(sender, device, step, inner)
+        why, does = (step.because, *entries), "puts it into a packet between nodes"
+        yield Hop(sender.view.me, step.link, _kind(device), does, why, (*outer, *inside))
+        yield from _tunnel(sender, receiver, device, outer, inside)
     yield from _enter_pod(receiver, inner)
 
 
@@ -248,21 +249,24 @@ def _enter_pod(here: _Machine, inner: "_Packet") -> Iterator[Hop]:
     yield Hop(here.pod_name, end.attachment.interface, "veth", "takes it in", (), frame)
 
 
-def _tunnel(sender: _Machine, receiver: _Machine, device: Link, wrapped: tuple[Header, ...]) -> Iterator[Hop]:
+def _tunnel(
+    sender: _Machine, receiver: _Machine, device: Link, outer: tuple[Header, ...], inside: tuple[Header, ...]
+) -> Iterator[Hop]:
     """Yield the hops from one tunnel device to the other."""
-    wire = (_ethernet(sender.nic, receiver.nic), *wrapped)
+    wire = (_ethernet(sender.nic, receiver.nic), *outer, *inside)
     yield Hop(sender.view.me, _nic(sender), "nic", "sends it to the other node", (), wire)
     yield Hop(receiver.view.me, _nic(receiver), "nic", "takes it in", (), wire)
     far = next((link for link in receiver.node.of(Link) if _same_tunnel(device, link)), None)
-    if far is None or far.mac != wrapped[3].destination:
+    meant = inside[0].destination if inside[0].protocol == "Ethernet" else None
+    if far is None or far.mac != meant:
         raise ValueError(f"{receiver.view.me}: no device takes what {device} sends")
-    yield Hop(receiver.view.me, far.name, _kind(far), "takes the inner packet out", (str(far),), wrapped[3:])
+    yield Hop(receiver.view.me, far.name, _kind(far), "takes the inner packet out", (str(far),), inside)
 
 
 def _wrap(
     here: _Machine, device: Link, step: _Next, inner: "_Packet"
-) -> tuple[tuple[Header, ...], list[str]]:
-    """Return the headers behind a tunnel device, and the entries that filled them in."""
+) -> tuple[tuple[Header, ...], tuple[Header, ...], list[str]]:
+    """Return the headers that a tunnel device adds, what is in them, and the entries that filled them in."""
     detail = device.detail
     match detail:
         case Vxlan():
@@ -275,17 +279,33 @@ def _wrap(
                 _ip(detail.local, entry.destination),
                 Header("UDP", UDP, "hash of the inner packet", str(detail.port)),
                 Header("VXLAN", VXLAN, notes=(f"VNI {detail.vni}",)),
-                _ethernet(device.mac or "", far),
             )
-            return (*outer, *inner.routed(1)), [str(neighbour), str(entry)]
+            inside = (_ethernet(device.mac or "", far), *inner.routed(1))
+            return outer, inside, [str(neighbour), str(entry)]
+        case Ipip() | Ip6Tunnel():
+            far_end = _ip(detail.local, detail.remote or step.asked)
+            return (far_end, *_in_udp(detail.in_udp)), inner.routed(1), []
         case Bridge() | Veth() | Ifb():
             raise ValueError(f"{here.view.me}: {step.asked} is routed to {device.name}, which is no way out")
     assert_never(detail)
 
 
+def _in_udp(wrapped: InUdp | None) -> Iterator[Header]:
+    if wrapped is None:
+        return
+    yield Header("UDP", UDP, "hash of the inner packet", str(wrapped.port))
+    yield from [Header("GUE", GUE)] if wrapped.gue else []
+
+
 def _same_tunnel(one: Link, other: Link) -> bool:
-    """Tell whether a device takes what another one sends: for VXLAN, port, number and outer family."""
+    """Tell whether a device takes what another one sends.
+
+    For VXLAN, port, number and outer family decide; for a packet in a packet, which addresses it is between.
+    """
     here, there = one.detail, other.detail
+    if isinstance(here, Ipip | Ip6Tunnel) and isinstance(there, Ipip | Ip6Tunnel):
+        ends = here.remote in (None, there.local) and there.remote in (None, here.local)
+        return ends and here.in_udp == there.in_udp
     if not isinstance(here, Vxlan) or not isinstance(there, Vxlan):
         return False
     mine = (here.port, here.vni, here.local.version)

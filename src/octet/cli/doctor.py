@@ -28,7 +28,7 @@ def doctor(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Only what this model needs, programs too; exit code 1 if some of it is missing.",
+            help="Only what this model needs, programs too; exit code 1 if it can't run here at all.",
             autocompletion=completing.models,
         ),
     ] = None,
@@ -39,7 +39,8 @@ def doctor(
     Nothing of the host is changed. As an ordinary user some features can't be tried: it says which and why.
     """
     running = None if model is None else _running(model)
-    shown = FEATURES if running is None else _needed(running)
+    needed, sometimes = (FEATURES, ()) if running is None else _needed(running)
+    shown = tuple(feature for feature in FEATURES if feature in (*needed, *sometimes))
     programs = {} if running is None else _programs(running)
     found = features.probe()
     rows = [_row(feature, found[feature.name]) for feature in shown]
@@ -51,10 +52,12 @@ def doctor(
         as_json=as_json,
         json_rows=[*records, *(_program_record(name, why, str(model)) for name, why in programs.items())],
     )
-    lacking = features.lacking(feature.name for feature in shown) if model else ()
+    lacking = features.lacking(feature.name for feature in needed) if model else ()
     lacking += tuple(why for why in programs.values() if why)
     for sentence in lacking:
         output.note(f"{model} will not run here: {sentence}")
+    for sentence in features.lacking(feature.name for feature in sometimes):
+        output.note(f"{model} will not run here where a cluster needs it: {sentence}")
     if lacking:
         raise typer.Exit(output.FAILED)
 
@@ -65,11 +68,15 @@ def _running(model: str) -> "Running":
     return models.find(model).parse({}, source="octet doctor")
 
 
-def _needed(running: "Running") -> tuple[Feature, ...]:
-    from octet.models.needs import needs
+def _needed(running: "Running") -> tuple[tuple[Feature, ...], tuple[Feature, ...]]:
+    """Return what a model needs in every cluster, and what it needs in some."""
+    from octet.models.needs import needs, sometimes
 
-    wanted = set(needs(running))
-    return tuple(feature for feature in FEATURES if feature.name in wanted)
+    always, at_times = set(needs(running)), set(sometimes(running))
+    return (
+        tuple(feature for feature in FEATURES if feature.name in always),
+        tuple(feature for feature in FEATURES if feature.name in at_times),
+    )
 
 
 def _programs(running: "Running") -> dict[str, str]:
@@ -118,4 +125,5 @@ def _record(feature: Feature, finding: Finding) -> dict[str, object]:
         "needed_for": feature.needed_for,
         "since": feature.since,
         "option": feature.option,
+        "instead": feature.instead or None,
     }

@@ -41,6 +41,7 @@ GROUPS: tuple[Group, ...] = (
     Group("models", "octet.cli.models", "The models Octet can be, and what each one does to a node."),
     Group("doctor", "octet.cli.doctor", "What this kernel can do, and what needs it."),
     Group("bgp", "octet.cli.bgp", "BGP sessions: state, prefixes in and out, the last error."),
+    Group("routes", "octet.cli.routes", "Why a packet to an address goes where it goes."),
     Group("agent", "octet.cli.agent", "The process on every node that makes the network."),
     Group("cni", "octet.cli.cni", "The plugin and configuration that a container runtime uses."),
 )

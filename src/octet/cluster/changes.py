@@ -8,8 +8,12 @@ from ipaddress import IPv4Interface, IPv6Interface
 from typing import Generic, TypeVar
 
 from octet.cluster.objects import (
+    BGPConfiguration,
+    BGPFilter,
+    BGPPeer,
     BlockAffinity,
     EndpointSlice,
+    FelixConfiguration,
     IPAMBlock,
     IPAMConfiguration,
     IPPool,
@@ -107,6 +111,12 @@ class PoolChanged(Changed[IPPool | IPReservation | IPAMConfiguration]):
     __slots__ = ()
 
 
+class SettingChanged(Changed[BGPConfiguration | BGPPeer | BGPFilter | FelixConfiguration]):
+    """What an operator says about routing, or about nodes, is different."""
+
+    __slots__ = ()
+
+
 class BlockChanged(Changed[IPAMBlock]):
     """A block came, went, is another node's, or an address of it is on another node."""
 
@@ -144,6 +154,7 @@ ViewChange = (
     | SliceChanged
     | PolicyPartChanged
     | PoolChanged
+    | SettingChanged
     | BlockChanged
     | AffinityChanged
     | UnderlayChanged

@@ -4,6 +4,7 @@ What lives here: the list of kinds. What it must not know: their fields (see ``w
 ``services``), stores.
 """
 
+from octet.cluster.bgp import BGPConfiguration, BGPFilter, BGPPeer
 from octet.cluster.calico import (
     CalicoNetworkPolicy,
     GlobalNetworkPolicy,
@@ -16,6 +17,7 @@ from octet.cluster.calico import (
     Tier,
 )
 from octet.cluster.clusterpolicy import ClusterNetworkPolicy
+from octet.cluster.felix import FelixConfiguration
 from octet.cluster.netpol import (
     IPBlock,
     NetworkPolicy,
@@ -34,6 +36,9 @@ from octet.cluster.workloads import ContainerPort, Namespace, Node, Pod
 
 IPAM_KINDS = ("IPPool", "IPReservation", "IPAMConfiguration", "IPAMBlock", "BlockAffinity")
 """Calico's kinds that addresses in blocks are made of."""
+
+SETTING_KINDS = ("BGPConfiguration", "BGPPeer", "BGPFilter", "FelixConfiguration")
+"""Calico's kinds by which an operator says how nodes route, and what else they do."""
 
 KINDS = (
     "Node",
@@ -54,6 +59,7 @@ KINDS = (
     "GlobalNetworkSet",
     "HostEndpoint",
     *IPAM_KINDS,
+    *SETTING_KINDS,
 )
 """Singular kinds that a View is made of, Kubernetes' own names but for one: two groups of its API have a kind
 NetworkPolicy, and the one of projectcalico.org/v3 is CalicoNetworkPolicy here."""
@@ -69,6 +75,7 @@ CLUSTER_KINDS = frozenset(
         "GlobalNetworkSet",
         "HostEndpoint",
         *IPAM_KINDS,
+        *SETTING_KINDS,
     }
 )
 """Kinds whose objects are in no namespace."""
@@ -77,12 +84,17 @@ __all__ = [
     "CLUSTER_KINDS",
     "IPAM_KINDS",
     "KINDS",
+    "SETTING_KINDS",
     "Address",
+    "BGPConfiguration",
+    "BGPFilter",
+    "BGPPeer",
     "BlockAffinity",
     "CalicoNetworkPolicy",
     "ClusterNetworkPolicy",
     "ContainerPort",
     "EndpointSlice",
+    "FelixConfiguration",
     "GlobalNetworkPolicy",
     "GlobalNetworkSet",
     "HostEndpoint",

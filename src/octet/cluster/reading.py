@@ -5,7 +5,7 @@ What it must not know: any kind of object.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import isnan
@@ -49,9 +49,18 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
 
+    def __iter__(self) -> Iterator[str]:
+        return (key for key in self._values if key in self)
+
     def refusal(self, key: str, problem: str, *, hint: str = "") -> BadConfigurationError:
         """Return the error that says what is wrong with one field; the caller raises it."""
         return BadConfigurationError(self._owner, self._path(key), self._values.get(key), problem, hint=hint)
+
+    def only(self, known: Collection[str], hint: str = "") -> None:
+        """Refuse any field that is not known: it would be lost in silence."""
+        for key in self:
+            if key not in known:
+                raise self.refusal(key, "has no meaning here", hint=hint)
 
     def text(self, key: str, default: str = "") -> str:
         """Return a string."""

@@ -21,6 +21,7 @@ from octet.cluster.changes import (
     PolicyPartChanged,
     PoolChanged,
     ServiceChanged,
+    SettingChanged,
     SliceChanged,
     Underlay,
     UnderlayChanged,
@@ -30,10 +31,14 @@ from octet.cluster.indexes import Affinities, Blocks, ByNode, Key, Named, Namesp
 from octet.cluster.objects import (
     CLUSTER_KINDS,
     Address,
+    BGPConfiguration,
+    BGPFilter,
+    BGPPeer,
     BlockAffinity,
     CalicoNetworkPolicy,
     ClusterNetworkPolicy,
     EndpointSlice,
+    FelixConfiguration,
     GlobalNetworkPolicy,
     GlobalNetworkSet,
     HostEndpoint,
@@ -117,6 +122,10 @@ _KINDS = {
     "IPAMConfiguration": _Row("ipam_config", Named, IPAMConfiguration.from_object, PoolChanged),
     "IPAMBlock": _Row("blocks", ByNode, IPAMBlock.from_object, BlockChanged),
     "BlockAffinity": _Row("affinities", ByNode, BlockAffinity.from_object, AffinityChanged),
+    "BGPConfiguration": _Row("bgp_config", Named, BGPConfiguration.from_object, SettingChanged),
+    "BGPPeer": _Row("bgp_peers", Named, BGPPeer.from_object, SettingChanged),
+    "BGPFilter": _Row("bgp_filters", Named, BGPFilter.from_object, SettingChanged),
+    "FelixConfiguration": _Row("felix_config", Named, FelixConfiguration.from_object, SettingChanged),
 }
 
 
@@ -146,6 +155,7 @@ class View:
             namespace empty where the kind has none.
         learned: what domain names mean, as far as pods of this node have asked for them.
         pools, reservations, ipam_config, blocks, affinities: addresses in blocks, by ("", name).
+        bgp_config, bgp_peers, bgp_filters, felix_config: how nodes route, by ("", name).
     """
 
     me: str
@@ -175,6 +185,10 @@ class View:
     ipam_config: Named[IPAMConfiguration] = field(default_factory=Named)
     blocks: Blocks = field(default_factory=ByNode)
     affinities: Affinities = field(default_factory=ByNode)
+    bgp_config: Named[BGPConfiguration] = field(default_factory=Named)
+    bgp_peers: Named[BGPPeer] = field(default_factory=Named)
+    bgp_filters: Named[BGPFilter] = field(default_factory=Named)
+    felix_config: Named[FelixConfiguration] = field(default_factory=Named)
 
     def __post_init__(self) -> None:
         for row in _KINDS.values():

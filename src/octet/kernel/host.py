@@ -13,9 +13,11 @@ from typing import Self
 
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import Underlay
+from octet.cluster.objects import Address
 from octet.kernel import execution, inuse, namespaces, peers
 from octet.kernel.daemons import Daemons
 from octet.kernel.facility import Facility
+from octet.kernel.fou import FouPorts
 from octet.kernel.netlink import interfaces, links
 from octet.kernel.netlink.linking import Linking
 from octet.kernel.netlink.rtnetlink import Rtnetlink
@@ -25,6 +27,7 @@ from octet.kernel.port import Outcome
 from octet.kernel.shaping import Shaping
 from octet.kernel.sysctl import Memory, Sysctls
 from octet.kernel.underlay import NodeAddresses, observe
+from octet.kernel.ways import Way, way
 
 
 class HostKernel:
@@ -66,7 +69,8 @@ class HostKernel:
         if pod:
             return basic
         daemons = [self._daemons] if self._daemons is not None else []
-        return [*basic, Shaping(self._socket), NftFacility(self._namespace), *daemons]
+        fou = FouPorts(self._namespace, memory.with_name("fou.json") if memory is not None else None)
+        return [fou, *basic, Shaping(self._socket), NftFacility(self._namespace), *daemons]
 
     def read(self, wanted: Blueprint) -> Blueprint:
         """Return what the namespace holds of ours, as ``port.Kernel.read``."""
@@ -108,6 +112,10 @@ class HostKernel:
     def underlay(self, interface: str = "", node_addresses: NodeAddresses = ()) -> Underlay:
         """Return the interface that carries what leaves this node, as ``underlay.observe``."""
         return observe(self._socket, interface, node_addresses)
+
+    def way(self, address: Address) -> Way:
+        """Return the way that a packet to an address takes, as ``ways.way``. Raises OSError."""
+        return way(self._socket, address)
 
     def in_use(self) -> inuse.Addresses:
         """Return the addresses that this namespace has or routes out of an interface. Raises OSError."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-from octet.blueprint import KernelObject, Key, Neighbour, Sysctl
-from octet.kernel import namespaces, shaping, sysctl
+from octet.blueprint import FouPort, KernelObject, Key, Neighbour, Sysctl
+from octet.kernel import fou, namespaces, shaping, sysctl
 from octet.kernel.drift import Event, Gone, Overflow, Seen, ShapingLost, TableTouched, UnderlayChanged
 from octet.kernel.netlink import addresses, interfaces, links, neighbours, netconf, routes
 from octet.kernel.netlink.addresses import ADDRESSES
@@ -21,7 +21,7 @@ from octet.kernel.netlink.kind import AF_BRIDGE, AF_UNSPEC, Kind
 from octet.kernel.netlink.neighbours import FDB, NEIGHBOURS
 from octet.kernel.netlink.routes import ROUTES
 from octet.kernel.netlink.rules import RULES
-from octet.kernel.netlink.wire import NETLINK_NETFILTER, NETLINK_ROUTE, Socket
+from octet.kernel.netlink.wire import NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, Socket
 from octet.kernel.nft import events as nft_events
 
 _GROUPS = (1, 3, 4, 5, 7, 8, 9, 11, 19, 24, 25)
@@ -43,6 +43,7 @@ class Monitor:
             self._route = Socket(NETLINK_ROUTE, _GROUPS)
             self._asking = Socket(NETLINK_ROUTE)
             self._nft = Socket(NETLINK_NETFILTER, (nft_events.GROUP,))
+            self._generic = Socket(NETLINK_GENERIC)
         self._listener = nft_events.Listener()
         self._known = interfaces.everything(self._asking)
         self._poll = select.epoll()
@@ -73,9 +74,10 @@ class Monitor:
         return [*latest.values(), *([TableTouched()] if touched else [])]
 
     def look(self, desired: Desired) -> list[Event]:
-        """Return the differences that the kernel tells nobody of: proxied addresses and most settings.
+        """Return the differences that the kernel tells nobody of: proxied addresses, FOU ports, settings.
 
-        Costs a dump of the proxied addresses and one read for each such setting; meant for once a second.
+        Costs a dump of the proxied addresses and of the ports, and one read for each setting that it doesn't
+        announce; meant for once a second.
         """
         proxies = [item for item in desired.values() if isinstance(item, Neighbour) and item.proxy]
         there = self._proxies(desired) if proxies else set()
@@ -85,7 +87,15 @@ class Monitor:
         with namespaces.inside(self._namespace):
             present = [sysctl.current(item) for item in quiet]
         events: list[Event] = [Gone(item.key) for item in proxies if item.key not in there]
+        events += self._ports(desired)
         return events + [Seen(item) for item in present if item is not None]
+
+    def _ports(self, desired: Desired) -> Iterator[Event]:
+        wanted = [item for item in desired.values() if isinstance(item, FouPort)]
+        there = {item.key: item for item in fou.present(self._generic)} if wanted else {}
+        for item in wanted:
+            found = there.get(item.key)
+            yield Gone(item.key) if found is None else Seen(found)
 
     def _proxies(self, desired: Desired) -> set[Key]:
         found = (
@@ -169,7 +179,7 @@ class Monitor:
         if self._namespace >= 0:
             os.close(self._namespace)
             self._namespace = -1
-        for each in (self._route, self._asking, self._nft):
+        for each in (self._route, self._asking, self._nft, self._generic):
             each.close()
 
     def __enter__(self) -> Self:

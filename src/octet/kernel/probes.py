@@ -16,8 +16,9 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 
-from octet.blueprint import Change, Shaper
+from octet.blueprint import Change, FouPort, Shaper
 from octet.kernel import conntrack, namespaces
+from octet.kernel import fou as ports
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.interfaces import (
     GROUP,
@@ -31,13 +32,13 @@ from octet.kernel.netlink.interfaces import (
     RTM_NEWLINK,
     TARGET_NETNSID,
 )
-from octet.kernel.netlink.wire import CREATE, EXCL, NETLINK_NETFILTER, Message, Socket
+from octet.kernel.netlink.wire import CREATE, EXCL, NETLINK_GENERIC, NETLINK_NETFILTER, Message, Socket
 from octet.kernel.nft.library import Nft
 from octet.kernel.shaping import Shaping
 
 Probe = Callable[[], None]
 
-_NETLINK_XFRM, _NETLINK_GENERIC = 6, 16
+_NETLINK_XFRM = 6
 TABLE = "inet probe"
 """The nftables table in which probes work."""
 
@@ -92,6 +93,31 @@ def vxlan(local: str) -> Probe:
     number, port, of_family = 1, 15, {4: 4, 6: 17}  # IFLA_VXLAN_ID, _PORT, _LOCAL, _LOCAL6
     data = wire.u32(number, 7) + wire.be16(port, 4789)
     return link("vxlan", more=data + wire.attribute(of_family[address.version], address.packed))
+
+
+def ip6_tunnel() -> None:
+    """Make an IPv6 tunnel between two addresses."""
+    ends = ((2, "2001:db8::1"), (3, "2001:db8::2"))  # IFLA_IPTUN_LOCAL, _REMOTE
+    link("ip6tnl", more=b"".join(wire.attribute(number, ip_address(end).packed) for number, end in ends))()
+
+
+def fou(family: int) -> Probe:
+    """Return a probe that opens a port for packets in UDP, and makes a tunnel whose packets are in UDP."""
+
+    def make() -> None:
+        with Socket(NETLINK_GENERIC) as socket:
+            ports.add(socket, FouPort(5555, family))
+        kind, ends = (
+            ("ipip", ("192.0.2.3", "192.0.2.4"))
+            if family == 4
+            else ("ip6tnl", ("2001:db8::3", "2001:db8::4"))
+        )
+        addresses = [ip_address(end).packed for end in ends]
+        data = wire.attribute(2, addresses[0]) + wire.attribute(3, addresses[1])
+        in_udp = wire.u16(15, 2) + wire.be16(18, 5555)  # IFLA_IPTUN_ENCAP_TYPE (GUE), _ENCAP_DPORT
+        link(kind, more=data + in_udp)()
+
+    return make
 
 
 def link_groups() -> None:
@@ -190,7 +216,7 @@ def esp() -> None:
 def ipvs() -> None:
     """Ask for IPVS by its name among generic netlink families."""
     control, get_family, family_name = 0x10, 3, 2  # GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME
-    with Socket(_NETLINK_GENERIC) as socket:
+    with Socket(NETLINK_GENERIC) as socket:
         header = struct.pack("=BBH", get_family, 1, 0)
         _asked(socket, Message(control, 0, header + wire.text(family_name, "IPVS")))
 

@@ -77,6 +77,10 @@ KINDS = (
         ("ipamconfigurations", "ipamconfiguration", "ipamconfig"),
         namespaced=False,
     ),
+    *(
+        Kind(name, CALICO, (f"{name.lower()}s", name.lower()), namespaced=False)
+        for name in ("BGPConfiguration", "BGPPeer", "BGPFilter", "FelixConfiguration")
+    ),
     Kind("IPAMBlock", "crd.projectcalico.org/v1", ("ipamblocks", "ipamblock"), namespaced=False),
     Kind("BlockAffinity", "crd.projectcalico.org/v1", ("blockaffinities", "blockaffinity"), namespaced=False),
     Kind("IPAMHandle", "crd.projectcalico.org/v1", ("ipamhandles", "ipamhandle"), namespaced=False),

@@ -42,6 +42,7 @@ _CARRIERS: Mapping[str, str] = {
     "flannel": "flannel.1",
     "flannel:policy": "flannel.1",
     "canal": "flannel.1",
+    "calico:vxlan": "vxlan.calico",
     "kopeio-vxlan": "vxlan1",
 }
 """Models that tunnel to every peer, and their device; all others send through the uplink as it is."""

@@ -19,8 +19,10 @@ from octet.errors import OctetError
 from octet.kernel import namespaces
 from octet.lab import Lab
 from octet.lab.api import PodInfo
+from octet.lab.provider import Octet
 from octet.measure.candidates import Candidate
 from octet.measure.places import ProbeFailedError, Stretch, ask, serving
+from octet.measure.racked import peer_with_racks
 
 NODES = ("node1", "node2")
 NAME_PORT = 7003
@@ -95,8 +97,15 @@ class Site(AbstractContextManager["Site"]):
 
     @classmethod
     def up(cls, candidate: Candidate, name: str, fabric: str = "l2") -> Self:
-        """Start the lab. Raises OctetError."""
-        return cls(candidate, Lab.up(candidate.provider, nodes=len(NODES), name=name, fabric=fabric))
+        """Start the lab; on racks, have nodes peer with their routers. Raises OctetError."""
+        made = cls(candidate, Lab.up(candidate.provider, nodes=len(NODES), name=name, fabric=fabric))
+        if fabric == "routed" and isinstance(candidate.provider, Octet):
+            try:
+                peer_with_racks(made.lab, candidate.provider.model)
+            except OctetError:
+                made.lab.down()
+                raise
+        return made
 
     def __exit__(self, *_: object) -> None:
         self.lab.down()

@@ -1,51 +1,99 @@
-"""Calico without tunnels: address blocks out of pools, told to every node by BGP, and ordered policies.
+"""Calico: address blocks out of pools, told by BGP or wrapped as their pools say, and ordered policies.
 
 What lives here: the keys of Calico's CNI configuration (``ipam``), and which blocks are told.
 What it must not know: how blocks are claimed, how BIRD is spoken to, how policies work.
 Source: Calico, cni-plugin/pkg/types/types.go (``assign_ipv4``, ...); confd's bird_ipam.cfg (what is told).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from octet.attach.routed import RoutedAttach
-from octet.cluster.objects import Network
-from octet.cluster.pools import allocatable, pool_of
+from octet.blueprint import Blueprint, Route
+from octet.cluster.felix import DEFAULT, OF_NODE, FelixConfiguration
+from octet.cluster.objects import Network, Node
+from octet.cluster.pools import IPPool, allocatable, pool_of
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.ipam.blocks.holdings import holdings
 from octet.ipam.blocks.selection import defaults_from
-from octet.models.model import Options, Running
-from octet.transport.bgp.nodes import NodeMesh
+from octet.models.encapsulation import IN_IPIP, IN_VXLAN, left
+from octet.models.model import Option, Options, Running
+from octet.transport.calico.directory import ANNOTATED
+from octet.transport.calico.speaking import CalicoBgp
+from octet.transport.calico.vxlan import VNI, CalicoVxlan
+from octet.transport.ipip import IpipTransport
+from octet.transport.together import Together
 
-KEYS = ("assign_ipv4", "assign_ipv6", "ipv4_pools", "ipv6_pools")
+FIRST_POOLS = "first_pools"
+
+OPTIONS = (
+    Option("assign_ipv4", "true: an IPv4 address for each pod, where there is a pool", {"assign_ipv4": True}),
+    Option("assign_ipv6", "true: the same for IPv6", {"assign_ipv6": False}),
+    Option(
+        "ipv4_pools",
+        "empty: which pools, by name or CIDR; empty is what pools' selectors say",
+        {"ipv4_pools": ["default-ipv4-ippool"]},
+    ),
+    Option("ipv6_pools", "empty: the same for IPv6", {"ipv6_pools": ["default-ipv6-ippool"]}),
+    Option(
+        FIRST_POOLS,
+        "empty: what the pools say that are made where there is none, as an IPPool's spec",
+        {FIRST_POOLS: {"vxlanMode": "CrossSubnet"}},
+    ),
+)
+"""Keys of ``ipam`` in Calico's CNI configuration, and what calico-node is told in its environment
+(``CALICO_IPV4POOL_VXLAN`` and the like)."""
+
+KEYS = tuple(option.name for option in OPTIONS)
 
 
 def build(options: Options, source: str) -> Running:
-    """Read the options: ``assign_ipv4``, ``assign_ipv6``, ``ipv4_pools``, ``ipv6_pools``, as in Calico's.
+    """Read the options.
 
-    Unlike there, both families are assigned where the cluster has both and nobody says otherwise.
+    Unlike in Calico, both families are assigned where the cluster has both and nobody says otherwise.
     """
     for name in options:
         if name not in KEYS:
-            hint = f"one of {', '.join(KEYS)}"
+            hint = f"known here: {', '.join(KEYS)}"
             raise BadConfigurationError(source, name, options[name], "is no option of calico", hint=hint)
     families = [family for family in (4, 6) if _flag(options, f"assign_ipv{family}", source)]
     pools = {family: _names(options, f"ipv{family}_pools", source) for family in (4, 6)}
     named = {family: names for family, names in pools.items() if names}
-    return Running(RoutedAttach(), NodeMesh(told), policy=True, blocks=defaults_from(families, named, source))
+    bgp = CalicoBgp(told, left)
+    transport = Ways((bgp, IpipTransport(IN_IPIP, ANNOTATED), CalicoVxlan(IN_VXLAN, ANNOTATED, vni=vni)))
+    blocks = replace(defaults_from(families, named, source), first=_first(options, source))
+    return Running(RoutedAttach(), transport, policy=True, blocks=blocks, advertises=bgp.advertises)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways(Together):
+    """BGP for what goes as it is, tunnels for the rest; pods' packets no larger than an operator says."""
+
+    def heard(self, view: View, peer: Node) -> Blueprint:
+        """Return the routes that BIRD makes of what one peer tells it: of what no tunnel takes."""
+        taken = [each.prefix for each in left(view) if not each.unless_near]
+        bgp = next(part for part in self.parts if isinstance(part, CalicoBgp))
+        found = bgp.heard(view, peer).of(Route)
+        return Blueprint(route for route in found if not any(_inside(route, prefix) for prefix in taken))
+
+    def mtu(self, view: View) -> int:
+        """Return what fits through all of them, or less where FelixConfiguration says so."""
+        stated = [held.ipip_mtu for held in _felix(view) if IN_IPIP.used(view, 4)]
+        stated += [held.vxlan_mtu for held in _felix(view) if IN_VXLAN.used(view, 4)]
+        stated += [held.vxlan_mtu_v6 for held in _felix(view) if IN_VXLAN.used(view, 6)]
+        return min([Together.mtu(self, view), *filter(None, stated)])
+
+
+def vni(view: View) -> int:
+    """Return the VXLAN network of all nodes."""
+    held = view.felix_config.get(("", DEFAULT))
+    return (held.vni if held is not None else 0) or VNI
 
 
 def told(view: View) -> tuple[Network, ...]:
-    """Return what this node tells: its blocks and borrowed addresses, but of pools with disableBGPExport.
-
-    Raises:
-        BadConfigurationError: a pool is to be tunnelled, which this model does not do.
-    """
-    for pool in allocatable(view.pools.values()):
-        for key, mode in (("ipipMode", pool.ipip_mode), ("vxlanMode", pool.vxlan_mode)):
-            if mode != "Never":
-                problem = "is not supported: this model has no tunnels"
-                raise BadConfigurationError(f"IPPool {pool.name}", f"spec.{key}", mode, problem, hint="Never")
+    """Return what this node tells: its blocks and borrowed addresses, but of pools with disableBGPExport."""
     return tuple(_exported(view))
 
 
@@ -55,6 +103,30 @@ def _exported(view: View) -> Iterator[Network]:
         pool = pool_of(pools, prefix.network_address)
         if pool is not None and not pool.no_bgp:
             yield prefix
+
+
+def _felix(view: View) -> tuple[FelixConfiguration, ...]:
+    """Return what counts for this node: its own settings and those of all."""
+    found = (view.felix_config.get(("", name)) for name in (f"{OF_NODE}{view.me}", DEFAULT))
+    return tuple(held for held in found if held is not None)
+
+
+def _inside(route: Route, prefix: Network) -> bool:
+    found = route.destination
+    return found.version == prefix.version and found.network_address in prefix
+
+
+def _first(options: Options, source: str) -> Mapping[str, Any]:
+    """Return what first pools say, refused here where an IPPool with it would be."""
+    value = options.get(FIRST_POOLS, {})
+    if not isinstance(value, Mapping):
+        raise BadConfigurationError(source, FIRST_POOLS, value, "must be fields of an IPPool's spec")
+    for name in ("cidr", "blockSize"):
+        if name in value:
+            problem = "is of one pool: an IPPool of your own would do"
+            raise BadConfigurationError(source, f"{FIRST_POOLS}.{name}", value[name], problem)
+    IPPool.from_object({"metadata": {"name": FIRST_POOLS}, "spec": {**value, "cidr": "192.0.2.0/24"}})
+    return value
 
 
 def _flag(options: Options, name: str, source: str) -> bool:

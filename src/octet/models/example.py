@@ -12,11 +12,13 @@ from octet.blueprint import Daemon
 from octet.cluster.blocks import cidr_name
 from octet.cluster.endpoint import Attachment, Endpoint, NodeNetwork
 from octet.cluster.indexes import ByNode, Named, Nodes
-from octet.cluster.objects import Node
+from octet.cluster.objects import Network, Node
 from octet.cluster.ownership import BlockAffinity, IPAMBlock
 from octet.cluster.pools import IPPool
 from octet.cluster.view import Underlay, View
+from octet.ipam.blocks.holdings import holdings
 from octet.ipam.blocks.selection import Defaults
+from octet.models import encapsulation
 from octet.models.model import Running
 
 FAMILIES = {"v4": (4,), "v6": (6,), "dual": (4, 6)}
@@ -44,15 +46,19 @@ def view(running: Running, families: tuple[int, ...] = (4,), nodes: int = 2, me:
     return _seen_from(me, Nodes.of(heard), running, families)
 
 
+def between_routers(view: View) -> View:
+    """Return the view with a router before every other node."""
+    v4, v6 = view.underlay.v4, view.underlay.v6
+    alone = replace(view.underlay, v4=v4 and IPv4Interface(v4.ip), v6=v6 and IPv6Interface(v6.ip))
+    return replace(view, underlay=alone)
+
+
 def apart(running: Running, families: tuple[int, ...] = (4,)) -> tuple[str, ...]:
     """Return why pods of two nodes in different subnets cannot reach each other; empty where they may.
 
     Where a routing daemon runs on each node, routers may tell it the way: nothing is known against that.
     """
-    seen = view(running, families)
-    v4, v6 = seen.underlay.v4, seen.underlay.v6
-    alone = replace(seen.underlay, v4=v4 and IPv4Interface(v4.ip), v6=v6 and IPv6Interface(v6.ip))
-    distant = replace(seen, underlay=alone)
+    distant = between_routers(view(running, families))
     if any(isinstance(each, Daemon) for each in running.node(distant)):
         return ()
     return running.obstacles(distant, distant.peers[0])
@@ -81,7 +87,7 @@ def _node(index: int, families: tuple[int, ...]) -> Node:
 
 
 def _said(node: Node, running: Running, view: View) -> Node:
-    annotations = running.annotations(view)
+    annotations = {**running.annotations(view), **_tunnels(view)}
     return Node(
         name=node.name,
         annotations=annotations,
@@ -89,6 +95,13 @@ def _said(node: Node, running: Running, view: View) -> Node:
         internal_ips=node.internal_ips,
         ready=node.ready,
     )
+
+
+def _tunnels(view: View) -> dict[str, str]:
+    """Return what a node tells of its tunnels' addresses: the second of its block, as IPAM might have it."""
+    own: dict[int, Network] = {cidr.version: cidr for cidr in holdings(view, view.me).blocks}
+    wanted = [each for each in encapsulation.addresses(view) if each.family in own]
+    return {each.annotation: str(own[each.family][1]) for each in wanted}
 
 
 def _seen_from(index: int, nodes: Nodes, running: Running, families: tuple[int, ...]) -> View:

@@ -35,6 +35,21 @@ SMALLEST_CIDR = 4
 Options = Mapping[str, object]
 
 
+def nothing(_view: View) -> bool:
+    """Return False: most models advertise no service addresses."""
+    return False
+
+
+def no_services(_view: View, _network: NodeNetwork) -> Blueprint:
+    """Return nothing: most models leave services to others."""
+    return Blueprint()
+
+
+def no_remarks(_view: View) -> tuple[str, ...]:
+    """Return nothing."""
+    return ()
+
+
 def no_files(_network: NodeNetwork) -> Mapping[str, str]:
     """Return nothing: most models leave no files for other programs."""
     return {}
@@ -51,6 +66,10 @@ class Running:
         interface: the underlay's, where the options say it; empty is unstated.
         blocks: where addresses come in blocks out of pools, what pods get that ask for nothing; None is a
             CIDR per node.
+        spared: stem of the sets of addresses to which pods' own address is kept, too; empty is none.
+        served: what this node holds for service addresses that it advertises.
+        remarks: what about services could not be done, a sentence each.
+        advertises: does what this node holds depend on services and their endpoints now?
         files: what the original leaves for other programs to read: texts by file name.
     """
 
@@ -62,6 +81,10 @@ class Running:
     policy: bool = False
     interface: str = ""
     blocks: Defaults | None = None
+    spared: str = ""
+    served: Callable[[View, NodeNetwork], Blueprint] = field(default=no_services, compare=False)
+    remarks: Callable[[View], tuple[str, ...]] = field(default=no_remarks, compare=False)
+    advertises: Callable[[View], bool] = field(default=nothing, compare=False)
 
     @property
     def gate(self) -> Gate | None:
@@ -108,6 +131,7 @@ class Running:
                 forwarding(view, network),
                 hostport.base(own if bridge else (), bridge),
                 self._outgoing(view, network.cluster, own),
+                self.served(view, network),
                 self.gate.base() if self.gate is not None else Blueprint(),
             ]
         )
@@ -140,7 +164,7 @@ class Running:
     ) -> Blueprint:
         if self.blocks is not None:
             return pooled.contribution(view, masqueraded=self.masquerade)
-        return masquerade(cluster, own) if self.masquerade else Blueprint()
+        return masquerade(cluster, own, self.spared) if self.masquerade else Blueprint()
 
     def _cidr(self, view: View, family: int) -> Network:
         cidr = self.networks.own(view, family)

@@ -4,20 +4,70 @@ What lives here: which object needs which feature, by the names of ``kernel.feat
 What it must not know: how a feature is probed, which kernels have it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
 
-from octet.blueprint import Blueprint, Bridge, Daemon, Ifb, Link, LinkDetail, Shaper, Veth, Vxlan, nft
+from msgspec import structs
+
+from octet.blueprint import (
+    Blueprint,
+    Bridge,
+    Daemon,
+    FouPort,
+    Ifb,
+    Ip6Tunnel,
+    Ipip,
+    Link,
+    LinkDetail,
+    Shaper,
+    Veth,
+    Vxlan,
+    nft,
+)
 from octet.blueprint.base import KernelObject
 from octet.cluster.endpoint import Bandwidth, HostPort
+from octet.cluster.indexes import Named
+from octet.cluster.view import View
+from octet.errors import BadConfigurationError
 from octet.models import example
 from octet.models.model import Running
 
 
 def needs(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str, ...]:
-    """Return names of kernel features in alphabetical order, with every capability that a pod may ask for."""
+    """Return names of kernel features in alphabetical order, with every capability that a pod may ask for.
+
+    They are those of nodes on one network, with the pools that a new cluster has.
+    """
+    return _needed_by(running, example.view(running, families), families)
+
+
+def sometimes(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str, ...]:
+    """Return names of features that only some clusters need: those with routers, or with tunnelled pools."""
     view = example.view(running, families)
+    found: set[str] = set()
+    for each in (view, _pooled(view, ipip="Always"), _pooled(view, vxlan="Always")):
+        with suppress(BadConfigurationError):  # what a model refuses needs nothing
+            found |= set(_needed_by(running, example.between_routers(each), families))
+    return tuple(sorted(found - set(needs(running, families))))
+
+
+def of(items: Iterable[KernelObject]) -> frozenset[str]:
+    """Return names of the features that these objects need."""
+    return frozenset(feature for item in items for feature in _needed(item))
+
+
+def _pooled(view: View, ipip: str = "Never", vxlan: str = "Never") -> View:
+    """Return the view with all its pools tunnelled; IPIP carries IPv4 only."""
+    pools = [
+        structs.replace(pool, ipip_mode=ipip if pool.cidr.version == 4 else "Never", vxlan_mode=vxlan)
+        for pool in view.pools.values()
+    ]
+    return replace(view, pools=Named.of(pools))
+
+
+def _needed_by(running: Running, view: View, families: tuple[int, ...]) -> tuple[str, ...]:
     network = running.network(view)
     pod = replace(
         example.endpoint(running.attach, network),
@@ -31,7 +81,7 @@ def needs(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str, ..
         plan.pod,
         plan.node,
     )
-    found = {feature for part in parts for item in part for feature in _needed(item)}
+    found = {feature for part in parts for feature in of(part)}
     if running.policy:
         found |= {"nftables-concatenated-ranges", "nftables-log"}
     return tuple(sorted(found | ({"ipv6"} if 6 in families else set())))
@@ -47,6 +97,8 @@ def _needed(item: KernelObject) -> Iterator[str]:
     if isinstance(item, Link):
         yield _kind(item.detail)
         yield from ["locked-ports"] if item.port is not None and item.port.locked else []
+    elif isinstance(item, FouPort):
+        yield "fou" if item.family == 4 else "fou6"
     elif isinstance(item, Shaper):
         yield "tbf"
         yield from ["redirect"] if item.redirect_from else []
@@ -66,4 +118,8 @@ def _kind(detail: LinkDetail) -> str:
             return "ifb"
         case Vxlan():
             return "vxlan" if detail.local.version == 4 else "vxlan6"
+        case Ipip():
+            return "ipip"
+        case Ip6Tunnel():
+            return "ip6tnl"
     assert_never(detail)

@@ -4,7 +4,7 @@ What lives here: the rows. A new model is a module with its ``build`` and one ro
 What it must not know: anything that isn't in the rows.
 """
 
-from octet.models import calico, canal, flannel, kopeio
+from octet.models import calico, canal, flannel, kopeio, kube_router
 from octet.models.model import Model
 
 MODELS: tuple[Model, ...] = (
@@ -75,20 +75,47 @@ MODELS: tuple[Model, ...] = (
     ),
     Model(
         name="calico",
-        summary="blocks of addresses, told by BGP, no tunnel; a routed link for each pod, ordered policies",
+        summary="blocks of addresses, told by BGP or tunnelled; a routed link for each pod, ordered policies",
         attach="routed /32",
         ipam="blocks out of pools",
-        transport="BGP mesh by BIRD, routes within one network",
+        transport="BGP by BIRD: mesh, reflectors, routers; IPIP and VXLAN 4096/4789 as pools say",
         policy="ordered: tiers, Calico, ClusterNetworkPolicy, NetworkPolicy",
-        service="-",
+        service="- (advertises service addresses)",
         store="Kubernetes",
         about=(
-            "Nodes claim blocks of an IPPool as they need them, and each tells its own to every other node "
-            "in a BGP session between two BIRDs. Pods are attached and policies enforced as with canal. "
-            "Packets go as they are: nodes must be on one network, and a pool that asks for a tunnel is "
-            "refused. BGPPeer, BGPConfiguration and BGPFilter are not read yet. Unlike the original: a pod "
-            "has an address of each family that its cluster has, and its first ADD waits for a block."
+            "Nodes claim blocks of an IPPool as they need them, and each tells its own by BGP, BIRD to "
+            "BIRD: to every other node, or to route reflectors, or to the routers of its rack, as "
+            "BGPConfiguration, BGPPeer, BGPFilter and annotations of nodes say; all of it may change "
+            "while it runs. Pods are attached and policies enforced as with canal. A pool's ipipMode or "
+            "vxlanMode puts packets into a tunnel, always or between networks only. FelixConfiguration is "
+            "read where it says something about tunnels; fields that would promise what is not so are "
+            "refused by name. Unlike the original: a pod has an address of each family that its cluster "
+            "has, its first ADD waits for a block, a router is not told of pods that its packets would "
+            "come back from, and wrapped routes are the agent's, as Debian's BIRD has no patch for them."
         ),
         build=calico.build,
+        options=calico.OPTIONS,
+        variants={"vxlan": {"first_pools": {"vxlanMode": "Always"}}},
+    ),
+    Model(
+        name="kube-router",
+        summary="one subnet per node, told by BGP to nodes and routers; service addresses told; policy",
+        attach="bridge kube-bridge",
+        ipam="node CIDR",
+        transport="BGP by BIRD; IPIP between subnets, or GUE, or neither",
+        policy="ordered: tiers, Calico, ClusterNetworkPolicy, NetworkPolicy",
+        service="-",
+        store="Kubernetes nodes",
+        about=(
+            "Every node has one subnet and a bridge in it, and tells its subnet to other nodes, to "
+            "reflectors, or to the routers of its rack, as flags and annotations of Nodes say. Service "
+            "addresses are told to routers only, while an endpoint is ready, and are answered where they "
+            "are told. Unlike the original: annotations are live, reflectors compare cluster ids, a bad "
+            "value is refused by name and what was in force stays, ranges can be told instead of single "
+            "addresses, routes outlive a restart, and the MTU leaves room for a tunnel."
+        ),
+        build=kube_router.build,
+        options=kube_router.OPTIONS,
+        variants={"no-overlay": kube_router.BARE},
     ),
 )

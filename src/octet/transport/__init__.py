@@ -5,7 +5,7 @@ What it must not know: how pods attach, the kernel, the store.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from octet.blueprint import Blueprint
 from octet.cluster.objects import Node
@@ -41,4 +41,13 @@ class Transport(Protocol):
         ...
 
 
-__all__ = ["Transport"]
+@runtime_checkable
+class Speaking(Transport, Protocol):
+    """A transport whose routes a routing daemon makes, so that they are in no blueprint."""
+
+    def heard(self, view: View, peer: Node) -> Blueprint:
+        """Return the routes that the daemon makes of what one peer tells it."""
+        ...
+
+
+__all__ = ["Speaking", "Transport"]

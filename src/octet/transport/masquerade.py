@@ -12,6 +12,7 @@ from octet.blueprint.nft import (
     Chain,
     Compare,
     Hook,
+    Lookup,
     Marked,
     Masquerade,
     Network,
@@ -33,7 +34,9 @@ MULTICAST = {4: ip_network("224.0.0.0/4"), 6: ip_network("ff00::/8")}
 """Never masqueraded: the group is the same inside and outside (as flannel's ``--ip-masq``)."""
 
 
-def masquerade(cluster: Iterable[Network], sources: Iterable[Network] | None = None) -> Blueprint:
+def masquerade(
+    cluster: Iterable[Network], sources: Iterable[Network] | None = None, spared: str = ""
+) -> Blueprint:
     """Return the chain that masquerades pods' packets to the world outside.
 
     kube-proxy's mark is tested under its mask, since other bits of the mark belong to others, and a packet
@@ -42,22 +45,28 @@ def masquerade(cluster: Iterable[Network], sources: Iterable[Network] | None = N
     Args:
         cluster: pod networks of the whole cluster; between them no address is ever rewritten.
         sources: whose packets are masqueraded: this node's pod networks; None is the cluster's.
+        spared: stem of the sets of addresses to which none is rewritten either; empty where there are none.
     """
     inside = tuple(cluster)
     outgoing = inside if sources is None else tuple(sources)
     theirs = Rule(
         Marked(KUBE_PROXY_MARK, KUBE_PROXY_MARK), RETURN, comment="kube-proxy masquerades this itself"
     )
-    rules = [rule for family in (4, 6) for rule in _rules(family, inside, outgoing)]
+    rules = [rule for family in (4, 6) for rule in _rules(family, inside, outgoing, spared)]
     hook = Hook("nat", "postrouting", SOURCE_NAT)
     return Blueprint([Chain(CHAIN, (theirs, *rules), hook)] if rules else [])
 
 
-def _rules(family: int, cluster: Iterable[Network], sources: Iterable[Network]) -> Iterator[Rule]:
+def _rules(
+    family: int, cluster: Iterable[Network], sources: Iterable[Network], spared: str
+) -> Iterator[Rule]:
     own = collapse(sources, family)
     if not own:
         return
     from_pods = Compare(saddr(family), *own)
     kept = collapse([*cluster, MULTICAST[family]], family)
     yield Rule(from_pods, Compare(daddr(family), *kept), RETURN, comment="inside the cluster, and multicast")
+    if spared:
+        known = Lookup(daddr(family), into=f"{spared}{family}")
+        yield Rule(from_pods, known, RETURN, comment="to nodes, who know the way back")
     yield Rule(from_pods, Masquerade(), comment="pods to outside the cluster")

@@ -4,10 +4,12 @@ What lives here: ``PodNetworks``, ``Directory``, ``Obstacle``. What it must not 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface
+from contextlib import suppress
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, IPv6Interface, ip_network
 from typing import Protocol
 
+from octet.cluster.indexes import Nodes
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
@@ -43,9 +45,13 @@ class PodNetworks:
 
     Attributes:
         stated: networks from a model's own options; where there are none, the View's are taken.
+        annotations: names of annotations in which a Node may say its pod CIDRs, separated by commas; the
+            first that is there is taken, and without one ``spec.podCIDRs``.
     """
 
     stated: tuple[Network, ...] = ()
+    annotations: tuple[str, ...] = ()
+    _known: list[tuple[Nodes, Mapping[Network, str]]] = field(default_factory=list, repr=False, compare=False)
 
     def cluster(self, view: View) -> tuple[Network, ...]:
         """Return the networks that all pods' addresses lie in."""
@@ -57,7 +63,7 @@ class PodNetworks:
         Raises:
             BadConfigurationError: it lies outside of the cluster's networks.
         """
-        cidr = view.here.pod_cidr(family) if view.here else None
+        cidr = self.cidr(view.here, family) if view.here else None
         cluster = [each for each in self.cluster(view) if each.version == family]
         if cidr is None or not cluster:
             return None
@@ -71,23 +77,68 @@ class PodNetworks:
             )
         return cidr
 
+    def cidr(self, node: Node, family: int) -> Network | None:
+        """Return a node's pod CIDR of a family, or None.
+
+        Raises:
+            BadConfigurationError: an annotation is no list of prefixes, at most one of a family.
+        """
+        name = next((each for each in self.annotations if each in node.annotations), None)
+        if name is None:
+            return node.pod_cidr(family)
+        return next((each for each in _listed(node, name) if each.version == family), None)
+
     def families(self, view: View) -> tuple[int, ...]:
         """Return the families (4, 6) in which this node has pods."""
         return tuple(family for family in FAMILIES if self.own(view, family) is not None)
 
     def of_peer(self, view: View, peer: Node, family: int) -> Network | Obstacle:
         """Return a peer's pod CIDR; of two nodes that claim one, the first by name has it."""
-        cidr, own = peer.pod_cidr(family), self.own(view, family)
+        cidr, own = self.cidr(peer, family), self.own(view, family)
         if cidr is None:
             return Obstacle(f"node {peer.name} has no IPv{family} pod CIDR yet")
         if not any(_inside(cidr, each) for each in self.cluster(view)):
             return Obstacle(f"pod CIDR {cidr} of node {peer.name} lies outside of the cluster's pod network")
         if own is not None and cidr.overlaps(own):
             return Obstacle(f"pod CIDR {cidr} of node {peer.name} overlaps this node's own {own}")
-        owner = view.node_of(cidr.network_address)
-        if owner is not None and owner.name != peer.name:
-            return Obstacle(f"pod CIDR {cidr} of node {peer.name} belongs to node {owner.name}")
+        owner = self._owner(view, cidr)
+        if owner is not None and owner != peer.name:
+            return Obstacle(f"pod CIDR {cidr} of node {peer.name} belongs to node {owner}")
         return cidr
+
+    def _owner(self, view: View, cidr: Network) -> str | None:
+        if self.annotations:
+            return self._claims(view.nodes).get(cidr)
+        owner = view.node_of(cidr.network_address)
+        return owner.name if owner is not None else None
+
+    def _claims(self, nodes: Nodes) -> Mapping[Network, str]:
+        """Return whose each pod CIDR is, the first name of several, worked out once for each version."""
+        if not self._known or self._known[0][0] is not nodes:
+            found: dict[Network, str] = {}
+            for name, node in sorted(nodes.items()):
+                for family in FAMILIES:
+                    with suppress(BadConfigurationError):
+                        if (cidr := self.cidr(node, family)) is not None:
+                            found.setdefault(cidr, name)
+            self._known[:] = [(nodes, found)]
+        return self._known[0][1]
+
+
+def _listed(node: Node, name: str) -> list[Network]:
+    """Return the prefixes that an annotation lists. Raises BadConfigurationError."""
+    text = node.annotations[name]
+    try:
+        found = [ip_network(each.strip()) for each in text.split(",")]
+    except ValueError as error:
+        field = f"metadata.annotations[{name}]"
+        raise BadConfigurationError(
+            f"Node {node.name}", field, text, f"is no list of prefixes: {error}", hint="10.244.1.0/24"
+        ) from None
+    if len({each.version for each in found}) < len(found):
+        problem = "has two prefixes of one family"
+        raise BadConfigurationError(f"Node {node.name}", f"metadata.annotations[{name}]", text, problem)
+    return found
 
 
 OF_THE_CLUSTER = PodNetworks()

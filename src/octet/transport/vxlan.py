@@ -118,22 +118,10 @@ class VxlanTransport:
         return min(self.flavour.mtu(view, family) for family in families)
 
     def _end(self, view: View, family: int) -> Iterator[KernelObject]:
-        """Yield this node's end.
-
-        Replies of a node's own processes come through the tunnel from an underlay address, which is routed
-        elsewhere: a strict reverse path check would drop them, so it is loose (2) here. The device takes no
-        routes from the network (flannel sets the same ``accept_ra``).
-        """
         cidr = self.networks.own(view, family)
         device = self.flavour.device(view, cidr) if cidr else None
-        if cidr is None or device is None:
-            return
-        name, why = device.name, "transport vxlan"
-        yield Link(name, device.detail, why, mtu=device.mtu, mac=device.mac, ipv6_autoconf=False)
-        yield Address(name, ip_interface(cidr.network_address))
-        yield Sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
-        if family == 4:
-            yield Sysctl(f"net/ipv4/conf/{name}/rp_filter", "2")
+        if cidr is not None and device is not None:
+            yield from end(device, cidr.network_address)
 
     def _ways(self, view: View, peer: Node) -> Iterator[KernelObject | Obstacle]:
         for family in self.networks.families(view):
@@ -162,12 +150,32 @@ class VxlanTransport:
         elif far.mac == device.mac:
             yield Obstacle(f"node {peer.name} says that its device has this node's MAC {far.mac}")
         else:
-            yield from _entries(device.name, cidr, far)
+            yield from entries(device.name, cidr.network_address, far)
+            yield through(device.name, cidr.network_address, cidr)
 
 
-def _entries(device: str, cidr: Network, far: FarEnd) -> Iterator[KernelObject]:
-    """Yield the MAC of the peer's inner address, the machine behind that MAC, and the route, as flannel's."""
-    inner = cidr.network_address
+def end(device: Device, inner: objects.Address | None) -> Iterator[KernelObject]:
+    """Yield this node's end, with its inner address if it has one.
+
+    Replies of a node's own processes come through the tunnel from an underlay address, which is routed
+    elsewhere: a strict reverse path check would drop them, so it is loose (2) here. The device takes no
+    routes from the network (flannel sets the same ``accept_ra``).
+    """
+    name, why = device.name, "transport vxlan"
+    yield Link(name, device.detail, why, mtu=device.mtu, mac=device.mac, ipv6_autoconf=False)
+    if inner is not None:
+        yield Address(name, ip_interface(inner))
+    yield Sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
+    if device.detail.local.version == 4:
+        yield Sysctl(f"net/ipv4/conf/{name}/rp_filter", "2")
+
+
+def entries(device: str, inner: objects.Address, far: FarEnd) -> Iterator[KernelObject]:
+    """Yield the MAC of a peer's inner address, and the machine behind that MAC."""
     yield Neighbour(device, inner, far.mac)
     yield FdbEntry(device, far.mac, far.address)
-    yield Route(cidr, device, inner, onlink=True)
+
+
+def through(device: str, inner: objects.Address, prefix: Network) -> Route:
+    """Return the route to what is behind a peer's inner address, as flannel's and Felix'."""
+    return Route(prefix, device, inner, onlink=True)

@@ -5,7 +5,9 @@ import pytest
 
 from agent_node import UNDERLAY, AgentNode, cluster, node
 from octet.agent.network import BATCH
-from octet.blueprint import FdbEntry, Link, Route, Vxlan
+from octet.blueprint import Blueprint, FdbEntry, Link, Route, Vxlan
+from octet.errors import BadConfigurationError
+from octet.models import Running
 
 ROUTE = ("route", 254, "10.244.2.0/24", 0)
 
@@ -63,6 +65,44 @@ async def test_two_peers_that_claim_one_mac(here: AgentNode) -> None:
     survivors = [each for each in (node(2), copied) if each not in left]
     await here.see(cluster(node(1), *survivors))
     assert routes(here) == 1
+    assert here.network.failures == []
+
+
+async def test_a_peer_that_needs_what_the_kernel_lacks(here: AgentNode) -> None:
+    """It stays as it was, by name with the reason; others are reached, and so is it once the reason is gone."""
+
+    def refuse(wanted: Blueprint) -> None:
+        if any(isinstance(item, FdbEntry) and str(item.destination) == "192.0.2.3" for item in wanted):
+            raise BadConfigurationError("this node", "to hold", "a tunnel", "the kernel has none")
+
+    here.network.refuse = refuse
+    await here.see(cluster(node(1), node(2), node(3)))
+    assert routes(here) == 1
+    (failure,) = here.network.failures
+    assert "node node3 stays as it was: this node: to hold = 'a tunnel': the kernel has none" in failure
+    here.network.refuse = lambda _wanted: None
+    here.network.decide()
+    await here.see(cluster(node(1), node(2), node(3)))
+    assert routes(here) == 2
+    assert here.network.failures == []
+
+
+async def test_what_cannot_be_read_of_a_peer_changes_nothing(
+    here: AgentNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer of which something bad is said is reached as before, and named with what is bad."""
+    await here.see(cluster(node(1), node(2)))
+
+    def refuse(*_: object) -> Blueprint:
+        raise BadConfigurationError("Node node2", "metadata.annotations[x]", "y", "is no number")
+
+    with monkeypatch.context() as bad:
+        bad.setattr(Running, "peer", refuse)
+        await here.see(cluster(node(1), node(2, labels={"new": ""})))
+        assert here.kernel.holds(ROUTE)
+        (failure,) = here.network.failures
+        assert failure.startswith("node node2 stays as it was: Node node2: metadata.annotations[x] = 'y'")
+    await here.see(cluster(node(1), node(2)))
     assert here.network.failures == []
 
 

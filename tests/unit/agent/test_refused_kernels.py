@@ -1,5 +1,5 @@
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -7,8 +7,10 @@ import pytest
 from octet import models
 from octet.agent import capable
 from octet.agent.config import Config
+from octet.blueprint import Blueprint, FouPort, Ipip, Link, Route
 from octet.errors import BadConfigurationError
 from octet.kernel import features
+from octet.kernel.features import Answer, Finding
 
 CONFIG = Config(
     "n1",
@@ -54,3 +56,28 @@ def test_a_capability_is_not_the_model(
     lacks(monkeypatch, "tbf")
     capable.insist(CONFIG, "a.toml")
     assert "bandwidth" in caplog.text
+
+
+TUNNEL = Link("ipip.calico", Ipip(ip_address("192.0.2.1")), "transport ipip")
+ROUTE = Route(ip_network("10.244.2.0/24"), "eth0", ip_address("192.0.2.2"))
+
+
+def test_what_a_cluster_asks_for_later_is_refused_by_name() -> None:
+    """A tunnelled pool on a kernel without IP in IP: what, which option, since when, what would do."""
+    absent = Finding(Answer.NO, "Unknown device type")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(features, "probe", lambda: {each.name: absent for each in features.FEATURES})
+        with pytest.raises(BadConfigurationError) as refused:
+            capable.refuse(Blueprint([ROUTE, TUNNEL]))
+        capable.refuse(Blueprint([ROUTE]))
+    said = str(refused.value)
+    for part in ("link ipip.calico", "IP in IP", "CONFIG_NET_IPIP", "since 3.8", "vxlanMode of the IPPool"):
+        assert part in said
+
+
+def test_a_kernel_that_has_it_is_not_asked_twice() -> None:
+    """Nothing is refused where everything is there."""
+    present = Finding(Answer.YES)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(features, "probe", lambda: {each.name: present for each in features.FEATURES})
+        capable.refuse(Blueprint([ROUTE, TUNNEL, FouPort(5555)]))

@@ -163,6 +163,65 @@ WHOLE = {
     },
     "BlockAffinity": {"spec": {"cidr": "10.0.0.0/31", "node": "n", "state": "confirmed", "deleted": "false"}},
 }
+FILTER_RULE = {
+    "cidr": "10.0.0.0/8",
+    "matchOperator": "In",
+    "prefixLength": {"min": 24, "max": 26},
+    "source": "RemotePeers",
+    "interface": "eth*",
+    "peerType": "eBGP",
+    "communities": {"values": ["64512:1", "64512:1:2"]},
+    "asPathPrefix": [65001, 65002],
+    "operations": [{"addCommunity": {"value": "64512:3"}}, {"prependASPath": {"prefix": [64512]}}],
+    "action": "Accept",
+}
+PASSWORD = {"secretKeyRef": {"name": "bgp", "key": "password"}}
+WHOLE["BGPConfiguration"] = {
+    "metadata": {"name": "default"},
+    "spec": {
+        "logSeverityScreen": "Info",
+        "nodeToNodeMeshEnabled": False,
+        "asNumber": "1.10",
+        "listenPort": 1790,
+        "bindMode": "NodeIP",
+        "nodeMeshPassword": PASSWORD,
+        "nodeMeshMaxRestartTime": "2m",
+        "ignoredInterfaces": ["dummy*"],
+        "communities": [{"name": "gold", "value": "64512:7"}],
+        "prefixAdvertisements": [{"cidr": "10.0.0.0/8", "communities": ["gold", "64512:8"]}],
+        "serviceClusterIPs": [{"cidr": "10.96.0.0/12"}],
+        "serviceLoadBalancerAggregation": "Disabled",
+    },
+}
+WHOLE["BGPPeer"] = {
+    "spec": {
+        "nodeSelector": "rack == 'a'",
+        "peerIP": "192.0.2.1:1790",
+        "asNumber": 65001,
+        "localASNumber": 64999,
+        "nextHopMode": "Keep",
+        "password": PASSWORD,
+        "sourceAddress": "None",
+        "maxRestartTime": "1m30s",
+        "keepaliveTime": "5s",
+        "numAllowedLocalASNumbers": 1,
+        "ttlSecurity": 2,
+        "reachableBy": "192.0.2.9",
+        "filters": ["f"],
+    }
+}
+WHOLE["BGPFilter"] = {"spec": {"importV4": [FILTER_RULE], "exportV6": [{"action": "Reject"}]}}
+WHOLE["FelixConfiguration"] = {
+    "metadata": {"name": "default"},
+    "spec": {
+        "vxlanVNI": 4096,
+        "vxlanPort": 4789,
+        "vxlanMTU": 1400,
+        "interfacePrefix": "cali",
+        "ipv6Support": True,
+        "logSeverityScreen": "Info",
+    },
+}
 WHOLE["StagedKubernetesNetworkPolicy"] = WHOLE["NetworkPolicy"]
 
 

@@ -19,6 +19,7 @@ LEAST = {
     "IPPool": {"cidr": "10.0.0.0/16"},
     "IPAMBlock": {"cidr": "10.0.0.0/32", "allocations": [None]},
     "BlockAffinity": {"cidr": "10.0.0.0/32", "node": "node1"},
+    "BGPPeer": {"peerIP": "192.0.2.1", "asNumber": 65001},
 }
 
 

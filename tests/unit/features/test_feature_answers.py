@@ -119,3 +119,21 @@ def test_the_doctor_names_the_programs_of_a_model(here: bool, monkeypatch: pytes
     rows = json.loads(CliRunner().invoke(doctor.app, ["--model", "calico", "--json"]).stdout)
     assert {row["feature"]: row["answer"] for row in rows}["bird"] == ("yes" if here else "no")
     assert programs(MODELS[0].parse({}, source="test")) == ()
+
+
+WITHOUT_TUNNELS = {
+    **EVERYTHING,
+    **dict.fromkeys(("ipip", "ip6tnl", "fou", "fou6"), Finding(Answer.NO, "Unknown device type")),
+}
+
+
+def test_the_doctor_tells_what_only_some_clusters_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router between nodes asks for a tunnel: told with option, first kernel and what would do without."""
+    monkeypatch.setattr(features, "probe", lambda: WITHOUT_TUNNELS)
+    result = CliRunner().invoke(doctor.app, ["--model", "kube-router"])
+    assert result.exit_code == 0
+    said = " ".join(result.output.split())
+    assert (
+        "kube-router will not run here where a cluster needs it: the kernel has no IP in IP tunnels" in said
+    )
+    assert all(part in said for part in ("CONFIG_NET_IPIP", "since 3.8", "without it: VXLAN"))

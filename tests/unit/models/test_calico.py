@@ -1,9 +1,11 @@
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Interface, ip_network
 
 import pytest
 
-from octet.blueprint import ConfigFile
+from octet.blueprint import Blueprint, ConfigFile, Link
+from octet.cluster.changes import Underlay
+from octet.cluster.felix import FelixConfiguration
 from octet.cluster.indexes import Named, Nodes
 from octet.cluster.objects import Node
 from octet.cluster.pools import IPPool
@@ -15,6 +17,14 @@ from octet.models.calico import told
 
 def running(**options: object) -> Running:
     return find("calico").parse(options, source="agent.toml")
+
+
+FAR = Underlay("eth0", 1500, v4=IPv4Interface("192.0.2.1/32"))
+
+
+def text(held: Blueprint, name: str) -> str:
+    """Return the text of one of BIRD's files."""
+    return next(each.text for each in held.of(ConfigFile) if each.name == name)
 
 
 def with_pool(**spec: object) -> View:
@@ -33,11 +43,31 @@ def test_a_pool_may_be_kept_from_bgp() -> None:
     assert told(with_pool(disableBGPExport=True)) == ()
 
 
-@pytest.mark.parametrize("key", ["ipipMode", "vxlanMode"])
-def test_a_pool_that_wants_a_tunnel_is_refused(key: str) -> None:
-    """Nothing is sent bare that an operator wanted in a tunnel: the node says which pool it is."""
-    with pytest.raises(BadConfigurationError, match=rf"IPPool p: spec\.{key} = 'Always'.*no tunnels"):
-        running().node(with_pool(**{key: "Always"}))
+@pytest.mark.parametrize(
+    ("key", "device", "less"), [("ipipMode", "ipip.calico", 20), ("vxlanMode", "vxlan.calico", 50)]
+)
+def test_a_pool_that_wants_a_tunnel_gets_one(key: str, device: str, less: int) -> None:
+    """A pool's mode makes a device and takes its overhead from pods; BIRD leaves wrapped routes alone."""
+    view = with_pool(**{key: "Always"})
+    held = running().node(view)
+    assert device in {link.name for link in held.of(Link)}
+    assert running().network(view).mtu == 1500 - less
+    assert "if net ~ 10.244.0.0/16 then return true;" in text(held, "policy.conf")
+    assert not any(
+        "nothing tunnels" in why for why in running().obstacles(replace(view, underlay=FAR), view.peers[0])
+    )
+
+
+@pytest.mark.parametrize(("key", "most"), [("vxlanMTU", 1300), ("ipipMTU", 1450)])
+def test_an_operator_may_lower_the_mtu_of_a_tunnel(key: str, most: int) -> None:
+    """FelixConfiguration's MTU counts while there is such a tunnel, and where it is less than what fits."""
+    item = {"metadata": {"name": "default"}, "spec": {key: 1300, "vxlanVNI": 77}}
+    settings = Named.of([FelixConfiguration.from_object(item)])
+    view = replace(with_pool(vxlanMode="Always"), felix_config=settings)
+    assert running().network(view).mtu == most
+    assert "vni 77" in str(
+        next(link for link in running().node(view).of(Link) if link.name == "vxlan.calico")
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,6 +75,9 @@ def test_a_pool_that_wants_a_tunnel_is_refused(key: str) -> None:
     [
         ({"assign_ipv4": "perhaps"}, "assign_ipv4 = 'perhaps': must be true or false"),
         ({"ipv4_pools": "p"}, "ipv4_pools = 'p': must be a list"),
+        ({"first_pools": {"vxlanMode": "Sometimes"}}, r"IPPool first_pools: spec\.vxlanMode"),
+        ({"first_pools": {"cidr": "10.0.0.0/8"}}, r"first_pools\.cidr"),
+        ({"first_pools": 1}, "first_pools = 1: must be fields"),
         ({"mtu": 1400}, "mtu = 1400: is no option of calico"),
         ({"assign_ipv4": False, "assign_ipv6": "false"}, r"families = \[\]"),
     ],

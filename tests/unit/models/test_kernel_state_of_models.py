@@ -64,8 +64,28 @@ file policy.conf of bgp
 """
 CALICO_V4 = SPEAKER + "route blackhole 10.244.1.0/26"
 CALICO_V6 = SPEAKER + "route blackhole fd00:10:244:1::/122"
+NO_OVERLAY_V4 = SPEAKER + ANSWERS_V4.replace("cni0", "kube-bridge")
+NO_OVERLAY_V6 = SPEAKER + ANSWERS_V6.replace("cni0", "kube-bridge")
+KUBE_ROUTER_V4 = NO_OVERLAY_V4 + "rule 32700: from 10.244.1.0/24 lookup 77"
+KUBE_ROUTER_V6 = NO_OVERLAY_V6 + "rule 32700: from fd00:10:244:1::/64 lookup 77"
+MTUS = {"kube-router": ("1480", "1460"), "kube-router:no-overlay": ("1500", "1500")}
+"""Of models that don't use VXLAN, and hold more than the bridge all the same."""
+WRAPPED_V4 = """
+address 10.244.1.1/32 dev vxlan.calico
+link vxlan.calico vxlan (transport vxlan) mtu 1450 mac 66:f9:37:c3:7e:94 vni 4096 port 4789 local 192.0.2.1 dev eth0
+sysctl net/ipv4/conf/vxlan.calico/rp_filter = 2
+sysctl net/ipv6/conf/vxlan.calico/accept_ra = 0
+"""  # noqa: E501
+WRAPPED_V6 = """
+address fd00:10:244:1::1/128 dev vxlan-v6.calico
+link vxlan-v6.calico vxlan (transport vxlan) mtu 1430 mac 66:0f:35:f2:60:df vni 4096 port 4789 local 2001:db8::1 dev eth0
+sysctl net/ipv6/conf/vxlan-v6.calico/accept_ra = 0
+"""  # noqa: E501
 NODE = {
+    "kube-router": ("kube-bridge", KUBE_ROUTER_V4, KUBE_ROUTER_V6),
+    "kube-router:no-overlay": ("kube-bridge", NO_OVERLAY_V4, NO_OVERLAY_V6),
     "calico": ("", CALICO_V4, CALICO_V6),
+    "calico:vxlan": ("", CALICO_V4 + WRAPPED_V4, CALICO_V6 + WRAPPED_V6),
     "canal": ("", FLANNEL_V4, FLANNEL_V6),
     "flannel": ("cni0", FLANNEL_V4, FLANNEL_V6),
     "flannel:policy": ("cni0", FLANNEL_V4 + ANSWERS_V4, FLANNEL_V6 + ANSWERS_V6),
@@ -105,7 +125,27 @@ route fd00:10:244:2::/64 via fd00:10:244:2:: dev vxlan1-v6 onlink
     ),
 }
 
+SESSION = "file node.node2.conf of bgp"
+PEER["kube-router:no-overlay"] = (SESSION, SESSION)
+KNOWN = ("\nelement tunnel-nodes4 { 192.0.2.2 }", "\nelement tunnel-nodes6 { 2001:db8::2 }")
+PEER["kube-router"] = (SESSION + KNOWN[0], SESSION + KNOWN[1])
 PEER["calico"] = ("file node.node2.conf of bgp", "file node.node2.conf of bgp")
+PEER["calico:vxlan"] = (
+    """
+element tunnel-nodes4 { 192.0.2.2 }
+fdb 66:2d:bf:44:a6:8b dst 192.0.2.2 dev vxlan.calico
+file node.node2.conf of bgp
+neighbour 10.244.2.1 lladdr 66:2d:bf:44:a6:8b dev vxlan.calico
+route 10.244.2.0/26 via 10.244.2.1 dev vxlan.calico onlink
+""",
+    """
+element tunnel-nodes6 { 2001:db8::2 }
+fdb 66:32:42:ed:de:d5 dst 2001:db8::2 dev vxlan-v6.calico
+file node.node2.conf of bgp
+neighbour fd00:10:244:2::1 lladdr 66:32:42:ed:de:d5 dev vxlan-v6.calico
+route fd00:10:244:2::/122 via fd00:10:244:2::1 dev vxlan-v6.calico onlink
+""",
+)
 PEER |= {"canal": PEER["flannel"], "flannel:policy": PEER["flannel"]}
 
 EVERY = pytest.mark.parametrize("name", NODE)
@@ -146,7 +186,7 @@ def test_the_table_and_the_expectations_are_one_list() -> None:
 def test_an_ipv4_node(name: str) -> None:
     """An IPv4 node forwards, has its bridge, and the model's device for IPv4."""
     bridge, four, _ = NODE[name]
-    mtu = "1450" if four else "1500"
+    mtu = MTUS.get(name, ("1450" if four else "1500", ""))[0]
     wanted = lines(shared(bridge, NODE_V4).replace("MTU", mtu), four)
     assert held(node_and_peer(name, "v4")[0]) == wanted
 
@@ -155,7 +195,7 @@ def test_an_ipv4_node(name: str) -> None:
 def test_an_ipv6_node(name: str) -> None:
     """An IPv6 node forwards, still listens to the routers of its underlay, and has nothing of IPv4."""
     bridge, _, six = NODE[name]
-    mtu = "1430" if six else "1500"
+    mtu = MTUS.get(name, ("", "1430" if six else "1500"))[1]
     text = shared(bridge, NODE_V6).replace("LINKLOCAL", "fe80::c89f:94ff:fe39:29a7")
     wanted = lines(text.replace("MTU", mtu), six)
     assert held(node_and_peer(name, "v6")[0]) == wanted
@@ -165,7 +205,7 @@ def test_an_ipv6_node(name: str) -> None:
 def test_a_dual_stack_node(name: str) -> None:
     """A dual-stack node has what both have; its bridge has IPv4's MAC and the smaller MTU."""
     bridge, four, six = NODE[name]
-    mtu = "1430" if six else "1500"
+    mtu = MTUS.get(name, ("", "1430" if six else "1500"))[1]
     text = shared(bridge, NODE_V4 + NODE_V6).replace("LINKLOCAL", "fe80::858:aff:fef4:101")
     text = text.replace("MTU", mtu)
     wanted = [line for line in lines(text, four, six) if "ca:9f:94:39:29:a7" not in line]
@@ -176,7 +216,8 @@ def test_a_dual_stack_node(name: str) -> None:
 @pytest.mark.parametrize(("families", "index"), [("v4", (0,)), ("v6", (1,)), ("dual", (0, 1))])
 def test_one_peer(name: str, families: str, index: tuple[int, ...]) -> None:
     """A peer adds the entries of the families that it is reached in, and nothing else."""
-    assert held(node_and_peer(name, families)[1]) == lines(*(PEER[name][each] for each in index))
+    wanted = {*lines(*(PEER[name][each] for each in index))}
+    assert held(node_and_peer(name, families)[1]) == sorted(wanted)
 
 
 @EVERY

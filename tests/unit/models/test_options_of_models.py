@@ -28,6 +28,9 @@ def test_names_that_run() -> None:
         "kopeio-vxlan",
         "canal",
         "calico",
+        "calico:vxlan",
+        "kube-router",
+        "kube-router:no-overlay",
     )
     assert names() == known
     assert [find(name).name for name in names()] == list(names())

@@ -24,12 +24,15 @@ from octet.blueprint.nft.fields import (
     MARK,
     NFPROTO,
     OIFNAME,
+    ORIGINAL_DPORT,
     SADDR4,
     SADDR6,
     SMAC,
     SPORT,
     Field,
     daddr,
+    numgen,
+    original_daddr,
     saddr,
 )
 from octet.blueprint.nft.matches import Compare, ConntrackStatus, Lookup, Marked, Midstream, ReversePath
@@ -93,6 +96,7 @@ __all__ = [
     "MARK",
     "NFPROTO",
     "OIFNAME",
+    "ORIGINAL_DPORT",
     "RETURN",
     "SADDR4",
     "SADDR6",
@@ -141,6 +145,8 @@ __all__ = [
     "find_problems",
     "goto",
     "jump",
+    "numgen",
+    "original_daddr",
     "saddr",
     "validate",
 ]

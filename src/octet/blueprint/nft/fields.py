@@ -51,9 +51,26 @@ ICMP_TYPE = Field("icmp type", "icmp_type", lambda p, _: _icmp(p, "icmp"), famil
 ICMPV6_TYPE = Field("icmpv6 type", "icmpv6_type", lambda p, _: _icmp(p, "icmpv6"), family=6)
 ICMP_CODE = Field("icmp code", "icmp_code", lambda p, _: _icmp_code(p, "icmp"), family=4)
 ICMPV6_CODE = Field("icmpv6 code", "icmpv6_code", lambda p, _: _icmp_code(p, "icmpv6"), family=6)
+ORIGINAL_DADDR4 = Field("ct original ip daddr", "ipv4_addr", lambda p, _: _asked(p, 4), family=4)
+ORIGINAL_DADDR6 = Field("ct original ip6 daddr", "ipv6_addr", lambda p, _: _asked(p, 6), family=6)
+ORIGINAL_DPORT = Field("ct original proto-dst", "inet_service", lambda p, _: p.asked[1])
 SMAC = Field("ether saddr", "ether_addr", lambda p, _: p.source_mac or None)
 FIB_DADDR_TYPE = Field("fib daddr type", "fib_addrtype", lambda p, around: around.kind_of(p.destination))
 FIB_SADDR_TYPE = Field("fib saddr type", "fib_addrtype", lambda p, around: around.kind_of(p.source))
+
+
+def numgen(count: int) -> Field:
+    """Return a number below ``count``, another for each packet; a traced packet draws by its source port."""
+    return Field(f"numgen random mod {count}", "integer", lambda p, _: (p.source_port or 0) % count)
+
+
+def original_daddr(family: int) -> Field:
+    """Return the address (family 4 or 6) that the packet's connection was made to, before translation."""
+    return ORIGINAL_DADDR4 if family == 4 else ORIGINAL_DADDR6
+
+
+def _asked(packet: Packet, family: int) -> Value | None:
+    return packet.asked[0] if packet.family == family else None
 
 
 def _icmp(packet: Packet, protocol: str) -> Value | None:

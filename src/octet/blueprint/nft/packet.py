@@ -23,6 +23,7 @@ class Packet:
         icmp_type: word of ICMP and ICMPv6 (a number for types without one), or empty.
         opens: of TCP: does it begin a connection (SYN without ACK, FIN and RST)?
         source_mac: of the frame it came in, or empty.
+        asked_for: destination and port before they were translated; None where they were not.
     """
 
     source: NetworkAddress
@@ -39,6 +40,12 @@ class Packet:
     icmp_code: int = 0
     opens: bool = True
     source_mac: str = ""
+    asked_for: tuple[NetworkAddress, int | None] | None = None
+
+    @property
+    def asked(self) -> tuple[NetworkAddress, int | None]:
+        """Destination and port before any translation."""
+        return self.asked_for or (self.destination, self.destination_port)
 
     @property
     def family(self) -> int:
@@ -53,6 +60,7 @@ class Packet:
         if how == "dnat":
             goal = address or self.destination, port or self.destination_port
             changed = replace(self, destination=goal[0], destination_port=goal[1])
+            changed = replace(changed, asked_for=self.asked) if changed != self else changed
         else:
             goal = address or self.source, port or self.source_port
             changed = replace(self, source=goal[0], source_port=goal[1])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, KernelObject, Secret
+from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, Inline, KernelObject, Secret
 from octet.kernel.daemons import bird
 from octet.kernel.daemons.directory import Directory
 from octet.kernel.daemons.port import Processes, Reply, Routes
@@ -83,11 +83,14 @@ class Daemons:
 
     def _text(self, item: ConfigFile) -> str | None:
         """Return a file's whole text; None where a secret is not known or cannot be written."""
-        held = [self.secrets(part) if isinstance(part, Secret) else part for part in item.parts]
+        held = [part if isinstance(part, str) else self._secret(part) for part in item.parts]
         for part, text in zip(item.parts, held, strict=True):
-            if text is None or (isinstance(part, Secret) and _unfit(text)):
+            if text is None or (not isinstance(part, str) and _unfit(text)):
                 return None
         return "".join(text for text in held if text is not None)
+
+    def _secret(self, secret: Secret | Inline) -> str | None:
+        return secret.value if isinstance(secret, Inline) else self.secrets(secret)
 
     def apply(self, change: Change) -> Outcome:
         """Make a change true, daemon by daemon."""
@@ -168,7 +171,7 @@ class Daemons:
         for name, item in files.items():
             text = self._text(item)
             if text is None:
-                failed[name] = _why_secret(item, self.secrets)
+                failed[name] = _why_secret(item, self._secret)
                 directory.restore(name)
             else:
                 directory.put(name, text)
@@ -250,7 +253,7 @@ def _daemon_of(item: KernelObject) -> str:
     return item.name if isinstance(item, Daemon) else ""
 
 
-def _why_secret(item: ConfigFile, secrets: Callable[[Secret], str | None]) -> str:
+def _why_secret(item: ConfigFile, secrets: Callable[[Secret | Inline], str | None]) -> str:
     for each in item.secrets:
         text = secrets(each)
         if text is None:

@@ -14,6 +14,7 @@ from octet.blueprint import (
     ConfigFile,
     Daemon,
     FdbEntry,
+    FouPort,
     KernelObject,
     Neighbour,
     Route,
@@ -75,6 +76,7 @@ CHECKS: dict[type, Callable[[Any, Namespace], None]] = {
     Route: _route,
     Rule: _nothing,
     Shaper: _shaper,
+    FouPort: _nothing,
     Daemon: _nothing,
     ConfigFile: _nothing,
 }

@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from octet.blueprint import Blueprint, Bridge, BridgePort, Change, Ifb, KernelObject, Link, Veth, Vxlan
+from octet.blueprint import (
+    Blueprint,
+    Bridge,
+    BridgePort,
+    Change,
+    Ifb,
+    Ip6Tunnel,
+    Ipip,
+    KernelObject,
+    Link,
+    Veth,
+    Vxlan,
+)
 from octet.kernel.fake.checks import check_name
 from octet.kernel.fake.world import Device, Namespace
 from octet.kernel.netlink.devices import CODERS
@@ -64,6 +76,8 @@ class Devices:
             self._create_peer(device, link.detail)
         if isinstance(link.detail, Vxlan):
             self._check_vxlan(link.detail)
+        if isinstance(link.detail, Ipip | Ip6Tunnel):
+            self._check_tunnel(link.detail)
         self._here.devices[link.name] = device
         return device
 
@@ -92,6 +106,15 @@ class Devices:
         others = (device.link.detail for device in self._here.devices.values())
         if any(isinstance(each, Vxlan) and _tells_apart(each) == _tells_apart(detail) for each in others):
             raise OSError(errno.EEXIST, "a VXLAN device with this VNI and port is there already")
+
+    def _check_tunnel(self, detail: Ipip | Ip6Tunnel) -> None:
+        ends = [
+            (device.link.detail.local, device.link.detail.remote)
+            for device in self._here.devices.values()
+            if isinstance(device.link.detail, type(detail))
+        ]
+        if (detail.local, detail.remote) in ends:
+            raise OSError(errno.EEXIST, "a tunnel between these addresses is there already")
 
     def _configure(self, device: Device, link: Link) -> None:
         if link.master is not None:

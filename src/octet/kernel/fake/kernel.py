@@ -14,6 +14,7 @@ from octet.blueprint import (
     Change,
     ConfigFile,
     Daemon,
+    FouPort,
     KernelObject,
     Key,
     Link,
@@ -56,6 +57,7 @@ class FakeKernel:
     def _parts(self, *, pod: bool) -> Sequence[Facility]:
         """Return what it can hold, in the order of the real kernel."""
         basic: list[Facility] = [
+            Objects(self._here, (FouPort,)),
             Settings(self._here, of_links=False),
             Netlink(self._here, self.devices),
             Settings(self._here, of_links=True),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Generic, TypeVar
 
-from octet.blueprint import Bridge, Ifb, Link, LinkDetail, Veth, Vxlan
+from octet.blueprint import Bridge, Ifb, InUdp, Ip6Tunnel, Ipip, Link, LinkDetail, Veth, Vxlan
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.interfaces import BORN_GROUP, IFINFO, Interface, Interfaces
 from octet.kernel.netlink.kind import AF_UNSPEC, mac_bytes
@@ -24,6 +24,11 @@ D = TypeVar("D", bound=LinkDetail)
 _VETH_INFO_PEER = 1
 _BR_MCAST_SNOOPING = 23
 _VXLAN_ID, _VXLAN_LINK, _VXLAN_LOCAL, _VXLAN_LEARNING, _VXLAN_PORT, _VXLAN_LOCAL6 = 1, 3, 4, 7, 15, 17
+_TUN_LOCAL, _TUN_REMOTE, _TUN_TTL, _TUN_FLAGS, _TUN_PROTO, _TUN_PMTUDISC = 2, 3, 4, 8, 9, 10
+_TUN_ENCAP_TYPE, _TUN_ENCAP_DPORT = 15, 18
+IPPROTO_IPV6 = 41
+_FOU, _GUE = 1, 2  # linux/if_tunnel.h, enum tunnel_encap_types
+_IGNORE_ENCAP_LIMIT = 1  # linux/ip6_tunnel.h, IP6_TNL_F_IGN_ENCAP_LIMIT
 _BE16 = struct.Struct("!H")
 
 
@@ -98,6 +103,58 @@ def _vxlan_read(found: Interface, known: Interfaces, _wanted: Vxlan | None) -> V
     )
 
 
+def _in_udp(wrapped: InUdp | None) -> bytes:
+    """The kernel chooses the source port by flow where none is given."""
+    if wrapped is None:
+        return wire.u16(_TUN_ENCAP_TYPE, 0)
+    kind = _GUE if wrapped.gue else _FOU
+    return wire.u16(_TUN_ENCAP_TYPE, kind) + wire.be16(_TUN_ENCAP_DPORT, wrapped.port)
+
+
+def _in_udp_read(data: dict[int, bytes]) -> InUdp | None:
+    kind = wire.as_int(data.get(_TUN_ENCAP_TYPE, b""))
+    port = _BE16.unpack(data.get(_TUN_ENCAP_DPORT, b"\0\0"))[0]
+    return InUdp(port, gue=kind == _GUE) if kind in {_FOU, _GUE} else None
+
+
+def _tunnel_changes(detail: Ipip | Ip6Tunnel, _known: Interfaces) -> bytes:
+    """Everything each time: what a message does not name goes back to the kernel's default."""
+    ends = wire.attribute(_TUN_LOCAL, detail.local.packed)
+    ends += wire.attribute(_TUN_REMOTE, detail.remote.packed) if detail.remote is not None else b""
+    return ends + wire.u8(_TUN_TTL, detail.ttl) + _in_udp(detail.in_udp) + _tunnel_manner(detail)
+
+
+def _tunnel_manner(detail: Ipip | Ip6Tunnel) -> bytes:
+    if isinstance(detail, Ipip):
+        return wire.u8(_TUN_PMTUDISC, 1)
+    return wire.u8(_TUN_PROTO, IPPROTO_IPV6) + wire.u32(_TUN_FLAGS, _IGNORE_ENCAP_LIMIT)
+
+
+def _tunnel_data(detail: Ipip | Ip6Tunnel, _link: Link, known: Interfaces, _home: int | None) -> bytes:
+    return _tunnel_changes(detail, known)
+
+
+def _ipip_read(found: Interface, *_: object) -> Ipip:
+    data = wire.attributes(found.data)
+    remote = IPv4Address(data.get(_TUN_REMOTE, bytes(4)))
+    return Ipip(
+        local=IPv4Address(data.get(_TUN_LOCAL, bytes(4))),
+        remote=None if remote.is_unspecified else remote,
+        ttl=wire.as_int(data.get(_TUN_TTL, b"")),
+        in_udp=_in_udp_read(data),
+    )
+
+
+def _ip6_tunnel_read(found: Interface, *_: object) -> Ip6Tunnel:
+    data = wire.attributes(found.data)
+    return Ip6Tunnel(
+        local=IPv6Address(data.get(_TUN_LOCAL, bytes(16))),
+        remote=IPv6Address(data.get(_TUN_REMOTE, bytes(16))),
+        ttl=wire.as_int(data.get(_TUN_TTL, b"")),
+        in_udp=_in_udp_read(data),
+    )
+
+
 CODERS: dict[type[LinkDetail], Coder[Any]] = {
     Veth: Coder("veth", _veth_data, lambda _: (), lambda *_: b"", _veth_read),
     Bridge: Coder("bridge", _bridge_data, lambda _: (), _bridge_data, _bridge_read),
@@ -108,6 +165,8 @@ CODERS: dict[type[LinkDetail], Coder[Any]] = {
         _vxlan_changes,
         _vxlan_read,
     ),
+    Ipip: Coder("ipip", _tunnel_data, lambda detail: detail.remote is None, _tunnel_changes, _ipip_read),
+    Ip6Tunnel: Coder("ip6tnl", _tunnel_data, lambda _: (), _tunnel_changes, _ip6_tunnel_read),
     Ifb: Coder("ifb", lambda *_: b"", lambda _: (), lambda *_: b"", lambda *_: Ifb()),
 }
 

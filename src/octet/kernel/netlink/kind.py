@@ -18,6 +18,8 @@ T = TypeVar("T", bound=KernelObject)
 
 AF_UNSPEC, AF_INET, AF_BRIDGE, AF_INET6 = 0, 2, 7, 10
 
+MAC_BYTES = 6
+
 ABSENT = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL, errno.ENXIO})
 """What the kernel answers to a removal of something that is not there."""
 

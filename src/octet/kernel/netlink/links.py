@@ -10,7 +10,7 @@ from octet.blueprint import BridgePort, Link, Veth
 from octet.kernel.netlink import interfaces, wire
 from octet.kernel.netlink.devices import CODERS, ONE_QUEUE, birth_mtu, of_kind
 from octet.kernel.netlink.interfaces import BORN_GROUP, IFF_UP, IFINFO, Interface, Interfaces
-from octet.kernel.netlink.kind import AF_BRIDGE, AF_INET, AF_UNSPEC, Wanted, as_mac, mac_bytes
+from octet.kernel.netlink.kind import AF_BRIDGE, AF_INET, AF_UNSPEC, MAC_BYTES, Wanted, as_mac, mac_bytes
 from octet.kernel.netlink.wire import Message
 from octet.kernel.port import ALIAS_PREFIX, RETIRED_GROUP
 
@@ -203,12 +203,18 @@ def read(found: Interface, known: Interfaces, wanted: Wanted) -> Link | None:
         detail=coder.read(found, known, want.detail if want and same_kind else None),
         purpose=found.alias.removeprefix(ALIAS_PREFIX),
         mtu=None if want and want.mtu is None else found.mtu,
-        mac=None if want and want.mac is None else as_mac(found.mac),
+        mac=_read_mac(found, want),
         master=known.name(found.master) or None,
         port=_read_port(found, want),
         up=bool(found.flags & IFF_UP),
         ipv6_autoconf=want.ipv6_autoconf if want and found.autoconf is None else found.autoconf is not False,
     )
+
+
+def _read_mac(found: Interface, want: Link | None) -> str | None:
+    """A tunnel's hardware address is its own IP address, which is no MAC and said elsewhere."""
+    unasked = want is not None and want.mac is None
+    return None if unasked or len(found.mac) != MAC_BYTES else as_mac(found.mac)
 
 
 def _read_port(found: Interface, want: Link | None) -> BridgePort | None:

@@ -101,7 +101,9 @@ def _fdb_body(item: FdbEntry, known: Interfaces) -> bytes:
 
 
 def _fdb_add(item: FdbEntry, known: Interfaces) -> list[Message]:
-    return [Message(RTM_NEWNEIGH, wire.CREATE | wire.EXCL, _fdb_body(item, known))]
+    """A port may have learned the MAC from its pod's first packet before it was locked: that gives way."""
+    exclusive = wire.EXCL if item.destination is not None else wire.REPLACE
+    return [Message(RTM_NEWNEIGH, wire.CREATE | exclusive, _fdb_body(item, known))]
 
 
 def _fdb_alter(_old: FdbEntry, new: FdbEntry, known: Interfaces) -> list[Message]:

@@ -12,6 +12,7 @@ How a model uses it, from the View to the Blueprint::
     for peer in between(speaker, me, other, Mesh()):      # sessions with another node: mesh, reflectors
         part = session(speaker, peer)                     # one ConfigFile: that peer's contribution
     part = session(speaker, Session(...))                 # a router that is not a node of the cluster
+    part = services((4, 6), networks)                     # service addresses, where they change by themselves
 
 - ``speaker.Speaker``: this node: identity, what it announces and to whom, what it never believes, which
   routes it leaves to a tunnel (``Left``), graceful restart, ECMP, communities by prefix (``Tagged``).
@@ -30,7 +31,7 @@ Everything is rendered in a stable order, a file per peer: a peer's change is a 
 
 from octet.transport.bgp.aggregates import aggregated
 from octet.transport.bgp.filters import Action, Filter, Operator, Rule
-from octet.transport.bgp.rendering import DAEMON, daemon, filters, session
+from octet.transport.bgp.rendering import DAEMON, daemon, filters, services, session
 from octet.transport.bgp.sessions import Bfd, NextHop, Prepend, Session, Timers
 from octet.transport.bgp.speaker import Left, Speaker, Tagged
 from octet.transport.bgp.topology import Member, Mesh, between, internal
@@ -56,5 +57,6 @@ __all__ = [
     "daemon",
     "filters",
     "internal",
+    "services",
     "session",
 ]

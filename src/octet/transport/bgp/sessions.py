@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address
 
-from octet.blueprint import Secret
+from octet.blueprint import Inline, Secret
 from octet.cluster.objects import Address
 from octet.errors import BadConfigurationError
 from octet.transport.bgp.speaker import (
@@ -74,11 +74,17 @@ class Session:
         interface: for a link-local address, the link it is on.
         local_asn: what we claim to be, where it is not the speaker's.
         source: the address we speak from; None is the speaker's of that family.
-        password: of the TCP segments (RFC 2385), by reference.
+        password: of the TCP segments (RFC 2385), by reference, or as an operator wrote it.
         hops: routers to the peer and itself; 1 is a direct neighbour.
         ttl_security: only packets that came that many hops are taken (RFC 5082); the peer must do it too.
         client_of: we reflect to this peer, as this cluster id (RFC 4456).
         transit: is it told what other peers told us (reflectors, and Calico's nodes towards racks)?
+        nodes_only: of that, only what other nodes told? A reflected route to the network of a next hop is
+            shorter than the routers' own, and then nothing resolves that next hop (BIRD: "resolvable through
+            recursive route").
+        passes_on: is a router told what nodes told us, as far as we reach them without a router: on our own
+            subnets, or by a tunnel? Of a node on our subnet the next hop is that node itself.
+        bound: do we speak from ``source``, or from whatever address the kernel takes?
         tell_pods, tell_services: what external peers are told.
         next_hop: of what others told us; what is ours has our own address always, or ``next_hop_address``.
         next_hop_address: said instead of our own address (kube-router's --override-nexthop), of its family.
@@ -102,11 +108,14 @@ class Session:
     interface: str = ""
     local_asn: int | None = None
     source: Address | None = None
-    password: Secret | None = None
+    password: Secret | Inline | None = None
     hops: int = 1
     ttl_security: bool = False
     client_of: IPv4Address | None = None
     transit: bool = False
+    nodes_only: bool = False
+    passes_on: bool = False
+    bound: bool = True
     tell_pods: bool = True
     tell_services: bool = True
     next_hop: NextHop = NextHop.AUTO

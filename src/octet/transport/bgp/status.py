@@ -153,3 +153,16 @@ def _number(text: str | None) -> int:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+
+
+_TELLER = re.compile(r"\[(?P<kind>node|peer):(?P<name>\S+) ")
+
+
+def tellers(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the names of peers in an answer to ``show route``, in its order, each once."""
+    seen: set[str] = set()
+    for line in lines:
+        found = _TELLER.search(line)
+        if found is not None and found["name"] not in seen:
+            seen.add(found["name"])
+            yield found["name"]

@@ -47,12 +47,14 @@ class Mesh:
         reflectors_join: do reflectors have sessions by their role alone (kube-router)? Otherwise they are out
             of the mesh, and what peers with them is named pair by pair (Calico).
         own_as_only: only nodes of one AS peer with each other (kube-router without full mesh).
+        nodes_only: reflectors pass on what nodes told them, and nothing that they heard from routers.
         graceful, restart_time, password, timers, bfd: of every session between nodes.
     """
 
     full: bool = True
     reflectors_join: bool = True
     own_as_only: bool = False
+    nodes_only: bool = False
     graceful: bool = True
     restart_time: int | None = None
     password: Secret | None = None
@@ -92,6 +94,7 @@ def internal(speaker: Speaker, me: Member, other: Member, mesh: Mesh) -> Iterato
         hops=FAR,
         client_of=me.cluster_id if reflects(me, other) else None,
         transit=me.cluster_id is not None and me.asn == other.asn,
+        nodes_only=mesh.nodes_only,
         add_paths=me.asn == other.asn,
         bfd=mesh.bfd,
         timers=mesh.timers,

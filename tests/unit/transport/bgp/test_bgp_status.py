@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octet.transport.bgp.status import DETAIL, PROTOCOL, Channel, SessionState, sessions
+from octet.transport.bgp.status import DETAIL, PROTOCOL, Channel, SessionState, sessions, tellers
 
 CAPTURED = Path(__file__).parent / "captured"
 
@@ -68,3 +68,15 @@ def test_no_answer_stops_the_reader(lines: list[tuple[int, str]]) -> None:
     """Whatever a daemon says, reading it ends with values."""
     for each in sessions(lines):
         assert each.seconds(datetime.now(UTC)) is None or each.since is not None
+
+
+def test_whose_word_a_route_is() -> None:
+    """Peers that told a route are named in BIRD's order, each once; what is our own has none."""
+    lines = [
+        "10.244.12.64/26 unicast [node:node3 07:01:11.1] * (100/0) [i]",
+        "\tvia 172.31.1.254 on eth0",
+        "                unicast [peer:tor1 07:01:12.2] (100) [AS64512i]",
+        "                unicast [node:node3 07:01:11.1] (100) [i]",
+        "10.244.1.0/26   unreachable [owned4 07:01:10.0] * (200)",
+    ]
+    assert list(tellers(lines)) == ["node3", "tor1"]

@@ -3,9 +3,9 @@
 What lives here: text (checked: BIRD 2.0.12, `bird -p`). What it must not know: files, processes, secrets.
 """
 
-from octet.transport.bgp.rendering.common import daemon
+from octet.transport.bgp.rendering.common import daemon, services
 from octet.transport.bgp.rendering.filtering import filters
 from octet.transport.bgp.rendering.peering import session
 from octet.transport.bgp.rendering.words import DAEMON
 
-__all__ = ["DAEMON", "daemon", "filters", "session"]
+__all__ = ["DAEMON", "daemon", "filters", "services", "session"]

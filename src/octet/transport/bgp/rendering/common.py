@@ -1,7 +1,10 @@
 """What is common to all of a node's sessions: tables, what goes into the kernel, what is never believed.
 
-What lives here: ``bird.conf``, ``policy.conf`` and ``owned.conf``. What it must not know: any session.
+What lives here: ``bird.conf``, ``policy.conf``, ``owned.conf`` and ``services.conf``.
+What it must not know: any session.
 """
+
+from collections.abc import Iterable
 
 from octet.blueprint import Blueprint, ConfigFile, Daemon
 from octet.blueprint.daemons import ROUTE_METRIC
@@ -24,7 +27,7 @@ NEVER = {
 }
 """Never believed: default routes, and prefixes that no other machine can be at (RFC 6890)."""
 
-PARTS = ("owned.conf", "bfd*.conf", "filter.*.conf", "node.*.conf", "peer.*.conf")
+PARTS = ("owned.conf", "services*.conf", "bfd*.conf", "filter.*.conf", "node.*.conf", "peer.*.conf")
 """What is read after tables and kernel, in this order; a pattern that matches nothing is no error."""
 
 RECOVERY = 30
@@ -45,7 +48,18 @@ def daemon(speaker: Speaker) -> Blueprint:
     """
     files = {"bird.conf": _main(speaker), "policy.conf": _policy(speaker), "owned.conf": _owned(speaker)}
     held = [ConfigFile(DAEMON, name, (joined([HEAD, *lines]),)) for name, lines in files.items()]
-    return Blueprint([Daemon(DAEMON, "bird"), *held])
+    return Blueprint([Daemon(DAEMON, "bird"), *held]) | services(speaker.families, speaker.services)
+
+
+def services(families: Iterable[int], networks: tuple[Network, ...]) -> Blueprint:
+    """Return the service addresses that external peers are told, a file of their own; nothing of none.
+
+    A model whose services change by themselves gives a speaker none, and has this as a contribution beside
+    it: then a service's change is one file's change.
+    """
+    lines = [line for family in families for line in _static("services", networks, family)]
+    told = [each for each in networks if each.version in families]
+    return Blueprint([ConfigFile(DAEMON, "services.conf", (joined([HEAD, *lines]),))] if told else [])
 
 
 def _main(speaker: Speaker) -> Lines:
@@ -108,8 +122,13 @@ def _order(left: Left) -> tuple[Network, bool]:
 
 def _condition(left: Left, near: tuple[Network, ...]) -> str:
     inside = f"net ~ {left.prefix}"
-    reached = " || ".join(f"bgp_next_hop ~ {each}" for family in (4, 6) for each in of_family(near, family))
-    return f"{inside} && !({reached})" if left.unless_near and reached else inside
+    return f"{inside} && !{reached(near)}" if left.unless_near and near else inside
+
+
+def reached(near: tuple[Network, ...]) -> str:
+    """Return the condition under which a route's next hop is on one of these networks."""
+    found = [f"bgp_next_hop ~ {each}" for family in (4, 6) for each in of_family(near, family)]
+    return f"({' || '.join(found)})" if found else "false"
 
 
 def _tags(speaker: Speaker, family: int) -> Lines:
@@ -124,7 +143,10 @@ def _tags(speaker: Speaker, family: int) -> Lines:
 def _owned(speaker: Speaker) -> Lines:
     lines: Lines = []
     for family in speaker.families:
-        for name, networks in (("owned", speaker.owned), ("services", speaker.services)):
-            routes = [f"route {each} unreachable;" for each in of_family(networks, family)]
-            lines += block(f"protocol static {name}{family}", [f"ipv{family};", *routes])
+        lines += _static("owned", speaker.owned, family)
     return lines
+
+
+def _static(name: str, networks: tuple[Network, ...], family: int) -> Lines:
+    routes = [f"route {each} unreachable;" for each in of_family(networks, family)]
+    return block(f"protocol static {name}{family}", [f"ipv{family};", *routes])

@@ -3,8 +3,9 @@
 What lives here: ``session``. What it must not know: other sessions.
 """
 
-from octet.blueprint import Blueprint, ConfigFile, Secret
+from octet.blueprint import Blueprint, ConfigFile, Inline, Secret
 from octet.errors import BadConfigurationError
+from octet.transport.bgp.rendering.common import reached
 from octet.transport.bgp.rendering.filtering import called
 from octet.transport.bgp.rendering.words import (
     DAEMON,
@@ -38,7 +39,7 @@ def session(speaker: Speaker, peer: Session) -> Blueprint:
         raise BadConfigurationError(f"peer {peer.name}", "families", ",".join(map(str, missing)), problem)
     kind = "node" if peer.node else "peer"
     head, tail = _protocol(speaker, peer, kind)
-    parts: tuple[str | Secret, ...] = (joined([*head, *tail, "}"]),)
+    parts: tuple[str | Secret | Inline, ...] = (joined([*head, *tail, "}"]),)
     if peer.password is not None:
         parts = (joined(head) + '  password "', peer.password, '";\n' + joined([*tail, "}"]))
     file = ConfigFile(DAEMON, f"{kind}.{slug(peer.name)}.conf", parts)
@@ -66,7 +67,7 @@ def _way(peer: Session, kind: str) -> Lines:
 
 
 def _identity(speaker: Speaker, peer: Session) -> Lines:
-    source = peer.source or speaker.address(peer.address.version)
+    source = (peer.source or speaker.address(peer.address.version)) if peer.bound else None
     asn = peer.local_asn or speaker.asn
     lines = [f"description {text(peer.name)};"]
     local = f"local {source} " if source is not None else "local "
@@ -125,6 +126,11 @@ def _channel(speaker: Speaker, peer: Session, family: int) -> Lines:
     return block(f"ipv{family}", lines, "};")
 
 
+def _carried(speaker: Speaker, family: int) -> str:
+    """Return the condition under which we carry a packet for a route without the routers' help."""
+    return f"(left{family}() || {reached(speaker.near)})"
+
+
 def _calls(speaker: Speaker, peer: Session, direction: str, family: int) -> Lines:
     names = peer.imports if direction == "import" else peer.exports
     internal = "true" if _internal(speaker, peer) else "false"
@@ -141,10 +147,16 @@ def _told(speaker: Speaker, peer: Session, family: int) -> Lines:
     outside = not peer.node
     known = [f'proto = "owned{family}"'] if peer.node or peer.tell_pods else []
     known += [f'proto = "services{family}"'] if outside and peer.tell_services else []
-    known += ["source = RTS_BGP"] if peer.transit else []
+    if peer.transit:
+        known += ['proto ~ "node:*"'] if peer.nodes_only else ["source = RTS_BGP"]
+    known += [f'(proto ~ "node:*" && {_carried(speaker, family)})'] if peer.passes_on else []
     if not known:
         return ["reject;"]
     changes = [f"tag{family}();", *tagging(peer.communities)]
+    if peer.passes_on and peer.next_hop is NextHop.AUTO and peer.hops == 1:
+        # Said anew it is kept (RFC 4271, 5.1.3): the router sends to that node, not through this one.
+        kept = f'proto ~ "node:*" && {reached(speaker.near)}'
+        changes.append(f"if {kept} then bgp_next_hop = bgp_next_hop;")
     if peer.prepend is not None:
         changes += [f"bgp_path.prepend({peer.prepend.asn});"] * peer.prepend.times
     calls = _calls(speaker, peer, "export", family)

@@ -1,0 +1,200 @@
+"""Which sessions this node has: the mesh's, and those of BGPPeers.
+
+What lives here: ``with_node`` (one other node), ``with_routers``, ``filters_of``.
+What it must not know: what is announced, BIRD's language.
+Source: confd/pkg/backends/calico/client.go (updatePeersV1), bird.cfg.template.
+
+Between two nodes there is one session at most: the first BGPPeer by name that brings them together says how
+it is, the mesh where none does. Both nodes read the same objects, so both decide alike.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from octet.cluster.bgp import KEEP, SELF, BGPFilter, BGPPeer
+from octet.cluster.bgp_filter import INTERNAL, FilterRule
+from octet.cluster.objects import Address, Node
+from octet.cluster.view import View
+from octet.transport.bgp import (
+    Action,
+    Filter,
+    Member,
+    Mesh,
+    NextHop,
+    Operator,
+    Rule,
+    Session,
+    Speaker,
+    between,
+    internal,
+)
+from octet.transport.bgp.sessions import FAR
+from octet.transport.calico.directory import addresses_of
+from octet.transport.calico.settings import TIMERS, member, mesh, myself, secret
+from octet.transport.reach import on_link
+
+_NEXT_HOPS = {SELF: NextHop.SELF, KEEP: NextHop.KEEP}
+_OPERATORS = {
+    "Equal": Operator.EQUAL,
+    "NotEqual": Operator.NOT_EQUAL,
+    "In": Operator.IN,
+    "NotIn": Operator.NOT_IN,
+}
+HOLD, KEEPALIVE = 90, 30  # seconds; RFC 4271, 10
+
+
+def with_node(view: View, speaker: Speaker, peer: Node) -> Iterator[Session]:
+    """Yield the session with another node, if there is one. Raises BadConfigurationError for annotations."""
+    me, other = myself(view), member(view, peer)
+    for held in _peers(view):
+        if _together(view, held, peer):
+            stated = replace(other, asn=held.asn or other.asn, port=held.port or other.port)
+            yield from (
+                _as_said(held, each)
+                for each in internal(speaker, me, stated, Mesh(nodes_only=True, timers=TIMERS))
+            )
+            return
+    yield from between(speaker, me, other, mesh(view))
+
+
+def with_routers(view: View, speaker: Speaker) -> Iterator[Session]:
+    """Yield the sessions with what is no node of the cluster, a BGPPeer each."""
+    nodes, me = _addresses(view), myself(view)
+    held = [
+        each
+        for each in _peers(view)
+        if each.address is not None and _means(each, view.here) and each.address not in nodes
+    ]
+    for each in held:
+        address, families = each.address, _families(speaker, each, held)
+        if address is not None and address not in (me.v4, me.v6) and address.version in families:
+            yield _as_said(each, _router(view, me, each, address, families))
+
+
+def routed_outside(view: View, peer: Node) -> bool:
+    """Tell whether this node has a session with a router, which may know the way to a peer."""
+    known = set(addresses_of(peer))
+    return any(
+        each.address is not None and each.address not in known and _means(each, view.here)
+        for each in view.bgp_peers.values()
+    )
+
+
+def filters_of(view: View) -> Iterator[Filter]:
+    """Yield every BGPFilter as a filter."""
+    for _, held in sorted(view.bgp_filters.items()):
+        yield _filter(held)
+
+
+def _peers(view: View) -> list[BGPPeer]:
+    return [held for _, held in sorted(view.bgp_peers.items())]
+
+
+def _means(held: BGPPeer, node: Node | None) -> bool:
+    """Is a node one of those that a BGPPeer gives sessions to?"""
+    if node is None:
+        return False
+    if held.nodes is not None:
+        return held.nodes.matches(node.labels)
+    return not held.node or held.node == node.name
+
+
+def _selects(held: BGPPeer, node: Node) -> bool:
+    """Is a node one of those that a BGPPeer gives sessions with?"""
+    if held.peers is not None:
+        return held.peers.matches(node.labels)
+    return held.address is not None and held.address in addresses_of(node)
+
+
+def _together(view: View, held: BGPPeer, peer: Node) -> bool:
+    """Does a BGPPeer bring this node and another one together, in either direction?"""
+    me = view.here
+    if me is None:
+        return False
+    if _means(held, me) and _selects(held, peer):
+        return True
+    return held.mutual and held.peers is not None and _means(held, peer) and held.peers.matches(me.labels)
+
+
+def _addresses(view: View) -> frozenset[Address]:
+    """Return the addresses that nodes say they have."""
+    return frozenset(address for node in view.nodes.values() for address in addresses_of(node))
+
+
+def _families(speaker: Speaker, held: BGPPeer, others: list[BGPPeer]) -> tuple[int, ...]:
+    """Return what is spoken about: both families, unless another BGPPeer has the same AS in the other one."""
+    if held.address is None:
+        return ()
+    version = held.address.version
+    elsewhere = {each.address.version for each in others if each.address is not None and each.asn == held.asn}
+    return tuple(each for each in speaker.families if each == version or each not in elsewhere)
+
+
+def _router(view: View, me: Member, held: BGPPeer, address: Address, families: tuple[int, ...]) -> Session:
+    """Return the session with a router before what its BGPPeer says further.
+
+    A neighbour's next hops are on its own link (RFC 4271, 5.1.3); an iBGP peer's are anywhere. What other
+    nodes told us a router of another AS hears as far as we would not send it back to that router.
+    """
+    ours = held.asn == (held.local_asn or me.asn)
+    direct = on_link(view, address) or address.is_link_local
+    return Session(
+        held.name,
+        address,
+        held.asn,
+        families=families,
+        interface=held.interface,
+        port=held.port or 179,
+        hops=1 if direct and not ours else FAR,
+        client_of=me.cluster_id if ours else None,
+        transit=ours and me.cluster_id is not None,
+        passes_on=not ours,
+        add_paths=ours,
+    )
+
+
+def _as_said(held: BGPPeer, session: Session) -> Session:
+    """Return a session with what its BGPPeer says of it."""
+    keepalive = held.keepalive or KEEPALIVE
+    return replace(
+        session,
+        local_asn=held.local_asn or session.local_asn,
+        password=secret(held.password),
+        hops=held.hops or session.hops,
+        ttl_security=bool(held.hops),
+        next_hop=_NEXT_HOPS.get(held.next_hop, session.next_hop),
+        transit=session.transit or (held.next_hop == KEEP and not session.node),
+        bound=held.bound,
+        timers=replace(session.timers, hold=max(HOLD, 3 * keepalive), keepalive=keepalive),
+        restart_time=held.restart_time,
+        own_as=held.own_as,
+        imports=held.filters,
+        exports=held.filters,
+        reached_by=held.reached_by,
+    )
+
+
+def _filter(held: BGPFilter) -> Filter:
+    return Filter(
+        held.name,
+        *(
+            tuple(map(_rule, rules))
+            for rules in (held.import_v4, held.export_v4, held.import_v6, held.export_v6)
+        ),
+    )
+
+
+def _rule(held: FilterRule) -> Rule:
+    return Rule(
+        Action.ACCEPT if held.accepts else Action.REJECT,
+        held.cidr,
+        _OPERATORS[held.operator],
+        held.lengths,
+        held.learned,
+        held.interface,
+        held.communities,
+        held.path,
+        None if not held.peer else held.peer == INTERNAL,
+        held.add,
+        held.prepend,
+    )

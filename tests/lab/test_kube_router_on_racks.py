@@ -1,0 +1,305 @@
+"""Model kube-router on racks: mesh, reflectors, the racks' routers alone; service addresses from outside."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from octet.lab import Lab
+from octet.lab.names import OUTSIDE
+from octet.lab.provider import Octet
+from racks import Streams, mark, streaming, wait_for, ways
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
+
+NODES = ("node1", "node2", "node3", "node4")
+TORS = {"node1": "172.31.1.254", "node2": "172.31.1.254", "node3": "172.31.2.254", "node4": "172.31.2.254"}
+SWITCHED, WITHDRAWN = 1.0, 2.0
+"""Seconds of a stream that a switch may cost; until an address that nobody answers is told no more."""
+
+OPTIONS = {
+    "enable-overlay": False,
+    "nodes-full-mesh": False,
+    "advertise-cluster-ip": True,
+    "advertise-external-ip": True,
+    "advertise-loadbalancer-ip": True,
+    "service-external-ip-range": ["192.0.2.0/25"],
+    "loadbalancer-ip-range": ["192.0.2.128/25"],
+    "advertise-aggregates": ["192.0.2.128/25"],
+}
+SERVE = """
+import http.server
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"NAME {self.client_address[0]}".encode())
+http.server.ThreadingHTTPServer(("", 8080), Answer).serve_forever()
+"""
+ASK = "import sys, urllib.request as u; print(u.urlopen(f'http://{sys.argv[1]}/', timeout=2).read().decode())"
+
+
+@dataclass
+class Racks:
+    """A lab of two racks with a pod on each node."""
+
+    lab: Lab
+    pods: dict[str, str]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Who streams to whom: between racks and within one."""
+        ways_between = (("node1", "node3"), ("node4", "node2"), ("node1", "node2"))
+        return [(f"on-{here}", self.pods[there]) for here, there in ways_between]
+
+    def bgp(self, node: str) -> dict:
+        """What a node says of its speaker."""
+        told: dict = json.loads(self.lab.ask_agent(node, "/bgp"))
+        return told
+
+    def settled(self, peers: Mapping[str, set[str]]) -> None:
+        """Wait until nodes have these sessions and no other, all of them up."""
+        for node, names in peers.items():
+            up = dict.fromkeys(names, "Established")
+            wait_for(lambda node=node, up=up: _states(self.bgp(node)) == up, 30)
+
+    def say(self, node: str, **said: str) -> None:
+        """Annotate a node; underscores stand for dots and dashes of the key, as ``rr_server``."""
+        keys = {"asn": "node.asn", "server": "rr.server", "client": "rr.client"}
+        mark(self.lab, node, annotations={f"kube-router.io/{keys[key]}": text for key, text in said.items()})
+
+    def meshed(self) -> None:
+        """Be a mesh with the racks' routers beside it."""
+        for node in NODES:
+            self.say(node, asn="64512", server="", client="")
+        self.settled({node: {*NODES, TORS[node]} - {node} for node in NODES})
+
+    def told(self, prefix: str) -> int:
+        """How many ways the outside knows to a prefix."""
+        return len(ways(self.lab, OUTSIDE, prefix))
+
+    def ask(self, address: str, source: str = OUTSIDE) -> list[str]:
+        """Return who answered at a service address, and whom it saw; nothing where nobody did."""
+        return self.lab.exec(source, [sys.executable, "-c", ASK, address]).stdout.split()
+
+
+def _states(told: dict) -> dict[str, str]:
+    return {each["peer"]: each["state"] for each in told["sessions"]}
+
+
+@pytest.fixture(scope="module")
+def racks() -> Iterator[Racks]:
+    with Lab.up(Octet("kube-router", OPTIONS), nodes=4, fabric="routed") as lab:
+        for number, node in enumerate(NODES):
+            said = f"- remoteip: {TORS[node]}\n  remoteasn: {65001 + number // 2}\n"
+            mark(lab, node, annotations={"kube-router.io/peers": said})
+        serving = {node: [sys.executable, "-c", SERVE.replace("NAME", node)] for node in NODES}
+        pods = {node: lab.run(f"on-{node}", node, serving[node]).addresses[0] for node in NODES}
+        made = Racks(lab, pods)
+        made.meshed()
+        wait_for(lambda: all(made.ask(f"{address}:8080") for address in pods.values()), 30)
+        yield made
+
+
+def quiet(streams: Streams) -> None:
+    """Nothing was lost."""
+    assert min(streams.sent.values()) > 50
+    assert set(streams.lost.values()) == {0}, streams.lost
+
+
+def test_from_a_mesh_to_reflectors_to_the_racks_routers_alone(racks: Racks) -> None:
+    """By annotations alone, live: each switch costs a running stream less than a second."""
+    reflected = {
+        "node1": {"node2", "node3", TORS["node1"]},
+        "node2": {"node1", "node3", "node4", TORS["node2"]},
+        "node3": {"node1", "node2", "node4", TORS["node3"]},
+        "node4": {"node2", "node3", TORS["node4"]},
+    }
+    with streaming(racks.lab, racks.pairs) as streams:
+        for node in ("node2", "node3"):
+            racks.say(node, server="1")
+        for node in ("node1", "node4"):
+            racks.say(node, client="1")
+        racks.settled(reflected)
+    assert streams.seconds() < SWITCHED, streams.lost
+    with streaming(racks.lab, racks.pairs) as streams:
+        for number, node in enumerate(NODES):
+            racks.say(node, asn=str(64601 + number), server="", client="")
+        racks.settled({node: {TORS[node]} for node in NODES})
+        time.sleep(1)
+    assert streams.seconds() < SWITCHED, streams.lost
+    with streaming(racks.lab, racks.pairs) as streams:
+        racks.meshed()
+        time.sleep(1)
+    assert streams.seconds() < SWITCHED, streams.lost
+
+
+def test_a_client_finds_reflectors_of_its_cluster_only(racks: Racks) -> None:
+    """The cluster id is compared: a reflector of another one has no session with the client."""
+    racks.say("node2", server="1")
+    racks.say("node3", server="10.0.0.9")
+    racks.say("node1", client="1")
+    racks.settled({"node1": {"node2", TORS["node1"]}})
+    racks.meshed()
+
+
+def test_a_bad_annotation_changes_nothing(racks: Racks) -> None:
+    """It is named with node, key and value, and every session stays as it was."""
+    before = {each["peer"]: each["since"] for each in racks.bgp("node1")["sessions"]}
+    racks.say("node1", client="everybody")
+    mark(racks.lab, "node1", annotations={"kube-router.io/path-prepend.as": "64512"})
+    config = ["--config", "/run/octet/node1/agent.toml", "--json"]
+    status = [sys.executable, "-m", "octet.cli.main", "agent", "status", *config]
+    bad = "Node node1: metadata.annotations[kube-router.io/"
+    wait_for(lambda: bad in racks.lab.exec("node1", status).stdout, 10)
+    assert {each["peer"]: each["since"] for each in racks.bgp("node1")["sessions"]} == before
+    mark(racks.lab, "node1", annotations={"kube-router.io/path-prepend.as": ""})
+    racks.meshed()
+    assert {each["peer"]: each["since"] for each in racks.bgp("node1")["sessions"]} == before
+
+
+def test_a_restart_of_agents_loses_nothing(racks: Racks) -> None:
+    """Agents that are killed and come back are not noticed by any stream."""
+    with streaming(racks.lab, racks.pairs) as streams:
+        for node in ("node1", "node3"):
+            racks.lab.kill_agent(node)
+        time.sleep(1)
+        for node in ("node1", "node3"):
+            racks.lab.start_agent(node)
+        time.sleep(1)
+    quiet(streams)
+
+
+def test_a_killed_bird_loses_nothing(racks: Racks) -> None:
+    """BIRD dies and is started again; peers keep its routes (RFC 4724), and so does its kernel."""
+    node, place = "node1", "/run/octet/node1/daemons/bgp"
+    before = racks.bgp(node)["starts"]
+    which = f'[ "$(readlink /proc/$pid/cwd)" = {place} ] && kill -9 $pid && echo done'
+    with streaming(racks.lab, racks.pairs) as streams:
+        done = racks.lab.exec(node, ["sh", "-c", f"for pid in $(pgrep -x bird); do {which}; done"])
+        assert done.stdout == "done\n", done
+        wait_for(lambda: racks.bgp(node)["starts"] > before, 5)
+        racks.settled({node: {*NODES, TORS[node]} - {node}})
+        time.sleep(1)
+    quiet(streams)
+
+
+def service(name: str, address: str, **spec: object) -> dict:
+    """A service of TCP port 80 with one cluster address."""
+    held = {"clusterIP": address, "clusterIPs": [address], "ports": [{"port": 80, "protocol": "TCP"}], **spec}
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": held}
+
+
+def endpoints(racks: Racks, service_name: str, *nodes: str, ready: bool = True) -> dict:
+    """The pods of these nodes behind a service."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{service_name}-1",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": service_name},
+        },
+        "addressType": "IPv4",
+        "ports": [{"port": 8080, "protocol": "TCP"}],
+        "endpoints": [
+            {"addresses": [racks.pods[node]], "nodeName": node, "conditions": {"ready": ready}}
+            for node in nodes
+        ],
+    }
+
+
+@pytest.fixture
+def served(racks: Racks) -> Iterator[Racks]:
+    """The same; no service is left after the test."""
+    yield racks
+    for kind in ("services", "endpointslices"):
+        for item in racks.lab.get(kind):
+            racks.lab.delete(kind, item["metadata"]["name"])
+    wait_for(lambda: racks.told("10.96.1.1/32") == racks.told("192.0.2.10/32") == 0, 10)
+
+
+def test_a_client_behind_the_spine_is_answered(served: Racks) -> None:
+    """Every node tells a Cluster address: racks share it out, and any node leads to a pod that is ready."""
+    web = service("web", "10.96.1.1", externalIPs=["192.0.2.10"])
+    served.lab.put([web, endpoints(served, "web", "node2", "node3")])
+    for address in ("10.96.1.1", "192.0.2.10"):
+        wait_for(lambda address=address: served.told(f"{address}/32") == 2)
+        for tor in ("tor1", "tor2"):
+            wait_for(lambda tor=tor, address=address: len(ways(served.lab, tor, f"{address}/32")) == 2)
+        answers = [served.ask(address) for _ in range(16)]
+        assert {answer[0] for answer in answers} == {"node2", "node3"}
+        assert all(answer[1].startswith(("172.31.", "10.244.")) for answer in answers)
+    assert served.ask("192.0.2.10", "on-node2")
+    assert served.ask("192.0.2.10", "node4")
+    assert not served.ask("192.0.2.10:81")
+    assert "192.0.2.10" not in str(served.lab.routes("node1"))  # nodes are told no service address
+
+
+def test_a_local_address_is_told_by_nodes_with_a_pod_that_is_ready(served: Racks) -> None:
+    """The routers send to these nodes only, over ECMP where there are several, and pods see the client."""
+    web = service("web", "10.96.1.1", externalIPs=["192.0.2.10"], externalTrafficPolicy="Local")
+    served.lab.put([web, endpoints(served, "web", "node1", "node2", "node3")])
+    wait_for(lambda: len(ways(served.lab, "tor1", "192.0.2.10/32")) == 2)
+    wait_for(lambda: len(ways(served.lab, "tor2", "192.0.2.10/32")) == 1)
+    answers = [served.ask("192.0.2.10") for _ in range(20)]
+    assert {answer[0] for answer in answers} <= {"node1", "node2", "node3"}
+    assert len({answer[0] for answer in answers}) > 1
+    assert not [answer for answer in answers if answer[1].startswith(("172.31.", "10.244."))]
+    served.lab.put([endpoints(served, "web", "node3")])
+    wait_for(lambda: set(ways(served.lab, "tor1", "192.0.2.10/32")) == {"up1", "up2"})
+    assert {served.ask("192.0.2.10")[0] for _ in range(6)} == {"node3"}
+
+
+@pytest.mark.parametrize("policy", ["Cluster", "Local"])
+def test_an_address_that_nobody_answers_is_withdrawn_in_time(served: Racks, policy: str) -> None:
+    """When the last ready endpoint goes, or only stops being ready, no router knows the address 2 s later."""
+    web = service("web", "10.96.1.1", externalIPs=["192.0.2.10"], externalTrafficPolicy=policy)
+    for last in ([endpoints(served, "web", "node2", ready=False)], []):
+        served.lab.put([web, endpoints(served, "web", "node2")])
+        wait_for(lambda: served.told("192.0.2.10/32") == 2)
+        begun = time.monotonic()
+        if last:
+            served.lab.put(last)
+        else:
+            served.lab.delete("endpointslices", "web-1")
+        wait_for(lambda: served.told("192.0.2.10/32") == 0)
+        assert time.monotonic() - begun < WITHDRAWN
+        assert not served.ask("192.0.2.10")
+
+
+def test_a_service_without_a_slice_takes_nothing_from_others(served: Racks) -> None:
+    """A Local service that has no EndpointSlice at all is not told, and every other one is."""
+    alone = service("alone", "10.96.1.2", internalTrafficPolicy="Local")
+    served.lab.put([alone, service("web", "10.96.1.1"), endpoints(served, "web", "node4")])
+    wait_for(lambda: served.told("10.96.1.1/32") == 2)
+    assert served.told("10.96.1.2/32") == 0
+    assert served.ask("10.96.1.1")[0] == "node4"
+
+
+def test_annotations_of_services_have_the_last_word(served: Racks) -> None:
+    """A service says for itself what of it is told, and takes it back; outside of the ranges nothing is."""
+    web = service("web", "10.96.1.1", externalIPs=["192.0.2.10", "203.0.113.1"])
+    served.lab.put([web, endpoints(served, "web", "node2")])
+    wait_for(lambda: served.told("192.0.2.10/32") == 2)
+    assert served.told("203.0.113.1/32") == 0
+    web["metadata"]["annotations"] = {"kube-router.io/service.advertise.externalip": "false"}
+    served.lab.put([web])
+    wait_for(lambda: served.told("192.0.2.10/32") == 0)
+    assert served.told("10.96.1.1/32") == 2
+
+
+def test_a_range_is_told_in_the_place_of_its_addresses(served: Racks) -> None:
+    """Routers hold one prefix for what every node answers, and a packet for no service is refused."""
+    balanced = {"loadBalancer": {"ingress": [{"ip": "192.0.2.200"}]}}
+    web = service("web", "10.96.1.1", type="LoadBalancer") | {"status": balanced}
+    served.lab.put([web, endpoints(served, "web", "node2")])
+    wait_for(lambda: served.told("192.0.2.128/25") == 2)
+    assert served.told("192.0.2.200/32") == 0
+    assert served.ask("192.0.2.200")[0] == "node2"
+    refused = served.lab.exec(OUTSIDE, ["ping", "-c1", "-W1", "192.0.2.201"])
+    assert "Packet filtered" in refused.stdout, refused.stdout
