@@ -1,6 +1,7 @@
-"""The benchmark of convergence: each scene once, with our row and with BIRD by hand."""
+"""The benchmark of convergence: its scenes, with our row and with BIRD by hand."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -12,29 +13,27 @@ from octet.measure.convergence.sites import ABRUPT, Racked
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="module", params=["calico", ABRUPT])
-def site(request: pytest.FixtureRequest) -> Iterator[Racked]:
-    """A site of each kind."""
-    made = sites.up(request.param, f"converging-{len(request.param)}")
-    yield made
-    made.lab.down()
+@contextmanager
+def site(who: str) -> Iterator[Racked]:
+    """Lend a site of this candidate."""
+    made = sites.up(who, f"converging-{len(who)}")
+    try:
+        yield made
+    finally:
+        made.lab.down()
 
 
-def test_a_cut_uplink_costs_less_than_a_second(site: Racked) -> None:
-    """The rack's other uplink takes over, whoever runs on the nodes."""
-    assert play(site, "a cut uplink: streams lose") < 1
+def test_a_model_of_ours_converges() -> None:
+    """A cut uplink costs a moment; a rack that was away is reached again once sessions are tried again."""
+    with site("calico") as calico:
+        assert play(calico, "a cut uplink: streams lose") < 1
+        assert 0 < play(calico, "a healed partition: streams flow after") < 40
 
 
-def test_a_healed_partition_ends(site: Racked) -> None:
-    """A rack that was away is reached again once sessions are tried again, and streams prove it."""
-    assert 0 < play(site, "a healed partition: streams flow after") < 40
-
-
-def test_a_dead_node_is_forgotten_after_the_hold_time_unless_it_may_be_restarting(site: Racked) -> None:
-    """Without graceful restart its route ends with the hold time of 9 s; with it, later."""
-    took = play(site, "a dead node: its route ends after")
-    plain = site.lab.info()["provider"] != "calico"
-    assert (4 < took < 15) == plain, took
+def test_a_dead_node_is_forgotten_after_the_hold_time() -> None:
+    """By hand and without graceful restart, its route ends with the hold time of its rack's router, 9 s."""
+    with site(ABRUPT) as plain:
+        assert 4 < play(plain, "a dead node: its route ends after") < 20
 
 
 def test_who_is_unknown_is_refused_by_name() -> None:

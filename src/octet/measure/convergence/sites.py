@@ -80,9 +80,24 @@ def _calico(name: str) -> Lab:
         peer_with_racks(lab, "calico")
         lab.put([_resource("BGPPeer", "reflectors", nodeSelector="all()", peerSelector="has(reflector)")])
         for node in REFLECTORS:
-            _reflect(lab, node)
+            _mark(lab, node, {"reflector": ""}, {"projectcalico.org/RouteReflectorClusterID": CLUSTER})
         time.sleep(2)  # reflectors first, then no mesh: docs/bgp.md, "Changing the topology"
         lab.put([_resource("BGPConfiguration", "default", nodeToNodeMeshEnabled=False)])
+    except BaseException:
+        lab.down()
+        raise
+    return lab
+
+
+def _kube_router(name: str) -> Lab:
+    lab = Lab.up(
+        Octet("kube-router", {"enable-overlay": False}), nodes=len(NODES), name=name, fabric="routed"
+    )
+    try:
+        peer_with_racks(lab, "kube-router")
+        for node in NODES:
+            role = "server" if node in REFLECTORS else "client"
+            _mark(lab, node, {}, {f"kube-router.io/rr.{role}": "1"})
     except BaseException:
         lab.down()
         raise
@@ -94,11 +109,12 @@ def _resource(kind: str, name: str, **spec: object) -> dict[str, object]:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def _reflect(lab: Lab, node: str) -> None:
+def _mark(lab: Lab, node: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
+    """Give a Node object labels and annotations."""
     item: dict[str, Any] = next(each for each in lab.get("nodes") if each["metadata"]["name"] == node)
     metadata = item["metadata"]
-    metadata.setdefault("labels", {})["reflector"] = ""
-    metadata.setdefault("annotations", {})["projectcalico.org/RouteReflectorClusterID"] = CLUSTER
+    metadata["labels"] = {**metadata.get("labels", {}), **labels}
+    metadata["annotations"] = {**metadata.get("annotations", {}), **annotations}
     lab.put([{key: value for key, value in item.items() if key != "lab"}])
 
 
@@ -146,6 +162,7 @@ def _rack(node: str) -> int:
 
 CANDIDATES: Mapping[str, Callable[[str], Lab]] = {
     "calico": _calico,
+    "kube-router": _kube_router,
     PLAIN: _by_hand,
     ABRUPT: partial(_by_hand, graceful=False),
 }
