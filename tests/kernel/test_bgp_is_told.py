@@ -96,7 +96,7 @@ def test_every_session_has_its_figures(node: Node) -> None:
     assert 'octet_bgp_session_up{peer="tor1"} 0.0' in text
     assert 'octet_bgp_prefixes{direction="in",family="6",peer="node2"} 1.0' in text
     assert 'octet_daemon_starts{daemon="bgp"} 1.0' in text
-    metrics.sessions([])
+    metrics.sessions.set([])
     assert 'peer="node2"' not in metrics.text().decode()
 
 

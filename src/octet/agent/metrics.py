@@ -63,11 +63,37 @@ class DeniedPackets:
         yield lost
 
 
+class SessionFigures:
+    """What is told of BGP sessions: of those that there are now."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._up = Gauge(
+            "octet_bgp_session_up", "1 while a BGP session is established", ["peer"], registry=registry
+        )
+        self._prefixes = Gauge(
+            "octet_bgp_prefixes",
+            "Prefixes of a BGP session: in is believed, out is told",
+            ["peer", "family", "direction"],
+            registry=registry,
+        )
+
+    def set(self, found: Iterable[tuple[str, bool, tuple[tuple[int, int, int], ...]]]) -> None:
+        """Set all: (peer, is it up, (family, prefixes in, out)); others go."""
+        self._up.clear()
+        self._prefixes.clear()
+        for peer, up, families in found:
+            self._up.labels(peer).set(up)
+            for family, incoming, outgoing in families:
+                self._prefixes.labels(peer, str(family), "in").set(incoming)
+                self._prefixes.labels(peer, str(family), "out").set(outgoing)
+
+
 class Metrics:
     """Counters of one agent, in a registry of their own.
 
     Attributes:
         denied: what policies denied.
+        sessions: how BGP's sessions are.
     """
 
     def __init__(self) -> None:
@@ -103,14 +129,7 @@ class Metrics:
             "octet_addresses", "Addresses of the node's CIDR, by state", ["family", "state"], registry=made
         )
         self.wanted = Gauge("octet_wanted_objects", "Kernel objects that should be there", registry=made)
-        peer = ["peer"]
-        self._up = Gauge("octet_bgp_session_up", "1 while a BGP session is established", peer, registry=made)
-        self._prefixes = Gauge(
-            "octet_bgp_prefixes",
-            "Prefixes of a BGP session: in is believed, out is told",
-            ["peer", "family", "direction"],
-            registry=made,
-        )
+        self.sessions = SessionFigures(made)
         self.daemon_starts = Gauge(
             "octet_daemon_starts", "How often this agent has started a daemon", ["daemon"], registry=made
         )
@@ -149,16 +168,6 @@ class Metrics:
     def refused(self, kind: str) -> None:
         """Count an object that the kernel would not take."""
         self._refusals.labels(kind).inc()
-
-    def sessions(self, found: Iterable[tuple[str, bool, tuple[tuple[int, int, int], ...]]]) -> None:
-        """Set the figures of all BGP sessions: (peer, is it up, (family, prefixes in, out)); others go."""
-        self._up.clear()
-        self._prefixes.clear()
-        for peer, up, families in found:
-            self._up.labels(peer).set(up)
-            for family, incoming, outgoing in families:
-                self._prefixes.labels(peer, str(family), "in").set(incoming)
-                self._prefixes.labels(peer, str(family), "out").set(outgoing)
 
     def pool(self, family: int, counts: Mapping[str, int]) -> None:
         """Set how many addresses of a family are in which state."""

@@ -51,7 +51,7 @@ class Sessions:
     def measure(self, metrics: Metrics) -> None:
         """Set the figures of every session; those of sessions that are gone go."""
         found, _ = self.look()
-        metrics.sessions(_figures(found))
+        metrics.sessions.set(_figures(found))
         for name, supervisor in self._daemons.running.items():
             metrics.daemon_starts.labels(name).set(supervisor.starts)
 
