@@ -7,7 +7,7 @@ import pytest
 from test_calico_on_racks import NODES, Racks, racked
 
 from octet.lab import Lab
-from racks import mark, resource, wait_for, ways
+from racks import mark, reaches, resource, wait_for, ways
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -118,6 +118,25 @@ def hops(lab: Lab, destination: str) -> list[str]:
     """The next hops of the first rack's router."""
     held = [each for each in lab.routes("tor1")["tor1"] if str(each.destination) == destination]
     return sorted(hop.via for each in held for hop in each.hops)
+
+
+def test_a_host_endpoint_shuts_a_node_but_not_its_bgp(racks: Racks) -> None:
+    """Under default deny a node answers nobody; its sessions (a failsafe port) and its pods don't notice."""
+    lab, pod = racks.lab, racks.addresses["node1"][0]
+    assert reaches(lab, "node2", "172.31.1.1", 1)
+    lab.put([resource("HostEndpoint", "node1-eth0", node="node1", interfaceName="eth0")])
+    try:
+        wait_for(lambda: not reaches(lab, "node2", "172.31.1.1", 1), 10)
+        assert reaches(lab, "on-node3", pod)
+        racks.settled(node1={"node2", "node3", "node4", "tor1"})
+        allow = {"action": "Allow", "source": {"nets": ["172.31.1.2/32"]}}
+        lab.put([resource("GlobalNetworkPolicy", "near", selector="all()", ingress=[allow])])
+        wait_for(lambda: reaches(lab, "node2", "172.31.1.1", 1), 10)
+        assert not reaches(lab, "node3", "172.31.1.1", 1)
+        lab.delete("globalnetworkpolicy", "near")
+    finally:
+        lab.delete("hostendpoint", "node1-eth0")
+    wait_for(lambda: reaches(lab, "node3", "172.31.1.1", 1), 10)
 
 
 def test_where_nodes_listen(racks: Racks) -> None:

@@ -12,6 +12,7 @@ that nobody here answers is refused: forwarded, it would come back by the router
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_network
 
 from octet.blueprint import Blueprint, KernelObject
@@ -48,6 +49,9 @@ from octet.blueprint.nft import (
 from octet.cluster.backends import Vip
 from octet.cluster.objects import Address
 from octet.cluster.view import View
+
+REMEMBERED = 1 << 14
+"""Ports of addresses whose objects are kept: a change of one service makes none of the others anew."""
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 _DEST_NAT, _FILTER, _SOURCE_NAT = -100, 0, 100  # priorities dstnat, filter and srcnat of nft(8)
@@ -127,7 +131,7 @@ def answered(held: Iterable[Frontend], addresses: Iterable[Network], around: Sur
     for family in around.families:
         items += [Element(f"service-address{family}", each) for each in collapse(networks, family)]
     for each in fronts:
-        items += _frontend(each) if each.address.version in around.families else []
+        items += _frontend(each) if each.address.version in around.families else ()
     return Blueprint(items)
 
 
@@ -189,7 +193,13 @@ def _refused(around: Surround) -> Iterator[Rule]:
         )
 
 
-def _frontend(front: Frontend) -> Iterator[KernelObject]:
+@lru_cache(maxsize=REMEMBERED)
+def _frontend(front: Frontend) -> tuple[KernelObject, ...]:
+    """Return what one port of one address adds; the same as long as nothing of it changes."""
+    return tuple(_parts(front))
+
+
+def _parts(front: Frontend) -> Iterator[KernelObject]:
     family = front.address.version
     key = (front.address, front.protocol, front.port)
     yield Element(f"service-port{family}", *key, target=goto(front.chain))
