@@ -69,9 +69,10 @@ lint: setup  ## style, strict types, the floors of ARCHITECTURE.md
 	$(BIN)/lint-imports --no-cache --no-logo
 	npm run --prefix web --silent lint
 
-bench: setup  ## attach and detach, and what policies cost, against others: docs/benchmarks.md
+bench: setup  ## attach and detach, what policies cost, convergence on racks: docs/benchmarks.md
 	$(BIN)/python -m octet.measure.bench --write docs/benchmarks.md
 	$(BIN)/python -m octet.measure.bench_policy --write docs/benchmarks.md
+	$(BIN)/python -m octet.measure.convergence --write docs/benchmarks.md
 
 clean:  ## forget the set-up and what was built
 	rm -rf .venv .setup-done report build web/node_modules web/build src/octet/choose/page/bundle .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -91,6 +91,13 @@ def compare(
     _show(found, as_json=as_json)
     recommend(found, out / "decision.json", held, as_json=as_json)
     output.note(f"written: {out / 'results.json'} (every sample), {out / 'report.html'} (the page)")
+    _tell_of_gaps(found)
+
+
+def _tell_of_gaps(found: "Results") -> None:
+    """Say on stderr what has no figure and why; end with 1 where a candidate failed."""
+    from octet.measure import results
+
     if found.shortened:
         output.note(f"note: {found.shortened}")
     for text in results.absences(found):

@@ -39,7 +39,7 @@ def doctor(
     Nothing of the host is changed. As an ordinary user some features can't be tried: it says which and why.
     """
     running = None if model is None else _running(model)
-    needed, sometimes = _needed(running) if running is not None else (FEATURES, ())
+    needed, sometimes = (FEATURES, ()) if running is None else _needed(running)
     shown = tuple(feature for feature in FEATURES if feature in (*needed, *sometimes))
     programs = {} if running is None else _programs(running)
     found = features.probe()

@@ -46,15 +46,19 @@ def view(running: Running, families: tuple[int, ...] = (4,), nodes: int = 2, me:
     return _seen_from(me, Nodes.of(heard), running, families)
 
 
+def between_routers(view: View) -> View:
+    """Return the view with a router before every other node."""
+    v4, v6 = view.underlay.v4, view.underlay.v6
+    alone = replace(view.underlay, v4=v4 and IPv4Interface(v4.ip), v6=v6 and IPv6Interface(v6.ip))
+    return replace(view, underlay=alone)
+
+
 def apart(running: Running, families: tuple[int, ...] = (4,)) -> tuple[str, ...]:
     """Return why pods of two nodes in different subnets cannot reach each other; empty where they may.
 
     Where a routing daemon runs on each node, routers may tell it the way: nothing is known against that.
     """
-    seen = view(running, families)
-    v4, v6 = seen.underlay.v4, seen.underlay.v6
-    alone = replace(seen.underlay, v4=v4 and IPv4Interface(v4.ip), v6=v6 and IPv6Interface(v6.ip))
-    distant = replace(seen, underlay=alone)
+    distant = between_routers(view(running, families))
     if any(isinstance(each, Daemon) for each in running.node(distant)):
         return ()
     return running.obstacles(distant, distant.peers[0])

@@ -7,7 +7,6 @@ What it must not know: how a feature is probed, which kernels have it.
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Interface, IPv6Interface
 from typing import assert_never
 
 from msgspec import structs
@@ -28,7 +27,6 @@ from octet.blueprint import (
     nft,
 )
 from octet.blueprint.base import KernelObject
-from octet.cluster.changes import Underlay
 from octet.cluster.endpoint import Bandwidth, HostPort
 from octet.cluster.indexes import Named
 from octet.cluster.view import View
@@ -51,25 +49,13 @@ def sometimes(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str
     found: set[str] = set()
     for each in (view, _pooled(view, ipip="Always"), _pooled(view, vxlan="Always")):
         with suppress(BadConfigurationError):  # what a model refuses needs nothing
-            found |= set(_needed_by(running, _routed(each), families))
+            found |= set(_needed_by(running, example.between_routers(each), families))
     return tuple(sorted(found - set(needs(running, families))))
 
 
 def of(items: Iterable[KernelObject]) -> frozenset[str]:
     """Return names of the features that these objects need."""
     return frozenset(feature for item in items for feature in _needed(item))
-
-
-def _routed(view: View) -> View:
-    """Return the view with a router before every other node."""
-    v4, v6 = view.underlay.v4, view.underlay.v6
-    alone = Underlay(
-        view.underlay.interface,
-        view.underlay.mtu,
-        v4=IPv4Interface(v4.ip) if v4 is not None else None,
-        v6=IPv6Interface(v6.ip) if v6 is not None else None,
-    )
-    return replace(view, underlay=alone)
 
 
 def _pooled(view: View, ipip: str = "Never", vxlan: str = "Never") -> View:
