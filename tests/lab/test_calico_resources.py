@@ -1,5 +1,6 @@
 """Calico's resources in a lab of racks: what an operator changes is so a moment later."""
 
+import sys
 import time
 from collections.abc import Iterator
 
@@ -156,3 +157,35 @@ def test_a_node_in_an_as_of_its_own(racks: Racks) -> None:
     wait_for(lambda: "AS64999" in told(racks, "node2"), 30)
     mark(racks.lab, "node2", annotations={"projectcalico.org/ASNumber": ""})
     wait_for(lambda: "AS64999" not in told(racks, "node2") and "AS64512" in told(racks, "node2"), 30)
+
+
+def test_the_meshs_password(racks: Racks) -> None:
+    """Nodes with the Secret's key speak with each other, one with another key with nobody; no log has it."""
+    words = dict.fromkeys(NODES, "sesame") | {"node4": "barley"}
+    for node, word in words.items():
+        place = f"/run/octet/{node}/secrets/kube-system/bgp"
+        racks.lab.exec(node, ["mkdir", "-p", place])
+        racks.lab.exec(node, ["tee", f"{place}/mesh"], text=f"{word}\n")
+    password = {"secretKeyRef": {"name": "bgp", "key": "mesh"}}
+    racks.lab.put([resource("BGPConfiguration", "default", nodeMeshPassword=password)])
+    up = {"node2": "Established", "node3": "Established"}
+
+    def others(node: str) -> dict[str, str]:
+        return {peer: state for peer, state in racks.sessions(node).items() if peer.startswith("node")}
+
+    wait_for(lambda: others("node4").keys() == {"node1", "node2", "node3"} and not up_of(others("node4")), 20)
+    wait_for(lambda: up_of(others("node1")) == up, 20)
+    for node in NODES:
+        assert words[node] not in "".join(racks.lab.log(node))
+        status = [sys.executable, "-m", "octet.cli.main", "agent", "status"]
+        told = racks.lab.exec(node, [*status, "--config", f"/run/octet/{node}/agent.toml", "--json"])
+        assert words[node] not in told.stdout + told.stderr
+    modes = racks.lab.exec(
+        "node1", ["stat", "-c", "%a", "/run/octet/node1/daemons/bgp/config/node.node2.conf"]
+    )
+    assert modes.stdout.strip() == "600"
+
+
+def up_of(sessions: dict[str, str]) -> dict[str, str]:
+    """Those that are established."""
+    return {peer: state for peer, state in sessions.items() if state == "Established"}

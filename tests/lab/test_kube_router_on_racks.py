@@ -1,6 +1,7 @@
 """Model kube-router on racks: mesh, reflectors, the racks' routers alone; service addresses from outside."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ OPTIONS = {
     "advertise-aggregates": ["192.0.2.128/25"],
 }
 SERVE = """
-import http.server, socket
+import http.server, socket, threading
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -40,7 +41,27 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(f"NAME {seen}".encode())
 class Server(http.server.ThreadingHTTPServer):
     address_family = socket.AF_INET6
+def echo():
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind(("", 8080))
+    while True:
+        s.sendto(b"NAME", s.recvfrom(100)[1])
+threading.Thread(target=echo, daemon=True).start()
 Server(("", 8080), Answer).serve_forever()
+"""
+KEEP_ASKING = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(0.3)
+s.connect((sys.argv[1], 53))
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    try:
+        s.send(b"who")
+        print(s.recv(100).decode(), flush=True)
+    except OSError:
+        print("-", flush=True)
+    time.sleep(0.1)
 """
 ASK = "import sys, urllib.request as u; print(u.urlopen(f'http://{sys.argv[1]}/', timeout=2).read().decode())"
 
@@ -323,6 +344,25 @@ def test_both_families_are_told_and_answered(served: Racks) -> None:
     served.lab.delete("endpointslices", "web-6")
     wait_for(lambda: served.told("2001:db8:1::10/128") == 0)
     assert served.told("192.0.2.10/32") == 2
+
+
+def test_a_udp_client_follows_when_its_endpoint_goes(served: Racks) -> None:
+    """A client that sends on from one port is answered by another endpoint within two seconds."""
+    ports = [{"port": 53, "targetPort": 8080, "protocol": "UDP"}]
+    dns = service("dns", "10.96.1.1", externalIPs=["192.0.2.10"], ports=ports)
+    first, second = (endpoints(served, "dns", node) for node in ("node2", "node3"))
+    for each in (first, second):
+        each["ports"] = [{"port": 8080, "protocol": "UDP"}]
+    served.lab.put([dns, first])
+    wait_for(lambda: served.told("192.0.2.10/32") == 2)
+    command = [sys.executable, "-c", KEEP_ASKING, "192.0.2.10", "6"]
+    client = served.lab.popen(OUTSIDE, command, stdout=subprocess.PIPE, text=True)
+    time.sleep(2)
+    served.lab.put([second])
+    answers = client.communicate(timeout=20)[0].split()
+    assert answers[0] == "node2"
+    assert answers[-5:] == ["node3"] * 5, answers
+    assert answers.count("-") < 7, answers
 
 
 def policed(**ingress: object) -> dict:

@@ -146,6 +146,8 @@ def _holders(families: Iterable[int]) -> Iterator[KernelObject]:
         yield Set(f"service-front{family}", key)
         yield Set(f"service-source{family}", key)
         yield Set(f"service-self{family}", (f"ipv{family}_addr",) * 2)
+        address, port = f"ipv{family}_addr", "inet_service"
+        yield Map(f"service-lasting{family}", (*key, address), (address, port))
         yield Set(f"service-address{family}", (f"ipv{family}_addr",), interval=True)
 
 
@@ -209,6 +211,13 @@ def _parts(front: Frontend) -> Iterator[KernelObject]:
     chains = [_end(front.protocol, target) for target in front.targets]
     yield from chains
     yield from (Element(f"service-self{family}", address, address) for address, _ in front.targets)
+    if front.protocol == "udp":
+        # No rule asks this map. UDP clients never say that they are done: with an element the connections of
+        # its endpoint go (kernel.nft.flows), and a client's next packet finds another endpoint.
+        lasting = f"service-lasting{family}"
+        yield from (
+            Element(lasting, *key, address, target=(address, port)) for address, port in front.targets
+        )
     ways = [goto(each.name) for each in chains]
     drawn = InlineVerdicts(numgen(len(ways)), tuple(enumerate(ways))) if len(ways) > 1 else ways[0]
     yield Chain(front.chain, (Rule(drawn),))

@@ -87,6 +87,8 @@ def _tail(console: Path) -> str:
 
 
 def _parts(image: Path, initramfs: Path, console: Path, told: Path) -> Iterator[str]:
+    # Measured: `max` is a third faster than `qemu64`, and so are two processors than one; a larger buffer for
+    # translated code gains nothing, and Debian's kernel needs no 9p or virtio for any of this.
     yield from ("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536")
     yield from ("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none")
     yield from ("-kernel", str(image), "-initrd", str(initramfs))

@@ -30,7 +30,7 @@ _WAYS = {
     "direct routing": "host-gateway",
     "aggregate route": "aggregate-routes",
     "bgp": "bgp",
-    "mesh": "sleeve",
+    "sleeve": "sleeve",
 }
 """Words of a row's transport that name a way without an outer header of its own."""
 
