@@ -8,7 +8,7 @@ import pytest
 from octet.errors import BadConfigurationError
 from octet.measure.convergence import sites
 from octet.measure.convergence.scenes import play
-from octet.measure.convergence.sites import ABRUPT, Racked
+from octet.measure.convergence.sites import PLAIN, Racked
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -31,8 +31,8 @@ def test_a_model_of_ours_converges() -> None:
 
 
 def test_a_dead_node_is_forgotten_after_the_hold_time() -> None:
-    """By hand and without graceful restart, its route ends with the hold time of its rack's router, 9 s."""
-    with site(ABRUPT) as plain:
+    """By hand, its route ends with the hold time of its rack's router, 9 s."""
+    with site(PLAIN) as plain:
         assert 4 < play(plain, "a dead node: its route ends after") < 20
 
 

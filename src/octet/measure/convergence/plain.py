@@ -1,7 +1,7 @@
 """The same topology without Octet: BIRD on each node as an operator would configure it by hand.
 
 What lives here: one text per node. What it must not know: ``transport.bgp``, which is compared with it.
-Timers are those of Calico's row, so that what differs is no number in a file; graceful restart is a choice.
+Timers and scan times are those of Calico's row, so that what differs is no number in a file.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,6 @@ class Site:
         tor: address and AS number of its rack's router.
         reflectors: addresses of the nodes that reflect, this one perhaps among them.
         others: addresses of the nodes that do not, this one perhaps among them.
-        graceful: do neighbours keep routes of a node that restarts (RFC 4724), as in Calico's row?
     """
 
     address: str
@@ -28,7 +27,6 @@ class Site:
     tor: tuple[str, int]
     reflectors: Sequence[str]
     others: Sequence[str]
-    graceful: bool
 
 
 def configuration(site: Site) -> str:
@@ -42,23 +40,24 @@ def configuration(site: Site) -> str:
             _HEAD.format(site=site),
             *(_internal(site, each, f"reflector{number}", "") for number, each in enumerate(peers)),
             *(_internal(site, each, f"client{number}", _REFLECT) for number, each in enumerate(clients)),
-            _TOR.format(site=site, address=address, asn=asn, timers=_timers(site, _TO_ROUTERS)),
+            _TOR.format(site=site, address=address, asn=asn, timers=f"{_COMMON}\n{_TO_ROUTERS}"),
         ]
     )
 
 
 _AMONG_NODES = "  connect delay time 1; connect retry time 2; error wait time 1, 30;"
 _TO_ROUTERS = "  connect delay time 2; connect retry time 5; error wait time 5, 30;"
-_GRACEFUL = {True: "  graceful restart on; graceful restart time 120;", False: "  graceful restart off;"}
+_COMMON = "  hold time 90; keepalive time 30; graceful restart on; graceful restart time 120;"
 
 _REFLECT = f"  rr client; rr cluster id {CLUSTER};\n"
 
 _HEAD = """\
 router id {site.address};
-protocol device {{ }}
+protocol device {{ scan time 10; }}
 protocol direct {{ ipv4; interface "eth0"; }}
 protocol static pods {{ ipv4; route {site.pods} unreachable; }}
 protocol kernel {{
+  scan time 10;
   merge paths on;
   ipv4 {{ import none; export filter {{ if source = RTS_BGP then accept; reject; }}; }};
 }}"""
@@ -83,8 +82,4 @@ protocol bgp tor {{
 
 
 def _internal(site: Site, other: str, name: str, more: str) -> str:
-    return _INTERNAL.format(site=site, other=other, name=name, timers=_timers(site, _AMONG_NODES), more=more)
-
-
-def _timers(site: Site, connecting: str) -> str:
-    return "\n".join(["  hold time 90; keepalive time 30;", connecting, _GRACEFUL[site.graceful]])
+    return _INTERNAL.format(site=site, other=other, name=name, timers=f"{_COMMON}\n{_AMONG_NODES}", more=more)

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
@@ -23,7 +22,7 @@ from octet.measure.racked import peer_with_racks
 
 NODES = ("node1", "node2", "node3", "node4")
 REFLECTORS = ("node2", "node3")
-PLAIN, ABRUPT = "BIRD by hand", "BIRD by hand, no graceful restart"
+PLAIN = "BIRD by hand"
 LIMIT = 90.0
 """Seconds until every node's pod reaches every other's, after a start or a repair."""
 
@@ -118,24 +117,24 @@ def _mark(lab: Lab, node: str, labels: Mapping[str, str], annotations: Mapping[s
     lab.put([{key: value for key, value in item.items() if key != "lab"}])
 
 
-def _by_hand(name: str, *, graceful: bool = True) -> Lab:
+def _by_hand(name: str) -> Lab:
     provider = msgspec.structs.replace(reference("ptp"), static_routes=False)
     lab = Lab.up(provider, nodes=len(NODES), name=name, fabric="routed")
     try:
         for item in lab.get("nodes"):
-            _start_bird(lab, str(item["metadata"]["name"]), str(item["spec"]["podCIDR"]), graceful=graceful)
+            _start_bird(lab, str(item["metadata"]["name"]), str(item["spec"]["podCIDR"]))
     except BaseException:
         lab.down()
         raise
     return lab
 
 
-def _start_bird(lab: Lab, node: str, pods: str, *, graceful: bool) -> None:
+def _start_bird(lab: Lab, node: str, pods: str) -> None:
     home = f"/run/octet/{node}"
     lab.exec(
         node,
         ["sh", "-c", f"cat > {home}/bird.conf"],
-        text=plain.configuration(_site(node, pods, graceful=graceful)),
+        text=plain.configuration(_site(node, pods)),
     )
     command = f"cd {home} && exec bird -c bird.conf -s bird.ctl >bird.log 2>&1"
     if lab.exec(node, ["sh", "-c", command]).returncode != 0:
@@ -143,7 +142,7 @@ def _start_bird(lab: Lab, node: str, pods: str, *, graceful: bool) -> None:
         raise NotReadyError(f"BIRD does not start on {node}: {said.strip()}")
 
 
-def _site(node: str, pods: str, *, graceful: bool) -> Site:
+def _site(node: str, pods: str) -> Site:
     addresses = {each: str(racks.node_interface(each, _rack(each), 4).ip) for each in NODES}
     rack = _rack(node)
     return Site(
@@ -152,7 +151,6 @@ def _site(node: str, pods: str, *, graceful: bool) -> Site:
         tor=(str(racks.gateway_interface(rack, 4).ip), racks.TOR_AS + rack),
         reflectors=[addresses[each] for each in REFLECTORS],
         others=[addresses[each] for each in NODES if each not in REFLECTORS],
-        graceful=graceful,
     )
 
 
@@ -164,6 +162,5 @@ CANDIDATES: Mapping[str, Callable[[str], Lab]] = {
     "calico": _calico,
     "kube-router": _kube_router,
     PLAIN: _by_hand,
-    ABRUPT: partial(_by_hand, graceful=False),
 }
 """How each candidate is brought up, by name."""
