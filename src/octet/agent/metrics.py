@@ -64,9 +64,16 @@ class DeniedPackets:
 
 
 class SessionFigures:
-    """What is told of BGP sessions: of those that there are now."""
+    """What is told of a routing daemon, and of the sessions that there are now.
+
+    Attributes:
+        starts: how often each daemon was started.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.starts = Gauge(
+            "octet_daemon_starts", "How often this agent has started a daemon", ["daemon"], registry=registry
+        )
         self._up = Gauge(
             "octet_bgp_session_up", "1 while a BGP session is established", ["peer"], registry=registry
         )
@@ -93,7 +100,7 @@ class Metrics:
 
     Attributes:
         denied: what policies denied.
-        sessions: how BGP's sessions are.
+        sessions: how BGP's sessions are, and their daemon.
     """
 
     def __init__(self) -> None:
@@ -130,9 +137,6 @@ class Metrics:
         )
         self.wanted = Gauge("octet_wanted_objects", "Kernel objects that should be there", registry=made)
         self.sessions = SessionFigures(made)
-        self.daemon_starts = Gauge(
-            "octet_daemon_starts", "How often this agent has started a daemon", ["daemon"], registry=made
-        )
         self.failing = Gauge("octet_failures", "What is not as it should be", registry=made)
         self.refused_policies = Gauge(
             "octet_policies_refused", "Policies that are too large to be enforced", registry=made

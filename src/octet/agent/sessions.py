@@ -53,7 +53,7 @@ class Sessions:
         found, _ = self.look()
         metrics.sessions.set(_figures(found))
         for name, supervisor in self._daemons.running.items():
-            metrics.daemon_starts.labels(name).set(supervisor.starts)
+            metrics.sessions.starts.labels(name).set(supervisor.starts)
 
 
 def _told(each: SessionState, now: datetime) -> dict[str, object]:
