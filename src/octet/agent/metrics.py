@@ -146,9 +146,8 @@ class Metrics:
             "Time since the store stopped answering, 0 while it does",
             registry=made,
         )
-        Gauge("octet_build_info", "Version of the agent", ["version"], registry=made).labels(__version__).set(
-            1
-        )
+        build = Gauge("octet_build_info", "Version of the agent", ["version"], registry=made)
+        build.labels(__version__).set(1)
 
     def request(self, command: str, seconds: float, *, failed: bool) -> None:
         """Count one request. Unknown commands are counted as one, so that nobody can flood the labels."""
