@@ -194,7 +194,7 @@ def parse(text: str) -> Reply | None:
     for line in text.splitlines():
         if line[:1] in {" ", "+"}:
             lines.append(Line(code, line[1:]))
-        elif line[:4].isdigit() and line[4:5] in {" ", "-", ""}:
+        elif line[:4].isdecimal() and line[4:5] in {" ", "-", ""}:
             code = int(line[:4])
             lines.append(Line(code, line[5:]))
             if line[4:5] != "-":

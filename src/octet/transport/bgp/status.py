@@ -125,7 +125,7 @@ def _with(held: Channel, name: str, value: str) -> Channel:
         return replace(held, imported=counts.get("imported", 0), exported=counts.get("exported", 0))
     if name == "Import updates":
         words = value.split()  # received, rejected, filtered, ignored, accepted
-        rejected = int(words[2]) if len(words) > 2 and words[2].isdigit() else 0
+        rejected = int(words[2]) if len(words) > 2 and words[2].isdecimal() else 0
         return replace(held, rejected=rejected)
     return held
 
@@ -148,7 +148,7 @@ def _state(draft: _Draft) -> SessionState:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdigit() else 0
+    return int(text) if text is not None and text.isdecimal() else 0
 
 
 def _time(text: str | None) -> datetime | None:
