@@ -190,6 +190,35 @@ def starts(racks: Racks, node: str) -> int:
     return told["starts"]
 
 
+def test_a_pools_tunnel_is_switched_while_streams_run(racks: Racks) -> None:
+    """Into VXLAN between racks, everywhere, and out of it: each switch costs less than a second."""
+    pools = racks.lab.get("ippools")
+    for mode, carriers in (
+        ("CrossSubnet", {"eth0", "vxlan.calico"}),
+        ("Always", {"vxlan.calico"}),
+        ("Never", {"eth0"}),
+    ):
+        with streaming(racks.lab, racks.pairs) as streams:
+            racks.lab.put([{**each, "spec": {**each["spec"], "vxlanMode": mode}} for each in pools])
+            wait_for(lambda carriers=carriers: carried(racks) == carriers, 15)
+            time.sleep(1)
+        assert streams.seconds() < SWITCHED, streams.lost
+
+
+def carried(racks: Racks) -> set[str]:
+    """The devices that the first node's packets to other nodes' blocks leave by."""
+    pool, own = ip_network("10.244.0.0/16"), "blackhole"
+    held = [each for each in racks.lab.routes("node1")["node1"] if each.kind != own]
+    return {
+        hop.dev
+        for each in held
+        if each.destination.version == 4
+        and each.destination.subnet_of(pool)
+        and each.destination.prefixlen < 32
+        for hop in each.hops
+    }
+
+
 def test_frr_and_gobgp_peer_with_nodes_too() -> None:
     """Racks' routers that are not BIRD hear of blocks and tell them on, with and without the mesh."""
     with Lab.up(

@@ -1,6 +1,7 @@
 """Model kube-router on racks: mesh, reflectors, the racks' routers alone; service addresses from outside."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -26,34 +27,59 @@ OPTIONS = {
     "advertise-cluster-ip": True,
     "advertise-external-ip": True,
     "advertise-loadbalancer-ip": True,
-    "service-external-ip-range": ["192.0.2.0/25"],
+    "service-external-ip-range": ["192.0.2.0/25", "2001:db8:1::/64"],
     "loadbalancer-ip-range": ["192.0.2.128/25"],
     "advertise-aggregates": ["192.0.2.128/25"],
 }
 SERVE = """
-import http.server
+import http.server, socket, threading
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(f"NAME {self.client_address[0]}".encode())
-http.server.ThreadingHTTPServer(("", 8080), Answer).serve_forever()
+        seen = self.client_address[0].removeprefix("::ffff:")
+        self.wfile.write(f"NAME {seen}".encode())
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+def echo():
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind(("", 8080))
+    while True:
+        s.sendto(b"NAME", s.recvfrom(100)[1])
+threading.Thread(target=echo, daemon=True).start()
+Server(("", 8080), Answer).serve_forever()
+"""
+KEEP_ASKING = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(0.3)
+s.connect((sys.argv[1], 53))
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    try:
+        s.send(b"who")
+        print(s.recv(100).decode(), flush=True)
+    except OSError:
+        print("-", flush=True)
+    time.sleep(0.1)
 """
 ASK = "import sys, urllib.request as u; print(u.urlopen(f'http://{sys.argv[1]}/', timeout=2).read().decode())"
 
 
 @dataclass
 class Racks:
-    """A lab of two racks with a pod on each node."""
+    """A lab of two racks with a pod on each node; ``pods`` and ``pods6`` are their addresses by node."""
 
     lab: Lab
     pods: dict[str, str]
+    pods6: dict[str, str]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """Who streams to whom: between racks and within one."""
         ways_between = (("node1", "node3"), ("node4", "node2"), ("node1", "node2"))
-        return [(f"on-{here}", self.pods[there]) for here, there in ways_between]
+        both = (self.pods, self.pods6)
+        return [(f"on-{here}", pods[there]) for here, there in ways_between for pods in both]
 
     def bgp(self, node: str) -> dict:
         """What a node says of its speaker."""
@@ -92,15 +118,16 @@ def _states(told: dict) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def racks() -> Iterator[Racks]:
-    with Lab.up(Octet("kube-router", OPTIONS), nodes=4, fabric="routed") as lab:
+    with Lab.up(Octet("kube-router", OPTIONS), nodes=4, fabric="routed", family="dual") as lab:
         for number, node in enumerate(NODES):
             said = f"- remoteip: {TORS[node]}\n  remoteasn: {65001 + number // 2}\n"
             mark(lab, node, annotations={"kube-router.io/peers": said})
         serving = {node: [sys.executable, "-c", SERVE.replace("NAME", node)] for node in NODES}
-        pods = {node: lab.run(f"on-{node}", node, serving[node]).addresses[0] for node in NODES}
-        made = Racks(lab, pods)
+        pods = {node: lab.run(f"on-{node}", node, serving[node]) for node in NODES}
+        first, second = ({node: pod.address(each) for node, pod in pods.items()} for each in (4, 6))
+        made = Racks(lab, first, second)
         made.meshed()
-        wait_for(lambda: all(made.ask(f"{address}:8080") for address in pods.values()), 30)
+        wait_for(lambda: all(made.ask(f"{address}:8080") for address in first.values()), 30)
         yield made
 
 
@@ -194,21 +221,21 @@ def service(name: str, address: str, **spec: object) -> dict:
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": held}
 
 
-def endpoints(racks: Racks, service_name: str, *nodes: str, ready: bool = True) -> dict:
+def endpoints(racks: Racks, service_name: str, *nodes: str, ready: bool = True, version: int = 4) -> dict:
     """The pods of these nodes behind a service."""
+    pods = racks.pods if version == 4 else racks.pods6
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
-            "name": f"{service_name}-1",
+            "name": f"{service_name}-{1 if version == 4 else 6}",
             "namespace": "default",
             "labels": {"kubernetes.io/service-name": service_name},
         },
-        "addressType": "IPv4",
+        "addressType": f"IPv{version}",
         "ports": [{"port": 8080, "protocol": "TCP"}],
         "endpoints": [
-            {"addresses": [racks.pods[node]], "nodeName": node, "conditions": {"ready": ready}}
-            for node in nodes
+            {"addresses": [pods[node]], "nodeName": node, "conditions": {"ready": ready}} for node in nodes
         ],
     }
 
@@ -303,3 +330,58 @@ def test_a_range_is_told_in_the_place_of_its_addresses(served: Racks) -> None:
     assert served.ask("192.0.2.200")[0] == "node2"
     refused = served.lab.exec(OUTSIDE, ["ping", "-c1", "-W1", "192.0.2.201"])
     assert "Packet filtered" in refused.stdout, refused.stdout
+
+
+def test_both_families_are_told_and_answered(served: Racks) -> None:
+    """A dual-stack service is reached by IPv4 and IPv6, each by endpoints of its own family."""
+    both = {"clusterIPs": ["10.96.1.1", "fd00:10:96::11"], "externalIPs": ["192.0.2.10", "2001:db8:1::10"]}
+    slices = [endpoints(served, "web", "node2"), endpoints(served, "web", "node3", version=6)]
+    served.lab.put([service("web", "10.96.1.1", **both), *slices])
+    for prefix in ("192.0.2.10/32", "2001:db8:1::10/128", "fd00:10:96::11/128"):
+        wait_for(lambda prefix=prefix: served.told(prefix) == 2)
+    assert served.ask("192.0.2.10")[0] == "node2"
+    assert served.ask("[2001:db8:1::10]")[0] == served.ask("[fd00:10:96::11]")[0] == "node3"
+    served.lab.delete("endpointslices", "web-6")
+    wait_for(lambda: served.told("2001:db8:1::10/128") == 0)
+    assert served.told("192.0.2.10/32") == 2
+
+
+def test_a_udp_client_follows_when_its_endpoint_goes(served: Racks) -> None:
+    """A client that sends on from one port is answered by another endpoint within two seconds."""
+    ports = [{"port": 53, "targetPort": 8080, "protocol": "UDP"}]
+    dns = service("dns", "10.96.1.1", externalIPs=["192.0.2.10"], ports=ports)
+    first, second = (endpoints(served, "dns", node) for node in ("node2", "node3"))
+    for each in (first, second):
+        each["ports"] = [{"port": 8080, "protocol": "UDP"}]
+    served.lab.put([dns, first])
+    wait_for(lambda: served.told("192.0.2.10/32") == 2)
+    command = [sys.executable, "-c", KEEP_ASKING, "192.0.2.10", "6"]
+    client = served.lab.popen(OUTSIDE, command, stdout=subprocess.PIPE, text=True)
+    time.sleep(2)
+    served.lab.put([second])
+    answers = client.communicate(timeout=20)[0].split()
+    assert answers[0] == "node2"
+    assert answers[-5:] == ["node3"] * 5, answers
+    assert answers.count("-") < 7, answers
+
+
+def policed(**ingress: object) -> dict:
+    """A NetworkPolicy for all pods of the namespace; without ingress nobody gets in."""
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], **({"ingress": [ingress]} if ingress else {})}
+    metadata = {"name": "gate", "namespace": "default"}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def test_policy_judges_the_client_and_not_the_service(served: Racks) -> None:
+    """Who may not reach a pod does not by a service either; of a Local one the client is judged."""
+    web = service("web", "10.96.1.1", externalIPs=["192.0.2.10"], externalTrafficPolicy="Local")
+    served.lab.put([web, endpoints(served, "web", "node3")])
+    wait_for(lambda: bool(served.ask("192.0.2.10")))
+    try:
+        served.lab.put([policed()])
+        wait_for(lambda: not served.ask("192.0.2.10"))
+        peers = [{"ipBlock": {"cidr": each}} for each in ("198.51.100.0/24", "172.30.200.0/24")]
+        served.lab.put([policed(**{"from": peers})])
+        wait_for(lambda: bool(served.ask("192.0.2.10")))
+    finally:
+        served.lab.delete("networkpolicies", "gate")

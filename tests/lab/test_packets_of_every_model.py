@@ -90,7 +90,7 @@ def octet(*arguments: str) -> str:
 @pytest.fixture(scope="module", params=[f"{m} {f}" for m in models.names() for f in FAMILIES])
 def cluster(request: pytest.FixtureRequest) -> Iterator[tuple[Cluster, tuple[int, ...]]]:
     model, family = request.param.split()
-    name = f"matrix-{model.replace(':', '-')}-{family}"
+    name = f"m-{model.replace(':', '-')}-{family}"
     octet("lab", "up", "--name", name, "--model", model, "--nodes", "2", "--family", family)
     try:
         for pod, node in (("a", "node1"), ("b", "node2"), ("c", "node1")):

@@ -27,7 +27,7 @@ from policy_lab import (
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
-MODELS = ("canal", "flannel:policy")
+MODELS = ("canal", "flannel:policy", "calico")
 
 
 @pytest.fixture(scope="module", params=MODELS)

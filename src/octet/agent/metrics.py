@@ -63,6 +63,23 @@ class DeniedPackets:
         yield lost
 
 
+class _Sessions:
+    """What is told of a routing daemon and its sessions."""
+
+    def __init__(self, made: CollectorRegistry) -> None:
+        peer = ["peer"]
+        self.up = Gauge("octet_bgp_session_up", "1 while a BGP session is established", peer, registry=made)
+        self.prefixes = Gauge(
+            "octet_bgp_prefixes",
+            "Prefixes of a BGP session: in is believed, out is told",
+            ["peer", "family", "direction"],
+            registry=made,
+        )
+        self.starts = Gauge(
+            "octet_daemon_starts", "How often this agent has started a daemon", ["daemon"], registry=made
+        )
+
+
 class Metrics:
     """Counters of one agent, in a registry of their own.
 
@@ -104,17 +121,8 @@ class Metrics:
             "octet_addresses", "Addresses of the node's CIDR, by state", ["family", "state"], registry=made
         )
         self.wanted = Gauge("octet_wanted_objects", "Kernel objects that should be there", registry=made)
-        peer = ["peer"]
-        self._up = Gauge("octet_bgp_session_up", "1 while a BGP session is established", peer, registry=made)
-        self._prefixes = Gauge(
-            "octet_bgp_prefixes",
-            "Prefixes of a BGP session: in is believed, out is told",
-            ["peer", "family", "direction"],
-            registry=made,
-        )
-        self.daemon_starts = Gauge(
-            "octet_daemon_starts", "How often this agent has started a daemon", ["daemon"], registry=made
-        )
+        self._sessions = _Sessions(made)
+        self.daemon_starts = self._sessions.starts
         self.failing = Gauge("octet_failures", "What is not as it should be", registry=made)
         self.silence = Gauge(
             "octet_store_silence_seconds",
@@ -150,13 +158,13 @@ class Metrics:
 
     def sessions(self, found: Iterable[tuple[str, bool, tuple[tuple[int, int, int], ...]]]) -> None:
         """Set the figures of all BGP sessions: (peer, is it up, (family, prefixes in, out)); others go."""
-        self._up.clear()
-        self._prefixes.clear()
+        self._sessions.up.clear()
+        self._sessions.prefixes.clear()
         for peer, up, families in found:
-            self._up.labels(peer).set(up)
+            self._sessions.up.labels(peer).set(up)
             for family, incoming, outgoing in families:
-                self._prefixes.labels(peer, str(family), "in").set(incoming)
-                self._prefixes.labels(peer, str(family), "out").set(outgoing)
+                self._sessions.prefixes.labels(peer, str(family), "in").set(incoming)
+                self._sessions.prefixes.labels(peer, str(family), "out").set(outgoing)
 
     def pool(self, family: int, counts: Mapping[str, int]) -> None:
         """Set how many addresses of a family are in which state."""

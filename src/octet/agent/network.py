@@ -83,6 +83,7 @@ class Network:
         self._changed: dict[str, None] = {}
         self._stale = False
         self._refused: dict[str, str] = {}
+        self._unable = False  # what peers add would need what this node can't hold: all stays as it was
         self._obstacles: dict[str, tuple[str, ...]] = {}
         self._pods: list[str] = []
 
@@ -165,7 +166,9 @@ class Network:
         try:
             site = Site(self._running, self._running.network(self.view))
             node = self._running.node(self.view)
+            self._unable = True
             self.refuse(node)
+            self._unable = False
             self._replace_node(node)
             self._care.lower_mtu(site)
             self._pods = self._endpoints.settle_in(site)
@@ -192,7 +195,7 @@ class Network:
     def step(self) -> bool:
         """Decide about the next peers that changed, and make it so; True while more wait."""
         self.police()
-        if self._endpoints.site is None:
+        if self._endpoints.site is None or self._unable:
             return False
         names = list(self._changed)[:BATCH]
         for name in names:

@@ -13,7 +13,8 @@ import msgspec
 from octet.agent.desired import Desired
 from octet.agent.health import Answer
 from octet.agent.network import Network
-from octet.blueprint import FdbEntry, Link, Neighbour, Vxlan
+from octet.attach.names import is_of_a_pod
+from octet.blueprint import FdbEntry, Ipip, Link, Neighbour, Vxlan
 from octet.blueprint.daemons import ROUTE_METRIC
 from octet.cluster.objects import Address
 from octet.errors import OctetError
@@ -92,7 +93,7 @@ class Routing:
         link = self._desired.objects.get(("link", hop.link))
         if match.kind == "local":
             return "this node itself"
-        if isinstance(link, Link) and hop.link.startswith("cali"):
+        if isinstance(link, Link) and is_of_a_pod(link.purpose):
             return "a pod of this node"
         if isinstance(link, Link):
             return f"{type(link.detail).__name__.lower()} {hop.link}"
@@ -109,7 +110,7 @@ class Routing:
         if not isinstance(link, Link):
             return None
         if not isinstance(link.detail, Vxlan):
-            return hop.via if type(link.detail).__name__ == "Ipip" else None
+            return hop.via if isinstance(link.detail, Ipip) else None
         held = self._desired.blueprint()
         macs = {each.mac for each in held.of(Neighbour) if (each.link, each.address) == (hop.link, hop.via)}
         ends = (each for each in held.of(FdbEntry) if each.link == hop.link and each.mac in macs)

@@ -88,6 +88,9 @@ def show(
         output.table(
             "\nOptions, for [model.options] of the agent's file", ["option", "meaning"], told, as_json=False
         )
+    if model.reads:
+        title = "\nObjects of the cluster that say more, and what of them is read"
+        output.table(title, ["object", "fields"], [*model.reads.items()], as_json=False)
     typer.echo(f"\nNeeds from the kernel: {', '.join(needed)}")
     for part, title in TITLES.items():
         if objects[part]:
@@ -102,6 +105,7 @@ def described(model: Model) -> dict[str, Any]:
     ]
     return {
         "options": options,
+        "reads": dict(model.reads),
         "name": model.name,
         "summary": model.summary,
         "about": model.about,

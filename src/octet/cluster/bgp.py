@@ -26,21 +26,21 @@ DEFAULT, OF_NODE = "default", "node."
 AUTO, SELF, KEEP = "Auto", "Self", "Keep"
 LOG_LEVELS = ("Debug", "Info", "Warning", "Error", "Fatal", "None")
 TELLING = ("nodeToNodeMeshEnabled", "asNumber", "nodeMeshPassword", "nodeMeshMaxRestartTime")
-_CONFIGURATION = frozenset(
-    {
-        *TELLING,
-        *("logSeverityScreen", "listenPort", "bindMode", "ignoredInterfaces", "programClusterRoutes"),
-        *("communities", "prefixAdvertisements", "serviceLoadBalancerAggregation"),
-        *("serviceClusterIPs", "serviceExternalIPs", "serviceLoadBalancerIPs"),
-    }
+CONFIGURATION = (
+    *TELLING,
+    *("listenPort", "bindMode", "ignoredInterfaces", "communities", "prefixAdvertisements"),
+    *("serviceClusterIPs", "serviceExternalIPs", "serviceLoadBalancerIPs", "serviceLoadBalancerAggregation"),
 )
-_PEER = frozenset(
-    {
-        *("node", "nodeSelector", "peerIP", "peerSelector", "asNumber", "localASNumber", "password"),
-        *("sourceAddress", "keepOriginalNextHop", "nextHopMode", "ttlSecurity", "filters", "reachableBy"),
-        *("numAllowedLocalASNumbers", "maxRestartTime", "keepaliveTime", "reversePeering"),
-    }
+PEER = (
+    *("node", "nodeSelector", "peerIP", "peerSelector", "asNumber", "localASNumber", "password"),
+    *("sourceAddress", "nextHopMode", "keepOriginalNextHop", "ttlSecurity", "filters", "reachableBy"),
+    *("numAllowedLocalASNumbers", "maxRestartTime", "keepaliveTime", "reversePeering"),
 )
+"""Fields that have a meaning here."""
+
+_TAKEN = ("logSeverityScreen", "programClusterRoutes")
+"""Of the configuration: one is about another program's log; of the other only what is so anyway."""
+
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _PORT = re.compile(r"\[(?P<v6>[^]]+)\]:(?P<port6>\d+)|(?P<v4>[\d.]+):(?P<port4>\d+)")
 
@@ -95,7 +95,7 @@ class BGPConfiguration(msgspec.Struct, frozen=True, gc=False):
         spec, name = fields.child("spec"), metadata.text("name")
         if name != DEFAULT and (not name.startswith(OF_NODE) or name == OF_NODE):
             raise metadata.refusal("name", f"must be {DEFAULT}, or {OF_NODE} and a node's name")
-        spec.only(_CONFIGURATION)
+        spec.only((*CONFIGURATION, *_TAKEN))
         _refuse_for_one_node(spec, name)
         spec.choice("logSeverityScreen", LOG_LEVELS, "Info")
         spec.choice("programClusterRoutes", ("EnabledNoEncapOnly",), "EnabledNoEncapOnly")
@@ -164,7 +164,7 @@ class BGPPeer(msgspec.Struct, frozen=True, gc=False):
         """Read a BGPPeer; raises BadConfigurationError naming the field."""
         fields, metadata = read("BGPPeer", item)
         spec = fields.child("spec")
-        spec.only(_PEER)
+        spec.only(PEER)
         _refuse_together(spec)
         address, interface, port = _where(spec)
         return cls(

@@ -16,8 +16,9 @@ Community = tuple[int, ...]
 """Two numbers of 16 bits (RFC 1997), or three of 32 bits: a large community (RFC 8092)."""
 
 OPERATORS = ("Equal", "NotEqual", "In", "NotIn")
+WAYS = ("importV4", "exportV4", "importV6", "exportV6")
 EXTERNAL, INTERNAL = "eBGP", "iBGP"
-_RULE = (
+RULE = (
     *("cidr", "matchOperator", "prefixLength", "source", "interface", "action"),
     *("peerType", "communities", "asPathPrefix", "operations"),
 )
@@ -65,7 +66,7 @@ class BGPFilter(msgspec.Struct, frozen=True, gc=False):
         """Read a BGPFilter; raises BadConfigurationError naming the field."""
         fields, metadata = read("BGPFilter", item)
         spec = fields.child("spec")
-        spec.only(("importV4", "exportV4", "importV6", "exportV6"))
+        spec.only(WAYS)
         return cls(
             metadata.text("name"),
             *(
@@ -93,7 +94,7 @@ def community(fields: Fields, key: str, text: str) -> Community:
 
 
 def _rule(fields: Fields, family: int) -> FilterRule:
-    fields.only(_RULE)
+    fields.only(RULE)
     if "action" not in fields:
         raise fields.refusal("action", "must be Accept or Reject")
     cidr = fields.network("cidr") if "cidr" in fields else None

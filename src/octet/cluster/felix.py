@@ -47,7 +47,7 @@ _TAKEN = ("logSeverity", "reporting", "health", "prometheus", "bpf", "debug")
 """Beginnings of fields about a program that is not here: what it logs and measures, and its BPF data plane,
 which is off. They come with every installation of Calico, and are taken as they are."""
 
-_MEANT = ("vxlanVNI", "vxlanMTU", "vxlanMTUV6", "ipipMTU")
+MEANT = ("vxlanVNI", "vxlanMTU", "vxlanMTUV6", "ipipMTU")
 
 
 class FelixConfiguration(msgspec.Struct, frozen=True, gc=False):
@@ -93,7 +93,7 @@ def _refuse(spec: Fields) -> None:
         if name in spec and spec.raw(name) not in values:
             raise spec.refusal(name, "is not what this agent does", hint=f"{values[0]!r} would be taken")
     unknown = [
-        name for name in spec if not name.startswith(_TAKEN) and name not in _SAID and name not in _MEANT
+        name for name in spec if not name.startswith(_TAKEN) and name not in _SAID and name not in MEANT
     ]
     spec.only([name for name in spec if name not in unknown])
 

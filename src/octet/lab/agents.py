@@ -31,7 +31,7 @@ def config(node: str, provider: Octet, plan: Plan, store: Path, run: Path) -> st
         "cluster": {"pod_cidrs": texts(plan.pod_cidrs), "service_cidrs": texts(plan.service_cidrs)},
         "model": {"name": provider.model, "options": provider.options},
         "store": {"kind": "embedded", "path": str(store)},
-        "paths": {"run": str(run)},
+        "paths": {"run": str(run), "secrets": str(run / "secrets")},
         "underlay": {"interface": UPLINK},
     }
     return "\n".join(f"[{name}]\n{_lines(values)}" for name, values in sections.items())

@@ -11,7 +11,8 @@ from typing import Any
 
 from octet.attach.routed import RoutedAttach
 from octet.blueprint import Blueprint, Route
-from octet.cluster.felix import DEFAULT, OF_NODE, FelixConfiguration
+from octet.cluster import bgp, bgp_filter
+from octet.cluster.felix import DEFAULT, MEANT, OF_NODE, FelixConfiguration
 from octet.cluster.objects import Network, Node
 from octet.cluster.pools import IPPool, allocatable, pool_of
 from octet.cluster.view import View
@@ -20,7 +21,7 @@ from octet.ipam.blocks.holdings import holdings
 from octet.ipam.blocks.selection import defaults_from
 from octet.models.encapsulation import IN_IPIP, IN_VXLAN, left
 from octet.models.model import Option, Options, Running
-from octet.transport.calico.directory import ANNOTATED
+from octet.transport.calico.directory import ADDRESS, ANNOTATED, AS_NUMBER, CLUSTER_ID
 from octet.transport.calico.speaking import CalicoBgp
 from octet.transport.calico.vxlan import VNI, CalicoVxlan
 from octet.transport.ipip import IpipTransport
@@ -46,6 +47,17 @@ OPTIONS = (
 """Keys of ``ipam`` in Calico's CNI configuration, and what calico-node is told in its environment
 (``CALICO_IPV4POOL_VXLAN`` and the like)."""
 
+READS = {
+    "IPPool": "all; IPReservation and IPAMConfiguration, too",
+    "BGPConfiguration": ", ".join(bgp.CONFIGURATION),
+    "BGPPeer": ", ".join(bgp.PEER),
+    "BGPFilter": f"{', '.join(bgp_filter.WAYS)}, each of rules: {', '.join(bgp_filter.RULE)}",
+    "FelixConfiguration": ", ".join(MEANT),
+    "Node annotations": ", ".join((*ADDRESS.values(), AS_NUMBER, CLUSTER_ID)),
+    "Policies": "NetworkPolicy of both APIs, GlobalNetworkPolicy, Tier, network sets, HostEndpoint, staged",
+}
+"""Objects of the cluster by which an operator says more."""
+
 KEYS = tuple(option.name for option in OPTIONS)
 
 
@@ -61,10 +73,10 @@ def build(options: Options, source: str) -> Running:
     families = [family for family in (4, 6) if _flag(options, f"assign_ipv{family}", source)]
     pools = {family: _names(options, f"ipv{family}_pools", source) for family in (4, 6)}
     named = {family: names for family, names in pools.items() if names}
-    bgp = CalicoBgp(told, left)
-    transport = Ways((bgp, IpipTransport(IN_IPIP, ANNOTATED), CalicoVxlan(IN_VXLAN, ANNOTATED, vni=vni)))
+    speaking = CalicoBgp(told, left)
+    transport = Ways((speaking, IpipTransport(IN_IPIP, ANNOTATED), CalicoVxlan(IN_VXLAN, ANNOTATED, vni=vni)))
     blocks = replace(defaults_from(families, named, source), first=_first(options, source))
-    return Running(RoutedAttach(), transport, policy=True, blocks=blocks, advertises=bgp.advertises)
+    return Running(RoutedAttach(), transport, policy=True, blocks=blocks, advertises=speaking.advertises)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +86,8 @@ class Ways(Together):
     def heard(self, view: View, peer: Node) -> Blueprint:
         """Return the routes that BIRD makes of what one peer tells it: of what no tunnel takes."""
         taken = [each.prefix for each in left(view) if not each.unless_near]
-        bgp = next(part for part in self.parts if isinstance(part, CalicoBgp))
-        found = bgp.heard(view, peer).of(Route)
+        speaking = next(part for part in self.parts if isinstance(part, CalicoBgp))
+        found = speaking.heard(view, peer).of(Route)
         return Blueprint(route for route in found if not any(_inside(route, prefix) for prefix in taken))
 
     def mtu(self, view: View) -> int:

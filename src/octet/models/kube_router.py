@@ -18,8 +18,8 @@ from octet.errors import BadConfigurationError
 from octet.models.model import Option, Options, Running
 from octet.service.vips import Surround, alone, answered, frontends
 from octet.transport.kube_router import Advertised, Flags, KubeRouter, Overlay, Router
-from octet.transport.kube_router.advertising import offers
-from octet.transport.kube_router.annotations import POD_CIDRS
+from octet.transport.kube_router.advertising import SERVICE_KEYS, offers
+from octet.transport.kube_router.annotations import NODE_KEYS, POD_CIDRS
 from octet.transport.kube_router.flags import AS_NUMBER
 from octet.transport.kube_router.overlay import PORT
 from octet.transport.kube_router.routers import Lists
@@ -113,6 +113,15 @@ OPTIONS = (
     Option("run-service-proxy", "false: true is refused", {"run-service-proxy": False}),
 )
 """Flags of kube-router that mean something here, and one of ours: ``advertise-aggregates``."""
+
+READS = {
+    "Node": "annotations kube-router.io/" + ", ".join(NODE_KEYS),
+    "Service": "annotations kube-router.io/"
+    + ", ".join(SERVICE_KEYS)
+    + "; traffic policies, addresses, ports",
+    "EndpointSlice": "endpoints, and whether they are ready",
+}
+"""What an operator says in the cluster beside the flags."""
 
 _FIXED = {
     "run-router": (True, "this model is the router"),

@@ -243,6 +243,7 @@ class Model:
         variants: names of ways to run it, each with the options it stands for.
         preset: options that this row already has (those of a variant).
         options: what ``build`` reads, in the order in which people should know it.
+        reads: objects of the cluster by which an operator says more, by kind: what of them has a meaning.
     """
 
     name: str
@@ -258,6 +259,7 @@ class Model:
     variants: Mapping[str, Options] = field(default_factory=dict, compare=False)
     preset: Options = field(default_factory=dict)
     options: tuple[Option, ...] = field(default=(), compare=False)
+    reads: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def parse(self, options: Options, *, source: str) -> Running:
         """Read options.

@@ -95,6 +95,7 @@ MODELS: tuple[Model, ...] = (
         ),
         build=calico.build,
         options=calico.OPTIONS,
+        reads=calico.READS,
         variants={"vxlan": {"first_pools": {"vxlanMode": "Always"}}},
     ),
     Model(
@@ -104,7 +105,7 @@ MODELS: tuple[Model, ...] = (
         ipam="node CIDR",
         transport="BGP by BIRD; IPIP between subnets, or GUE, or neither",
         policy="ordered: tiers, Calico, ClusterNetworkPolicy, NetworkPolicy",
-        service="-",
+        service="- (answers at the addresses that it advertises)",
         store="Kubernetes nodes",
         about=(
             "Every node has one subnet and a bridge in it, and tells its subnet to other nodes, to "
@@ -116,6 +117,7 @@ MODELS: tuple[Model, ...] = (
         ),
         build=kube_router.build,
         options=kube_router.OPTIONS,
+        reads=kube_router.READS,
         variants={"no-overlay": kube_router.BARE},
     ),
 )

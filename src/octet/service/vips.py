@@ -12,6 +12,7 @@ that nobody here answers is refused: forwarded, it would come back by the router
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_network
 
 from octet.blueprint import Blueprint, KernelObject
@@ -48,6 +49,9 @@ from octet.blueprint.nft import (
 from octet.cluster.backends import Vip
 from octet.cluster.objects import Address
 from octet.cluster.view import View
+
+REMEMBERED = 1 << 14
+"""Ports of addresses whose objects are kept: a change of one service makes none of the others anew."""
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 _DEST_NAT, _FILTER, _SOURCE_NAT = -100, 0, 100  # priorities dstnat, filter and srcnat of nft(8)
@@ -127,7 +131,7 @@ def answered(held: Iterable[Frontend], addresses: Iterable[Network], around: Sur
     for family in around.families:
         items += [Element(f"service-address{family}", each) for each in collapse(networks, family)]
     for each in fronts:
-        items += _frontend(each) if each.address.version in around.families else []
+        items += _frontend(each) if each.address.version in around.families else ()
     return Blueprint(items)
 
 
@@ -142,6 +146,8 @@ def _holders(families: Iterable[int]) -> Iterator[KernelObject]:
         yield Set(f"service-front{family}", key)
         yield Set(f"service-source{family}", key)
         yield Set(f"service-self{family}", (f"ipv{family}_addr",) * 2)
+        address, port = f"ipv{family}_addr", "inet_service"
+        yield Map(f"service-lasting{family}", (*key, address), (address, port))
         yield Set(f"service-address{family}", (f"ipv{family}_addr",), interval=True)
 
 
@@ -189,7 +195,13 @@ def _refused(around: Surround) -> Iterator[Rule]:
         )
 
 
-def _frontend(front: Frontend) -> Iterator[KernelObject]:
+@lru_cache(maxsize=REMEMBERED)
+def _frontend(front: Frontend) -> tuple[KernelObject, ...]:
+    """Return what one port of one address adds; the same as long as nothing of it changes."""
+    return tuple(_parts(front))
+
+
+def _parts(front: Frontend) -> Iterator[KernelObject]:
     family = front.address.version
     key = (front.address, front.protocol, front.port)
     yield Element(f"service-port{family}", *key, target=goto(front.chain))
@@ -199,6 +211,13 @@ def _frontend(front: Frontend) -> Iterator[KernelObject]:
     chains = [_end(front.protocol, target) for target in front.targets]
     yield from chains
     yield from (Element(f"service-self{family}", address, address) for address, _ in front.targets)
+    if front.protocol == "udp":
+        # No rule asks this map. UDP clients never say that they are done: with an element the connections of
+        # its endpoint go (kernel.nft.flows), and a client's next packet finds another endpoint.
+        lasting = f"service-lasting{family}"
+        yield from (
+            Element(lasting, *key, address, target=(address, port)) for address, port in front.targets
+        )
     ways = [goto(each.name) for each in chains]
     drawn = InlineVerdicts(numgen(len(ways)), tuple(enumerate(ways))) if len(ways) > 1 else ways[0]
     yield Chain(front.chain, (Rule(drawn),))

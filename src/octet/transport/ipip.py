@@ -87,6 +87,7 @@ class IpipTransport:
         inner = IPIP.of(view.here)
         if inner is not None:
             yield Address(DEVICE, ip_interface(inner))
+            yield ENTRANCE.answered(DEVICE, inner)
         yield Sysctl(f"net/ipv4/conf/{DEVICE}/rp_filter", "2")
 
     def _ways(self, view: View, peer: Node) -> Iterator[KernelObject | Obstacle]:

@@ -13,23 +13,28 @@ from octet.blueprint import Blueprint, KernelObject
 from octet.blueprint.nft import (
     DPORT,
     DROP,
+    FIB_SADDR_TYPE,
     L4PROTO,
+    OIFNAME,
     Chain,
     Compare,
     Counter,
     Element,
     Hook,
     Lookup,
+    Masquerade,
+    Notrack,
     Part,
     Rule,
     Set,
+    daddr,
     saddr,
 )
 from octet.cluster.objects import Address, Network
 from octet.cluster.view import View
 
-FILTER = 0
-"""Priority "filter" (nft(8))."""
+RAW, FILTER, SOURCE_NAT = -300, 0, 100
+"""Priorities (nft(8)): before connection tracking, "filter", "srcnat"."""
 
 IPV4, IPV6 = 4, 41
 """IP protocols of a packet within a packet (RFC 2003, RFC 2473)."""
@@ -86,20 +91,40 @@ class Entrance:
     protocol: int | str
     port: int | None = None
 
-    def guarded(self) -> Iterator[KernelObject]:
-        """Yield the chain that drops what doesn't come from a known node, and its list.
+    @property
+    def chain(self) -> str:
+        """The name of the chain that drops, which begins those of the others."""
+        return f"tunnel-{self.name}{self.family}"
 
-        Without it any machine that reaches the node could send it a packet of any pod, past every policy
-        that tells pods by address (felix, rules/static.go: the same for IPIP and VXLAN).
+    def guarded(self) -> Iterator[KernelObject]:
+        """Yield the list of who may send, the chain that drops what others send, and two that don't track.
+
+        Without the first chain any machine that reaches the node could send it a packet of any pod, past
+        every policy that tells pods by address. What nodes send each other is not tracked: the packets within
+        are, and policies for hosts let pass what is untracked, or they would cut the pods' network (felix,
+        rules/static.go: the same for IPIP and VXLAN).
         """
-        came: tuple[Part, ...] = (Compare(L4PROTO, self.protocol),)
-        came += (Compare(DPORT, self.port),) if self.port is not None else ()
-        stranger = Lookup(saddr(self.family), into=f"{NODES}{self.family}", negated=True)
-        drop = Rule(
-            *came, stranger, Counter(), DROP, comment="only nodes of the cluster send wrapped packets"
-        )
-        yield Set(f"{NODES}{self.family}", (f"ipv{self.family}_addr",))
-        yield Chain(f"tunnel-{self.name}{self.family}", (drop,), Hook("filter", "input", FILTER))
+        nodes, comment = f"{NODES}{self.family}", "only nodes of the cluster send wrapped packets"
+        wrapped: tuple[Part, ...] = (Compare(L4PROTO, self.protocol),)
+        wrapped += (Compare(DPORT, self.port),) if self.port is not None else ()
+        stranger = Lookup(saddr(self.family), into=nodes, negated=True)
+        drop = Rule(*wrapped, stranger, Counter(), DROP, comment=comment)
+        arriving = Rule(*wrapped, Lookup(saddr(self.family), into=nodes), Notrack())
+        leaving = Rule(*wrapped, Lookup(daddr(self.family), into=nodes), Notrack())
+        yield Set(nodes, (f"ipv{self.family}_addr",))
+        yield Chain(self.chain, (drop,), Hook("filter", "input", FILTER))
+        yield Chain(f"{self.chain}-in", (arriving,), Hook("filter", "prerouting", RAW))
+        yield Chain(f"{self.chain}-out", (leaving,), Hook("filter", "output", RAW))
+
+    def answered(self, device: str, inner: Address) -> Chain:
+        """Return the chain that gives the tunnel's address to what the node itself sends from another one.
+
+        The answer would go to that other address, past the tunnel, and a network that looks at sources would
+        not pass it (felix, rules/static.go: StaticNATPostroutingChains).
+        """
+        other = Compare(saddr(self.family), inner, negated=True)
+        own = Rule(Compare(OIFNAME, device), Compare(FIB_SADDR_TYPE, "local"), other, Masquerade())
+        return Chain(f"{self.chain}-source", (own,), Hook("nat", "postrouting", SOURCE_NAT))
 
 
 def known(address: Address) -> Element:

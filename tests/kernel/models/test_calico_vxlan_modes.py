@@ -76,6 +76,28 @@ def test_a_nodes_own_processes_have_the_tunnels_address(always: Site) -> None:
     assert hands.succeeds(always.nodes[1], f"ping -c 2 -i 0.05 -W 1 {always.address(3)}")
 
 
+def test_other_addresses_of_the_node_are_answered_through_the_tunnel_too(always: Site) -> None:
+    """A process that has bound the underlay's address is seen with the tunnel's: nothing comes back bare."""
+    counts = always.passing("ip saddr 10.244.0.0/16", "udp dport 4789")
+    assert hands.succeeds(always.nodes[1], f"ping -c 2 -i 0.05 -W 1 -I 192.0.2.1 {always.address(3)}")
+    assert counts() == [0, 4]
+
+
+def test_what_is_between_nodes_is_not_tracked(always: Site) -> None:
+    """Outer packets are untracked both ways, so that no policy for hosts cuts them, and leave no entries."""
+    hands.run(always.nodes[3], "nft add table inet seen")
+    for hook in ("input", "output"):
+        hands.run(always.nodes[3], f"nft add chain inet seen {hook} {{type filter hook {hook} priority 1;}}")
+        for state in ("==", "!="):
+            rule = f"{hook} udp dport 4789 ct state {state} untracked counter"
+            hands.run(always.nodes[3], f"nft add rule inet seen {rule}")
+    assert always.ping(1, 3)
+    shown = hands.run(always.nodes[3], "nft list table inet seen").splitlines()
+    hands.run(always.nodes[3], "nft delete table inet seen")
+    counts = [int(line.split(" packets ")[1].split()[0]) for line in shown if " packets " in line]
+    assert counts == [PINGS, 0, PINGS, 0]
+
+
 def test_a_machine_that_is_no_node_gets_nothing_in(always: Site) -> None:
     """The router wraps a packet as a node would: dropped; as soon as it counts as a node, it arrives."""
     mac, inner = vtep_mac("node3", None, 4), vtep_mac("node2", None, 4)

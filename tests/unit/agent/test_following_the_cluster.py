@@ -69,7 +69,7 @@ async def test_two_peers_that_claim_one_mac(here: AgentNode) -> None:
 
 
 async def test_a_peer_that_needs_what_the_kernel_lacks(here: AgentNode) -> None:
-    """It stays as it was, by name with the reason; others are reached, and so is it once the reason is gone."""
+    """It is left out by name with the reason, others are reached; and so is it once the reason is gone."""
 
     def refuse(wanted: Blueprint) -> None:
         if any(isinstance(item, FdbEntry) and str(item.destination) == "192.0.2.3" for item in wanted):
@@ -79,7 +79,7 @@ async def test_a_peer_that_needs_what_the_kernel_lacks(here: AgentNode) -> None:
     await here.see(cluster(node(1), node(2), node(3)))
     assert routes(here) == 1
     (failure,) = here.network.failures
-    assert "node node3 stays as it was: this node: to hold = 'a tunnel': the kernel has none" in failure
+    assert "is left out: this node: to hold = 'a tunnel': the kernel has none" in failure
     here.network.refuse = lambda _wanted: None
     here.network.decide()
     await here.see(cluster(node(1), node(2), node(3)))
@@ -103,6 +103,25 @@ async def test_what_cannot_be_read_of_a_peer_changes_nothing(
         (failure,) = here.network.failures
         assert failure.startswith("node node2 stays as it was: Node node2: metadata.annotations[x] = 'y'")
     await here.see(cluster(node(1), node(2)))
+    assert here.network.failures == []
+
+
+async def test_what_this_node_cannot_hold_changes_nothing(here: AgentNode) -> None:
+    """While the kernel lacks what the node's own part needs, peers stay as they are, and why is told."""
+    await here.see(cluster(node(1), node(2)))
+
+    def refuse(_wanted: Blueprint) -> None:
+        raise BadConfigurationError("this node", "to hold", "a tunnel", "the kernel has none")
+
+    here.network.refuse = refuse
+    here.network.decide()
+    await here.see(cluster(node(1), node(3)))
+    assert here.kernel.holds(ROUTE)
+    assert any("the kernel has none" in each for each in here.network.failures)
+    here.network.refuse = lambda _wanted: None
+    here.network.decide()
+    await here.see(cluster(node(1), node(3)))
+    assert not here.kernel.holds(ROUTE)
     assert here.network.failures == []
 
 

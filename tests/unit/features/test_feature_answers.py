@@ -107,20 +107,6 @@ def test_the_doctor_says_whether_a_model_runs() -> None:
     assert "wireguard" not in result.output
 
 
-@pytest.mark.parametrize("here", [True, False])
-def test_the_doctor_names_the_programs_of_a_model(here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a model needs BIRD and it is not installed, the command says which package has it, and fails."""
-    monkeypatch.setattr(features, "probe", lambda: EVERYTHING)
-    monkeypatch.setattr(bird, "installed", lambda: here)
-    result = CliRunner().invoke(doctor.app, ["--model", "calico"])
-    missing = "calico will not run here: the program bird is not installed (Debian: bird2)"
-    assert (result.exit_code, missing in result.output) == ((0, False) if here else (1, True))
-    assert re.search(rf"bird +{'yes' if here else 'no'} ", result.output)
-    rows = json.loads(CliRunner().invoke(doctor.app, ["--model", "calico", "--json"]).stdout)
-    assert {row["feature"]: row["answer"] for row in rows}["bird"] == ("yes" if here else "no")
-    assert programs(MODELS[0].parse({}, source="test")) == ()
-
-
 WITHOUT_TUNNELS = {
     **EVERYTHING,
     **dict.fromkeys(("ipip", "ip6tnl", "fou", "fou6"), Finding(Answer.NO, "Unknown device type")),
@@ -137,3 +123,17 @@ def test_the_doctor_tells_what_only_some_clusters_need(monkeypatch: pytest.Monke
         "kube-router will not run here where a cluster needs it: the kernel has no IP in IP tunnels" in said
     )
     assert all(part in said for part in ("CONFIG_NET_IPIP", "since 3.8", "without it: VXLAN"))
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_the_doctor_names_the_programs_of_a_model(here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a model needs BIRD and it is not installed, the command says which package has it, and fails."""
+    monkeypatch.setattr(features, "probe", lambda: EVERYTHING)
+    monkeypatch.setattr(bird, "installed", lambda: here)
+    result = CliRunner().invoke(doctor.app, ["--model", "calico"])
+    missing = "calico will not run here: the program bird is not installed (Debian: bird2)"
+    assert (result.exit_code, missing in result.output) == ((0, False) if here else (1, True))
+    assert re.search(rf"bird +{'yes' if here else 'no'} ", result.output)
+    rows = json.loads(CliRunner().invoke(doctor.app, ["--model", "calico", "--json"]).stdout)
+    assert {row["feature"]: row["answer"] for row in rows}["bird"] == ("yes" if here else "no")
+    assert programs(MODELS[0].parse({}, source="test")) == ()

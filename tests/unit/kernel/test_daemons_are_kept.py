@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, Secret
+from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, Inline, Secret
 from octet.kernel.daemons import Daemons, bird
 from octet.kernel.daemons.fake import FakeProcesses, FakeRoutes
 from octet.kernel.daemons.supervisor import Backoff, Supervisor
@@ -13,7 +13,7 @@ from octet.kernel.daemons.supervisor import Backoff, Supervisor
 KEY = Secret("ns", "bgp", "password")
 
 
-def file(name: str, *parts: str | Secret) -> ConfigFile:
+def file(name: str, *parts: str | Secret | Inline) -> ConfigFile:
     return ConfigFile("bgp", name, parts or ("text\n",))
 
 
@@ -112,6 +112,20 @@ def test_secrets_are_in_files_only(here: Here) -> None:
     assert wanted in set(here.daemons.read(Blueprint([*BASE, wanted])))
     assert "hush" not in repr(list(here.daemons.read(Blueprint())))
     assert "hush" not in f"{wanted}{wanted!r}{wanted.text}"
+
+
+def test_a_password_of_an_operator_is_kept_as_a_secret_is(here: Here) -> None:
+    """One that stands in the cluster's objects is written, shown nowhere, and can't become configuration."""
+    wanted = file("peer.conf", 'password "', Inline("hush", "Node node1"), '";\n')
+    bad = file("b.conf", Inline('a"b', "Node node1"))
+    (failed,) = here.hold(*BASE, wanted, bad)
+    path = here.root / "bgp" / "config" / "peer.conf"
+    assert path.read_text() == 'password "hush";\n'
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "hush" not in f"{wanted}{wanted!r}{wanted.text}"
+    assert "secret in Node node1" in wanted.text
+    assert "quote or a line break" in failed
+    assert 'a"b' not in failed
 
 
 @pytest.mark.parametrize(

@@ -105,4 +105,4 @@ def test_an_agents_configuration_is_toml_with_the_models_options() -> None:
     assert read["model"] == {"name": "flannel", "options": options}
     assert read["node"] == {"name": "node1", "register": True}
     assert read["cluster"]["pod_cidrs"] == ["10.244.0.0/16", "fd00:10:244::/48"]
-    assert read["paths"] == {"run": "/run/n"}
+    assert read["paths"] == {"run": "/run/n", "secrets": "/run/n/secrets"}

@@ -1,9 +1,11 @@
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Interface, ip_network
 
 import pytest
 
 from octet.blueprint import Blueprint, ConfigFile, Link
+from octet.cli.main import main
 from octet.cluster.changes import Underlay
 from octet.cluster.felix import FelixConfiguration
 from octet.cluster.indexes import Named, Nodes
@@ -120,3 +122,21 @@ def test_a_node_without_ipv4_has_an_identity() -> None:
     main = next(each.text for each in held.of(ConfigFile) if each.name == "bird.conf")
     (line,) = (each for each in main.splitlines() if each.startswith("router id "))
     assert line != "router id 0.0.0.0;"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("BGPPeer", "reachableBy"),
+        ("BGPConfiguration", "serviceExternalIPs"),
+        ("FelixConfiguration", "vxlanMTU"),
+    ],
+)
+def test_what_is_read_of_the_cluster_is_listed(
+    capsys: pytest.CaptureFixture[str], kind: str, field: str
+) -> None:
+    """`octet models show calico` names the resources and the fields of them that have a meaning."""
+    with suppress(SystemExit):
+        main(["models", "show", "calico"])
+    (line,) = (each for each in capsys.readouterr().out.splitlines() if each.startswith(f"{kind} "))
+    assert field in line

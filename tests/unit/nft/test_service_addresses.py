@@ -7,6 +7,7 @@ import pytest
 from octet.blueprint import Blueprint
 from octet.blueprint.nft import Chain, Packet
 from octet.kernel.fake_nft import Machine, Tracer
+from octet.kernel.nft.flows import outdated
 from octet.service.vips import Frontend, Surround, answered
 
 VIP, CLIENT, NODE = ip_address("192.0.2.10"), ip_address("198.51.100.1"), ip_address("172.31.1.1")
@@ -95,6 +96,14 @@ def test_pods_may_send_to_an_address_that_other_nodes_answer() -> None:
     rules = answered((), [ip_network("192.0.2.10/32")], AROUND)
     assert after(rules, packet(HERE, iif="kube-bridge")) is not None
     assert after(rules, packet()) is None
+
+
+def test_udp_clients_of_an_endpoint_that_goes_are_forgotten() -> None:
+    """Their next packet finds another endpoint; who has another one keeps it, whoever comes or goes."""
+    both, one = held(front(HERE, THERE, protocol="udp")), held(front(HERE, protocol="udp"))
+    gone = [*outdated(one.change_from(both))]
+    assert [(each.port, each.destination, each.answered_by) for each in gone] == [(80, VIP, THERE)]
+    assert [*outdated(both.change_from(one))] == []
 
 
 def test_without_an_address_there_is_no_rule() -> None:

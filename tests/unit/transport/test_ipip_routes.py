@@ -27,6 +27,7 @@ def test_one_device_serves_all_peers() -> None:
         "address 10.244.1.62/32 dev ipip.calico",
         "chain tunnel-ipip4 {",
     ]
+    assert 'oifname "ipip.calico" fib saddr type local ip saddr != 10.244.1.62 masquerade' in str(found)
     assert [str(link) for link in found.of(Link)] == [
         "link ipip.calico ipip (transport ipip) mtu 1480 local 192.0.2.1 remote any"
     ]
@@ -96,6 +97,7 @@ def test_before_the_tunnel_has_an_address() -> None:
     """Pods need none: the device and the routes are there, and the node's own processes wait."""
     view = without_annotation(cluster(ipip="Always"), "node1", IPIP.annotation)
     assert "address" not in {line.split()[0] for line in lines(TRANSPORT.node(view))}
+    assert "masquerade" not in str(TRANSPORT.node(view))
     assert len(TRANSPORT.node(view).of(Link)) == 1
     assert len(routes(TRANSPORT.peer(view, view.nodes["node2"]))) == 1
 

@@ -126,7 +126,8 @@ def _facts(row: Model, features: tuple[str, ...]) -> Iterator[tuple[str, Value |
         yield key, bool(policed), f"as {', '.join(policed)}" if policed else "none"
     yield "ipv6-only", _works(row, FAMILIES["IPv6"]), "two nodes with IPv6 alone"
     yield "dual-stack", _works(row, FAMILIES["both"]), "two nodes with both families"
-    yield "replaces-kube-proxy", row.service != "-", row.service if row.service != "-" else "kube-proxy's job"
+    left = row.service.startswith("-")
+    yield "replaces-kube-proxy", not left, "kube-proxy's job" if left else row.service
     yield "kernel-needs", ", ".join(features), "what its nodes would hold"
 
 

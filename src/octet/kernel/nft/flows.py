@@ -18,7 +18,8 @@ LASTING = "udp"
 def outdated(change: Change) -> Iterator[Flow]:
     """Yield the UDP connections that were decided before the change and would be decided otherwise after it.
 
-    Of a translation that goes, those that it made; of one that comes, all to its port, whoever answers now.
+    Of a translation that goes, those that it made; of one that comes, all to its port, whoever answers now;
+    but where the key names the goal, too, it is one of several, and what others answer goes on.
     """
     for item in change.remove:
         yield from _made_by(item)
@@ -36,7 +37,8 @@ def _made_by(item: KernelObject) -> Iterator[Flow]:
 
 def _due_to(item: KernelObject) -> Iterator[Flow]:
     for address in _goal(item):
-        yield from _flows(item, address.version, None)
+        if not isinstance(item, Element) or address not in item.values:
+            yield from _flows(item, address.version, None)
 
 
 def _goal(item: KernelObject) -> Iterator[IPv4Address | IPv6Address]:

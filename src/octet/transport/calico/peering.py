@@ -8,8 +8,10 @@ Between two nodes there is one session at most: the first BGPPeer by name that b
 it is, the mesh where none does. Both nodes read the same objects, so both decide alike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+
+from msgspec.structs import replace as replace_fields
 
 from octet.cluster.bgp import KEEP, SELF, BGPFilter, BGPPeer
 from octet.cluster.bgp_filter import INTERNAL, FilterRule
@@ -47,27 +49,27 @@ def with_node(view: View, speaker: Speaker, peer: Node) -> Iterator[Session]:
     """Yield the session with another node, if there is one. Raises BadConfigurationError for annotations."""
     me, other = myself(view), member(view, peer)
     for held in _peers(view):
-        if _together(view, held, peer):
-            stated = replace(other, asn=held.asn or other.asn, port=held.port or other.port)
-            yield from (
-                _as_said(held, each)
-                for each in internal(speaker, me, stated, Mesh(nodes_only=True, timers=TIMERS))
-            )
+        mine, theirs = _means(held, view.here) and _selects(held, peer), _is_selected(view, held, peer)
+        if mine or theirs:
+            claimed = held.asn if mine else held.local_asn  # localASNumber is what the other end claims to be
+            stated = replace(other, asn=claimed or other.asn, port=held.port or other.port)
+            said = held if mine else replace_fields(held, local_asn=0)
+            found = internal(speaker, me, stated, Mesh(nodes_only=True, timers=TIMERS))
+            yield from (_as_said(said, each) for each in found)
             return
     yield from between(speaker, me, other, mesh(view))
 
 
 def with_routers(view: View, speaker: Speaker) -> Iterator[Session]:
     """Yield the sessions with what is no node of the cluster, a BGPPeer each."""
-    nodes, me = _addresses(view), myself(view)
-    held = [
-        each
-        for each in _peers(view)
-        if each.address is not None and _means(each, view.here) and each.address not in nodes
-    ]
-    for each in held:
-        address, families = each.address, _families(speaker, each, held)
-        if address is not None and address not in (me.v4, me.v6) and address.version in families:
+    me, others = myself(view), _addresses(view)
+    held: dict[tuple[Address, int], BGPPeer] = {}
+    for each in _peers(view):
+        if each.address is not None and each.address not in others and _means(each, view.here):
+            held.setdefault((each.address, each.port), each)
+    for (address, _), each in held.items():
+        families = _families(speaker, each, address, held.values())
+        if address not in (me.v4, me.v6) and address.version in families:
             yield _as_said(each, _router(view, me, each, address, families))
 
 
@@ -106,14 +108,12 @@ def _selects(held: BGPPeer, node: Node) -> bool:
     return held.address is not None and held.address in addresses_of(node)
 
 
-def _together(view: View, held: BGPPeer, peer: Node) -> bool:
-    """Does a BGPPeer bring this node and another one together, in either direction?"""
-    me = view.here
-    if me is None:
+def _is_selected(view: View, held: BGPPeer, peer: Node) -> bool:
+    """Does a BGPPeer of another node select this one, which then knows of it by itself?"""
+    here, wanted = view.here, held.peers
+    if here is None or wanted is None or not held.mutual:
         return False
-    if _means(held, me) and _selects(held, peer):
-        return True
-    return held.mutual and held.peers is not None and _means(held, peer) and held.peers.matches(me.labels)
+    return _means(held, peer) and wanted.matches(here.labels)
 
 
 def _addresses(view: View) -> frozenset[Address]:
@@ -121,13 +121,12 @@ def _addresses(view: View) -> frozenset[Address]:
     return frozenset(address for node in view.nodes.values() for address in addresses_of(node))
 
 
-def _families(speaker: Speaker, held: BGPPeer, others: list[BGPPeer]) -> tuple[int, ...]:
+def _families(
+    speaker: Speaker, held: BGPPeer, address: Address, others: Iterable[BGPPeer]
+) -> tuple[int, ...]:
     """Return what is spoken about: both families, unless another BGPPeer has the same AS in the other one."""
-    if held.address is None:
-        return ()
-    version = held.address.version
-    elsewhere = {each.address.version for each in others if each.address is not None and each.asn == held.asn}
-    return tuple(each for each in speaker.families if each == version or each not in elsewhere)
+    elsewhere = {each.address.version for each in others if each.address and each.asn == held.asn}
+    return tuple(each for each in speaker.families if each == address.version or each not in elsewhere)
 
 
 def _router(view: View, me: Member, held: BGPPeer, address: Address, families: tuple[int, ...]) -> Session:

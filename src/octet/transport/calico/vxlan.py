@@ -52,9 +52,8 @@ class CalicoVxlan:
         """Return the devices with their addresses, and who may send through them; none that is not used."""
         devices = [(family, self._device(view, family)) for family in FAMILIES]
         used = [(family, device) for family, device in devices if device is not None]
-        ends = (item for family, device in used for item in end(device, VXLAN[family].of(view.here)))
-        gates = guarded(Entrance("vxlan", family, "udp", self.port) for family, _ in used)
-        return Blueprint(ends) | gates
+        ends = (item for family, device in used for item in self._end(view, device, family))
+        return Blueprint(ends) | guarded(self._entrance(family) for family, _ in used)
 
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return what leads to a peer, for each family that it is reached in."""
@@ -72,6 +71,14 @@ class CalicoVxlan:
         """Return the underlay's without the overhead of the widest device that is used."""
         used = [OVERHEAD[family] for family in FAMILIES if self.share.used(view, family)]
         return view.underlay.mtu - max(used, default=0)
+
+    def _entrance(self, family: int) -> Entrance:
+        return Entrance("vxlan", family, "udp", self.port)
+
+    def _end(self, view: View, device: Device, family: int) -> Iterator[KernelObject]:
+        inner = VXLAN[family].of(view.here)
+        yield from end(device, inner)
+        yield from [self._entrance(family).answered(device.name, inner)] if inner is not None else []
 
     def _device(self, view: View, family: int) -> Device | None:
         local = underlay(view, family)

@@ -19,7 +19,8 @@ CLUSTER, EXTERNAL, BALANCED = (
     f"service.advertise.{each}" for each in ("clusterip", "externalip", "loadbalancerip")
 )
 ONLY_LOCAL, SKIP_BALANCED = "service.local", "service.skiplbips"
-"""Annotations of services; the original asks whether these two are there, whatever they say."""
+SERVICE_KEYS = (CLUSTER, EXTERNAL, BALANCED, ONLY_LOCAL, SKIP_BALANCED)
+"""Annotations of services; of the last two the original asks whether they are there, whatever they say."""
 
 
 @dataclass(frozen=True, slots=True)

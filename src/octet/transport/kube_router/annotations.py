@@ -7,6 +7,7 @@ pkg/controllers/routing/network_routes_controller.go (annotation names).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from octet.cluster.objects import Address, Network, Node
 from octet.transport.bgp.sessions import Prepend
 from octet.transport.bgp.speaker import Community
 from octet.transport.kube_router.routers import Lists, Router, of_yaml
-from octet.transport.kube_router.words import ASNS, PRIVATE, Said, annotation
+from octet.transport.kube_router.words import ASNS, PREFIX, PRIVATE, Said, annotation
 
 ASN, SERVER, CLIENT = "node.asn", "rr.server", "rr.client"
 PEERS = "peers"
@@ -25,6 +26,15 @@ SPLIT = ("peer.ips", "peer.asns", "peer.ports", "peer.passwords", "peer.localips
 
 POD_CIDRS = ("kube-router.io/pod-cidr", "kube-router.io/pod-cidrs")
 """Where a Node may say its pod CIDRs before ``spec.podCIDRs``; the first, though deprecated, wins."""
+
+NODE_KEYS = (
+    *(ASN, SERVER, CLIENT, PEERS, *SPLIT, PREPEND_AS, PREPEND_TIMES, COMMUNITIES, REFUSED, LISTEN),
+    *(each.removeprefix(PREFIX) for each in POD_CIDRS),
+)
+"""Every annotation of a Node that is read, without its prefix."""
+
+REMEMBERED = 8192
+"""Nodes whose part is kept: each is asked for with every other one."""
 
 MOST_REPEATS = 25
 """How often a path is lengthened at most; longer paths are refused by many routers."""
@@ -64,38 +74,64 @@ class Own:
 
 def role(node: Node) -> Role:
     """Return a node's part in the cluster's BGP. Raises BadConfigurationError naming node and annotation."""
-    return Role(
-        _read(node, ASN, lambda said: said.asn((*PRIVATE, *ASNS))),
-        _read(node, SERVER, Said.cluster_id),
-        _read(node, CLIENT, Said.cluster_id),
-    )
+    return _role(_Words.of(node))
 
 
 def own(node: Node) -> Own:
     """Return what a node says of itself alone. Raises BadConfigurationError naming node and annotation."""
-    return Own(
-        _routers(node),
-        _prepend(node),
-        _read(node, COMMUNITIES, lambda said: tuple(each.community() for each in said.parts())) or (),
-        _read(node, REFUSED, lambda said: tuple(each.network() for each in said.parts())) or (),
-        _read(node, LISTEN, lambda said: tuple(each.address() for each in said.parts())) or (),
+    return _own(_Words.of(node))
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a node says under kube-router's keys: equal words mean the same, and are read once."""
+
+    node: str
+    said: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, node: Node) -> "_Words":
+        held = node.annotations.items()
+        return cls(node.name, tuple((key, text) for key, text in held if key.startswith(PREFIX)))
+
+    def __getitem__(self, key: str) -> Said | None:
+        return annotation(f"Node {self.node}", dict(self.said), key)
+
+    def read(self, key: str, meaning: Callable[[Said], _T]) -> _T | None:
+        """Return what an annotation means, None where it is not there."""
+        said = self[key]
+        return meaning(said) if said is not None else None
+
+    def listed(self, key: str, meaning: Callable[[Said], _T]) -> tuple[_T, ...]:
+        """Return what each part of an annotation means."""
+        return self.read(key, lambda said: tuple(meaning(each) for each in said.parts())) or ()
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _role(words: _Words) -> Role:
+    return Role(
+        words.read(ASN, lambda said: said.asn((*PRIVATE, *ASNS))),
+        words.read(SERVER, Said.cluster_id),
+        words.read(CLIENT, Said.cluster_id),
     )
 
 
-def _said(node: Node, key: str) -> Said | None:
-    return annotation(f"Node {node.name}", node.annotations, key)
+@lru_cache(maxsize=16)
+def _own(words: _Words) -> Own:
+    return Own(
+        _routers(words),
+        _prepend(words),
+        words.listed(COMMUNITIES, Said.community),
+        words.listed(REFUSED, Said.network),
+        words.listed(LISTEN, Said.address),
+    )
 
 
-def _read(node: Node, key: str, meaning: Callable[[Said], _T]) -> _T | None:
-    said = _said(node, key)
-    return meaning(said) if said is not None else None
-
-
-def _routers(node: Node) -> tuple[Router, ...]:
+def _routers(words: _Words) -> tuple[Router, ...]:
     """Return the routers of ``peers``, or where there is none those of the older split annotations."""
-    if (said := _said(node, PEERS)) is not None:
+    if (said := words[PEERS]) is not None:
         return of_yaml(said)
-    ips, asns, ports, passwords, sources = (_said(node, key) for key in SPLIT)
+    ips, asns, ports, passwords, sources = (words[key] for key in SPLIT)
     if ips is None:
         orphan = next((each for each in (asns, ports, sources) if each is not None), None)
         if orphan is not None:
@@ -106,8 +142,8 @@ def _routers(node: Node) -> tuple[Router, ...]:
     return Lists(ips, asns, ports, passwords, sources).routers()
 
 
-def _prepend(node: Node) -> Prepend | None:
-    asn, times = _said(node, PREPEND_AS), _said(node, PREPEND_TIMES)
+def _prepend(words: _Words) -> Prepend | None:
+    asn, times = words[PREPEND_AS], words[PREPEND_TIMES]
     if asn is None:
         if times is not None:
             raise times.refusal(f"says nothing without kube-router.io/{PREPEND_AS}")

@@ -209,7 +209,8 @@ class KubeRouter:
     @property
     def _service_ranges(self) -> tuple[Network, ...]:
         told = self.flags.advertised
-        return (*self.flags.service_ranges, *told.external_ranges, *told.load_balancer_ranges)
+        ranges = (*told.external_ranges, *told.load_balancer_ranges, *told.aggregates)
+        return (*self.flags.service_ranges, *ranges)
 
     def _cidrs(self, view: View) -> Iterator[Network]:
         for family in FAMILIES:

@@ -226,3 +226,21 @@ def test_500_nodes_are_rendered_and_validated_in_two_seconds(speaker: Speaker, t
     took = time.perf_counter() - begin
     assert len(texts(made)) == 504
     assert took < 2
+
+
+def test_a_router_hears_of_other_nodes_what_does_not_come_back(speaker: Speaker) -> None:
+    """Passed on is what nodes told with a next hop near by, kept as it is, or what a tunnel takes."""
+    peer = replace(TOR, bfd=None, passes_on=True, next_hop=NextHop.AUTO)
+    (text,) = texts(session(speaker, peer)).values()
+    near = "(bgp_next_hop ~ 10.0.0.0/24 || bgp_next_hop ~ fd00::/64)"
+    assert f'(proto ~ "node:*" && (left4() || {near}))' in text
+    assert f'if proto ~ "node:*" && {near} then bgp_next_hop = bgp_next_hop;' in text
+    alone = replace(speaker, near=())
+    assert "(left4() || false)" in "".join(texts(session(alone, peer)).values())
+
+
+def test_a_session_may_begin_at_any_address(speaker: Speaker) -> None:
+    """An operator may leave the source to the kernel; next hops are the node's own address all the same."""
+    (text,) = texts(session(speaker, replace(TOR, bfd=None, source=None, bound=False))).values()
+    assert "\n  local as " in text
+    assert "next hop address fd00::1;" in text

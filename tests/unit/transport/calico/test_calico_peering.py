@@ -115,6 +115,20 @@ def test_a_peers_fields_are_the_sessions() -> None:
     assert peers(seen("a1", said))["a2"].password is None
 
 
+def test_what_one_end_claims_to_be_the_other_expects() -> None:
+    """A local AS number is that of the node that the BGPPeer means; the selected one peers with it."""
+    said = resource("BGPPeer", "one", node="a1", peerSelector="rack == 'b'", localASNumber=64999)
+    mine, theirs = peers(seen("a1", said))["b1"], peers(seen("b1", said))["a1"]
+    assert (mine.local_asn, mine.asn) == (64999, 64512)
+    assert (theirs.local_asn, theirs.asn) == (None, 64999)
+
+
+def test_of_two_words_about_one_router_the_first_counts() -> None:
+    """A BGPPeer for all nodes and one for the rack with one address are one session."""
+    twice = resource("BGPPeer", "everywhere", peerIP="10.1.1.254", asNumber=65009)
+    assert {name: each.asn for name, each in routers(seen("a1", TOR, twice)).items()} == {"everywhere": 65009}
+
+
 def test_the_meshs_password_and_ports() -> None:
     """The mesh has a password and a restart time of its own; a node may listen elsewhere."""
     mesh = resource(
