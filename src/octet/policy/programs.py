@@ -187,9 +187,8 @@ def _only_allows(stages: tuple[Stage, ...]) -> bool:
     A packet on its way when a transaction is made may meet old rules and new elements: of some that deny
     and some that allow, it could be let through though both old and new forbid it.
     """
-    if len(stages) != 1 or not stages[0].name or stages[0].otherwise is not Action.DENY:
-        return False
-    return all(manner(rule).sort == (Action.ALLOW,) for rule in stages[0].rules)
+    first = stages[0]
+    return len(stages) == 1 and bool(first.name) and first.otherwise is Action.DENY and first.allows
 
 
 class _Writer:

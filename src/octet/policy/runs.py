@@ -62,14 +62,20 @@ identity = Memo[Rule, str](digest)
 """What stands for all that a rule says."""
 
 
+def only_allows(rule: Rule) -> bool:
+    """Does a rule allow, and can be asked together with others that do?"""
+    return manner(rule).sort == (Action.ALLOW,)
+
+
 def runs(rules: Iterable[Rule], *, passing: bool) -> Iterator[list[Rule]]:
     """Yield rules that can be asked together, in order; what is not simple stands alone."""
 
-    def sort(rule: Rule) -> tuple[object, ...]:
-        return (id(rule),) if passing and rule.named else manner(rule).sort
+    def sort(each: tuple[Rule, Manner]) -> tuple[object, ...]:
+        return (id(each[0]),) if passing and each[0].named else each[1].sort
 
-    for _, group in groupby((rule for rule in rules if not manner(rule).never), key=sort):
-        yield list(group)
+    known = [(rule, manner(rule)) for rule in rules]
+    for _, group in groupby((each for each in known if not each[1].never), key=sort):
+        yield [rule for rule, _ in group]
 
 
 def chunks(found: Iterable[list[Rule]], size: int) -> Iterator[list[Rule]]:
@@ -136,4 +142,4 @@ def _never(rule: Rule) -> bool:
     return any(stated and not any(each.spans or each.names for each in stated) for stated in sides)
 
 
-__all__ = ["Manner", "begins", "chunks", "identity", "manner", "mergeable", "runs", "split"]
+__all__ = ["Manner", "begins", "chunks", "identity", "manner", "mergeable", "only_allows", "runs", "split"]
