@@ -111,8 +111,8 @@ def test_one_policy_more_is_what_it_names() -> None:
 def test_one_ordered_policy_more_is_what_it_names(deny: bool) -> None:
     """Where policies deny, too, one that comes writes a chain or two anew, and few sets."""
     node = Node()
-    for number in range(MANY):
-        node.view, _ = node.view.with_event("CalicoNetworkPolicy", ("ADDED", ordered(number, deny=deny)))
+    many = [ordered(number, deny=deny) for number in range(MANY)]
+    node.view = node.view.with_listing("CalicoNetworkPolicy", many).view
     node.engine = Engine(node.view, Gate())
     node.engine.attach(ENDPOINT)
     before = node.engine.blueprint()

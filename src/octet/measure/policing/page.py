@@ -136,7 +136,7 @@ def _starts(starts: Sequence[Start]) -> Iterator[str]:
 def _decided(decided: Sequence[Decided]) -> Iterator[str]:
     yield "### Deciding among very many policies, and about a very large one"
     yield ""
-    yield "Without a kernel: milliseconds of a processor (median), objects that change, MiB of the process at most."
+    yield "Without a kernel: milliseconds of a processor (median), objects that change, MiB of the process."
     yield ""
     yield "| known, and what changes | agent of | ms | objects | MiB |"
     yield "|---|---|---|---|---|"
