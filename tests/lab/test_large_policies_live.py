@@ -1,4 +1,4 @@
-"""Policies of great size in a lab: 30,000 ports are in force soon, what is too large shuts its pods by name."""
+"""Policies of great size in a lab: 30,000 ports are soon in force, what is too large shuts its pods."""
 
 import json
 import time
