@@ -16,6 +16,7 @@ from octet.errors import OctetError
 from octet.measure import machine, rounds
 from octet.measure.benchpage import insert
 from octet.measure.ending import end_in_order
+from octet.measure.policing.deciding import decided
 from octet.measure.policing.page import Figures, Rated, page
 from octet.measure.policing.rates import BACKENDS, COUNTS, NONE, rates, ways
 from octet.measure.policing.reaction import Reaction, usual, worst
@@ -23,6 +24,8 @@ from octet.measure.policing.starting import Start, start
 
 MARKER = "bench-policy"
 PARTS = ("rates", "changes", "start")
+DECIDING, DECIDING_MARKER = "deciding", "bench-deciding"
+"""A part with a place of its own on the page: two source trees can be asked side by side."""
 
 KNOWN_PODS, KNOWN_POLICIES = 10_000, 1_000
 MANY_NODES, MANY_PODS, MANY_POLICIES = 5_000, 100_000, 10_000
@@ -78,13 +81,40 @@ def _tell(text: str) -> None:
     sys.stderr.flush()
 
 
+def _deciding(asked: argparse.Namespace) -> int:
+    """Measure decisions alone, of this agent and another one."""
+    begun, here = time.monotonic(), Path(__file__).parents[2]
+    others = [("the other", asked.against.resolve())] if asked.against else []
+    found = list(decided([*others, ("this", here)], asked.share))
+    text = page(
+        Figures(asked.seed, time.monotonic() - begun, machine.facts(), decided=found), _command(asked)
+    )
+    sys.stdout.write(f"\n{text}\n")
+    if asked.write:
+        insert(asked.write, text, DECIDING_MARKER)
+    return 0
+
+
+def _command(asked: argparse.Namespace) -> str:
+    against = " --against OTHER/src" if asked.against else ""
+    return f"python -m octet.measure.bench_policy --part {DECIDING} --share {asked.share:g}{against}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark, print the page, and put it into a file between its markers where asked to."""
     parser = argparse.ArgumentParser(prog="python -m octet.measure.bench_policy", description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--changes", type=int, default=CHANGES)
     parser.add_argument("--share", type=float, default=1.0, help="of the full numbers of pods and policies")
-    parser.add_argument("--part", choices=PARTS, action="append", help="only these; left out, all")
+    parser.add_argument(
+        "--part",
+        choices=(*PARTS, DECIDING),
+        action="append",
+        help=f"only these; left out, all but {DECIDING}",
+    )
+    parser.add_argument(
+        "--against", type=Path, help=f"src of another checkout, whose agent is asked, too (--part {DECIDING})"
+    )
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
     parser.add_argument("--write", type=Path, help=f"a Markdown file with the markers of {MARKER}")
     asked = parser.parse_args(arguments)
@@ -93,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = f"--rounds {asked.rounds} --changes {asked.changes} --share {asked.share:g} --seed {asked.seed}"
     only = "".join(f" --part {part}" for part in asked.part or ())
     command = f"python -m octet.measure.bench_policy {options}{only}"
+    if asked.part == [DECIDING]:
+        return _deciding(asked)
     try:
         text = page(run(parts, asked.rounds, asked.changes, asked.share, asked.seed), command)
     except OctetError as error:

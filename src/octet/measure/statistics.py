@@ -7,8 +7,9 @@ numbers are. Reasons: Hoefler & Belli 2015 (give intervals, never average ratios
 import math
 import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 RESAMPLES = 2000
 """Bootstrap resamples: the interval's ends then move by under a tenth of its width between seeds."""
@@ -51,7 +52,7 @@ def quantile(samples: Sequence[float], share: float) -> float:
 
 def median_interval(samples: Sequence[float], *, seed: int) -> Interval:
     """Return the median with its percentile-bootstrap interval. Raises ValueError without samples."""
-    return _bootstrap(samples, statistics.median, seed)
+    return _bootstrap(tuple(samples), seed)
 
 
 def ratio_interval(samples: Sequence[float], baseline: Sequence[float], *, seed: int) -> Interval:
@@ -60,19 +61,21 @@ def ratio_interval(samples: Sequence[float], baseline: Sequence[float], *, seed:
     Works on logarithms, so that "twice" and "half" weigh the same and A/B is exactly 1/(B/A).
     Raises ValueError when the lists differ in length, are empty or hold a value that is not positive.
     """
-    logs = [math.log(one / other) for one, other in zip(samples, baseline, strict=True)]
-    found = _bootstrap(logs, statistics.median, seed)
+    logs = (math.log(one / other) for one, other in zip(samples, baseline, strict=True))
+    found = _bootstrap(tuple(logs), seed)
     return Interval(math.exp(found.median), math.exp(found.low), math.exp(found.high), found.count)
 
 
-def _bootstrap(samples: Sequence[float], estimate: Callable[[Sequence[float]], float], seed: int) -> Interval:
+@lru_cache(4096)
+def _bootstrap(samples: tuple[float, ...], seed: int) -> Interval:
+    """Return the interval; a choice asks for the same ones of a stored comparison again and again."""
     if not samples:
         raise ValueError("no samples")
     pick = random.Random(seed)
-    drawn = sorted(estimate(pick.choices(samples, k=len(samples))) for _ in range(RESAMPLES))
+    drawn = sorted(statistics.median(pick.choices(samples, k=len(samples))) for _ in range(RESAMPLES))
     tail = (1 - CONFIDENCE) / 2
     low, high = quantile(drawn, tail), quantile(drawn, 1 - tail)
-    return Interval(estimate(samples), low, high, len(samples))
+    return Interval(statistics.median(samples), low, high, len(samples))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ overlap: those of ``r`` are made disjoint for each address, those of ``n`` and `
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from octet.blueprint import KernelObject
@@ -93,12 +94,17 @@ def name(stem: str, kind: str, family: int) -> str:
     return f"{stem}-{kind}{family}"
 
 
-def declarations(stem: str, kinds: Iterable[str], families: Iterable[int]) -> Iterator[Set]:
-    """Yield the sets of a stem."""
+@lru_cache(1 << 16)
+def declarations(stem: str, kinds: str, families: tuple[int, ...]) -> tuple[Set, ...]:
+    """Return the sets of a stem."""
+    found = []
     for family in families:
         for kind in sorted(set(kinds)):
             ports = ("inet_proto", "inet_service") if kind in "prq" else ()
-            yield Set(name(stem, kind, family), (f"ipv{family}_addr", *ports), interval=_INTERVAL[kind])
+            found.append(
+                Set(name(stem, kind, family), (f"ipv{family}_addr", *ports), interval=_INTERVAL[kind])
+            )
+    return tuple(found)
 
 
 def of_address(address: Address, pod: Pod, entries: Iterable[Entry]) -> Iterator[KernelObject]:

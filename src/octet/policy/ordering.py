@@ -24,6 +24,7 @@ from octet.policy.dialects import calico, clusternetworkpolicy, networkpolicy
 from octet.policy.groups import Candidate
 from octet.policy.memo import Memo
 from octet.policy.rules import Action, Origin, Rule, Stage, digest
+from octet.policy.runs import only_allows
 
 KUBERNETES_ORDER = 1000.0
 """Order of NetworkPolicy within Calico's tier ``default`` (libcalico-go, conversion.go)."""
@@ -52,12 +53,14 @@ class _Member:
     rules: tuple[Rule, ...]
     identity: str
     named: bool
+    allows: bool
 
 
 def _member(order: float, name: str, origin: Origin, conduct: Conduct, rules: tuple[Rule, ...]) -> _Member:
     identity = digest((order, name, origin, conduct, rules))
     rank = (order, name, origin.namespace)
-    return _Member(rank, str(origin), origin, conduct, rules, identity, any(rule.named for rule in rules))
+    named, allows = any(rule.named for rule in rules), all(map(only_allows, rules))
+    return _Member(rank, str(origin), origin, conduct, rules, identity, named, allows)
 
 
 def _of_kubernetes(policy: NetworkPolicy, direction: str) -> _Member:
@@ -129,6 +132,7 @@ def _stage(tier: Tier, members: list[_Member]) -> Stage:
         identity=digest((tier, *(each.identity for each in ordered))),
         named=any(each.named for each in ordered),
         name=digest((tier.name, *(each.place for each in ordered))),
+        allows=all(each.allows for each in ordered),
     )
 
 

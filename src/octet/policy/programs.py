@@ -10,7 +10,7 @@ what its other end has to say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from octet.blueprint import KernelObject
@@ -39,10 +39,12 @@ from octet.cluster.objects import Pod
 from octet.cluster.view import View
 from octet.policy.conditions import Matching, spans
 from octet.policy.groups import EVERY_POD, Networks, ServiceEndpoints
-from octet.policy.holders import Entry, declarations, name, named, of_networks
+from octet.policy.holders import Entry, declarations, name, of_networks
+from octet.policy.resolving import resolved
 from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Span, Stage, digest
 from octet.policy.rules import Rule as Meaning
-from octet.policy.runs import manner, mergeable, runs, split
+from octet.policy.runs import begins, chunks, manner, mergeable, runs, split
+from octet.policy.runs import identity as identity_of
 from octet.policy.told import Told, denied, logged, plain
 
 _BUILT: "WeakValueDictionary[tuple[object, ...], Program]" = WeakValueDictionary()
@@ -50,6 +52,13 @@ _BUILT: "WeakValueDictionary[tuple[object, ...], Program]" = WeakValueDictionary
 
 _NEWEST: "WeakValueDictionary[str, Program]" = WeakValueDictionary()
 """The same by entrance: what has not changed is taken from the version before."""
+
+MANY_POLICIES = 64
+"""Policies for one pod and direction above which its program goes by the pod's namespace, labels and account:
+it stays where a policy comes or goes, but no other kind of pod shares it."""
+
+CHUNK = 64
+"""Policies of a tier whose rules share a chain where there are many: what one change writes anew."""
 
 OPEN = "policy-open"
 """The chain of a direction that no policy is about, of an endpoint that has policies in the other one."""
@@ -86,6 +95,7 @@ class Program:
         told: what the log's prefixes stand for.
         watches: which collections of the view addresses in the sets come from.
         peers: of which rule the entries are: by stem, then by the rule's number.
+        written: the rules of runs whose sets go by what they say, by stem and the way on.
     """
 
     entrance: str
@@ -99,6 +109,7 @@ class Program:
     told: tuple[Told, ...]
     watches: frozenset[str]
     peers: Mapping[str, Mapping[int, Peers]]
+    written: Mapping[tuple[str, str], tuple[Rule, ...]]
 
     @property
     def size(self) -> int:
@@ -138,6 +149,7 @@ def program(
     if not stages:
         return None
     named = any(stage.named for stage in stages) and not passing
+    steady = tracked and not passing and sum(len(stage.policies) for stage in stages) > MANY_POLICIES
     key = (
         tuple(stage.identity for stage in stages),
         direction,
@@ -146,14 +158,18 @@ def program(
         allowed,
         tracked,
         passing,
+        (pod.namespace, tuple(sorted(pod.labels.items())), pod.service_account) if steady else (),
     )
     held = _BUILT.get(key)
     if held is None:
         mine = tuple(resolved(stage, pod, direction) for stage in stages) if named else stages
         identity = digest(key)
         lasting = tracked and not passing and _only_allows(mine)
-        names = digest((stages[0].name, *key[1:])) if lasting else identity
+        names = identity
+        if steady or lasting:
+            names = digest(("" if steady else stages[0].name, *key[1:]))
         writer = _Writer(mine, direction, families, names, allowed, tracked=tracked, passing=passing)
+        writer.by_content = steady and not lasting
         held = _BUILT[key] = writer.program(identity)
         _NEWEST[held.entrance] = held
     return held
@@ -171,35 +187,8 @@ def _only_allows(stages: tuple[Stage, ...]) -> bool:
     A packet on its way when a transaction is made may meet old rules and new elements: of some that deny
     and some that allow, it could be let through though both old and new forbid it.
     """
-    if len(stages) != 1 or not stages[0].name or stages[0].otherwise is not Action.DENY:
-        return False
-    return all(manner(rule).sort == (Action.ALLOW,) for rule in stages[0].rules)
-
-
-def resolved(stage: Stage, pod: Pod, direction: str) -> Stage:
-    """Return a tier in which names of the pod's own ports are numbers."""
-    if not stage.named:
-        return stage
-    return replace(stage, rules=tuple(_resolve(rule, pod, direction) for rule in stage.rules))
-
-
-def _resolve(rule: Meaning, pod: Pod, direction: str) -> Meaning:
-    near = replace(
-        rule.near, ports=_numbers(rule.near.ports, pod), no_ports=_numbers(rule.near.no_ports, pod)
-    )
-    return replace(rule, near=near, ports=_numbers(rule.ports, pod) if direction == INGRESS else rule.ports)
-
-
-def _numbers(stated: tuple[Ports, ...], pod: Pod) -> tuple[Ports, ...]:
-    """Return ports without names; a name that the pod has not is a port that no packet has."""
-    found: list[Ports] = []
-    for each in stated:
-        if not each.names:
-            found.append(each)
-            continue
-        found.append(Ports(each.protocol, each.spans))
-        found += [Ports(protocol, (span,)) for protocol, span in named(each, pod)]
-    return tuple(found)
+    first = stages[0]
+    return len(stages) == 1 and bool(first.name) and first.otherwise is Action.DENY and first.allows
 
 
 class _Writer:
@@ -225,13 +214,16 @@ class _Writer:
         self._stem = f"policy-{way}-{names}"
         before = _NEWEST.get(self._stem)
         self._before = before.peers if before is not None else {}
-        self._peers: dict[str, dict[int, Peers]] = {}
+        self._peers: dict[str, Mapping[int, Peers]] = {}
         self._denials: dict[str, Chain] = {}
         self._told: dict[str, Told] = {}
         self._tier = ""
+        self._written: dict[tuple[str, str], tuple[Rule, ...]] = {}
+        self._written_before = before.written if before is not None else {}
+        self.by_content = False  # where policies deny, other rules never ask sets of the same names
 
     def program(self, identity: str) -> Program:
-        chains = [self._chain(number, stage) for number, stage in enumerate(self._stages)]
+        chains = [chain for number, stage in enumerate(self._stages) for chain in self._chains(number, stage)]
         alone = dict.fromkeys(self._matching.entries)
         stems: dict[str, str] = {}
         for entry in alone:
@@ -240,7 +232,8 @@ class _Writer:
         for stem, held in self._peers.items():
             stems[stem] = stems.get(stem, "") + "".join({peers.kinds for peers in held.values()})
             watches.update(*{peers.watches for peers in held.values()})
-        sets = [each for stem, kinds in stems.items() for each in declarations(stem, kinds, self._families)]
+        declared = (declarations(stem, kinds, self._families) for stem, kinds in stems.items())
+        sets = [each for held in declared for each in held]
         return Program(
             entrance=self._name(0),
             identity=identity,
@@ -253,6 +246,7 @@ class _Writer:
             told=tuple(self._told.values()),
             watches=frozenset(watches),
             peers=self._peers,
+            written=self._written,
         )
 
     def _shared(self) -> Iterator[Entry]:
@@ -261,18 +255,41 @@ class _Writer:
     def _name(self, number: int) -> str:
         return self._stem + (f"-{number}" if number else "")
 
-    def _chain(self, number: int, stage: Stage) -> Chain:
-        rules: list[Rule] = []
+    def _chains(self, number: int, stage: Stage) -> Iterator[Chain]:
+        """Yield a tier's chain; of many policies several, each of which leads to the next one."""
+        name, rules, policy = self._name(number), list[Rule](), ""
         self._tier = stage.tier
         if number == 0 and self._tracked:
             rules.append(_invalid())
             rules.append(Rule(Midstream(), self._deny(stage.policies[0], reject=stage.reject)))
         after = goto(self._name(number + 1)) if number + 1 < len(self._stages) else self._default(stage)
-        for index, run in enumerate(runs(stage.rules, passing=self._passing)):
-            rules += self._run(f"{self._name(number)}-{index}", run, after)
+        found = runs(stage.rules, passing=self._passing)
+        for index, run in enumerate(chunks(found, CHUNK) if self.by_content else found):
+            if self.by_content and policy not in ("", manner(run[0]).policy) and begins(run[0], CHUNK):
+                place = f"{self._name(number)}-at-{manner(run[0]).place}"
+                yield Chain(name, (*rules, Rule(goto(place))))
+                name, rules = place, []
+            policy = manner(run[-1]).policy
+            stem = f"{self._name(number)}-{index}"
+            rules += self._by_content(run, after) if self.by_content else self._run(stem, run, after)
         end = after if stage.otherwise is Action.PASS else self._deny(stage.policies[-1], reject=stage.reject)
         rules.append(Rule(end, comment=plain(f"end of tier {stage.tier}")))
-        return Chain(self._name(number), tuple(rules))
+        yield Chain(name, tuple(rules))
+
+    def _by_content(self, run: list[Meaning], after: Verdict) -> Iterable[Rule]:
+        """Return a run's rules, whose sets go by what it says; as the version before has them, if it has."""
+        stem = f"policy-r-{digest((self._direction, self._families, *map(identity_of, run)))}"
+        if not mergeable(run[0]) or any(manner(rule).twice for rule in run):
+            return self._run(stem, run, after)
+        key = (stem, f"{after} {self._tier}")
+        held = self._written_before.get(key)
+        if held is None or stem not in self._before:
+            held = tuple(self._run(stem, run, after))
+        else:
+            self._verdict(run[0], after)  # who is denied is told, and counted
+            self._peers[stem] = self._before[stem]
+        self._written[key] = held
+        return held
 
     def _default(self, stage: Stage) -> Verdict:
         return RETURN if DEFAULT is Action.ALLOW else self._deny(stage.policies[-1], reject=stage.reject)

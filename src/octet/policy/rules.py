@@ -153,6 +153,7 @@ class Stage:
         keep: do running connections go on that this tier forbids from now on?
         identity: stands for all of it: equal ones are equal tiers.
         name: stands for which policies these are, whatever they say; empty where the identity must do.
+        allows: do all rules allow, and can be asked together?
         named: do rules name ports of the endpoint itself, so that they mean something else for each?
     """
 
@@ -165,3 +166,4 @@ class Stage:
     identity: str = ""
     named: bool = False
     name: str = ""
+    allows: bool = False

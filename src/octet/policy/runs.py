@@ -15,7 +15,7 @@ from itertools import groupby
 from octet.policy.groups import Group, Networks, ServiceEndpoints
 from octet.policy.holders import has_networks, merged
 from octet.policy.memo import Memo
-from octet.policy.rules import Action, Rule, gathered
+from octet.policy.rules import Action, Rule, digest, gathered
 
 MANY_PORTS = 4
 """Ports, or ranges of them, of a rule for each of its pods; one of more asks twice."""
@@ -36,6 +36,7 @@ class Manner:
         never: can no packet match it?
         sort: rules that have this in common can be asked together.
         policy: whose it is, for comments.
+        place: digits that stand for that policy.
         anybody: is it about every other end?
         twice: are its peers and ports too many for a product?
     """
@@ -43,6 +44,7 @@ class Manner:
     never: bool
     sort: tuple[object, ...]
     policy: str
+    place: str
     anybody: bool
     twice: bool
 
@@ -51,20 +53,45 @@ def _manner(rule: Rule) -> Manner:
     denied = (rule.origin.policy, rule.reject) if rule.action is Action.DENY else ()
     alone = rule.action is Action.LOG or not mergeable(rule)
     sort = (id(rule),) if alone else (rule.action, *denied)
-    return Manner(_never(rule), sort, str(rule.origin.policy), not rule.far.all_of, _twice(rule))
+    policy = str(rule.origin.policy)
+    return Manner(_never(rule), sort, policy, digest(policy), not rule.far.all_of, _twice(rule))
 
 
 manner = Memo(_manner)
+identity = Memo[Rule, str](digest)
+"""What stands for all that a rule says."""
+
+
+def only_allows(rule: Rule) -> bool:
+    """Does a rule allow, and can be asked together with others that do?"""
+    return manner(rule).sort == (Action.ALLOW,)
 
 
 def runs(rules: Iterable[Rule], *, passing: bool) -> Iterator[list[Rule]]:
     """Yield rules that can be asked together, in order; what is not simple stands alone."""
 
-    def sort(rule: Rule) -> tuple[object, ...]:
-        return (id(rule),) if passing and rule.named else manner(rule).sort
+    def sort(each: tuple[Rule, Manner]) -> tuple[object, ...]:
+        return (id(each[0]),) if passing and each[0].named else each[1].sort
 
-    for _, group in groupby((rule for rule in rules if not manner(rule).never), key=sort):
-        yield list(group)
+    known = [(rule, manner(rule)) for rule in rules]
+    for _, group in groupby((each for each in known if not each[1].never), key=sort):
+        yield [rule for rule, _ in group]
+
+
+def chunks(found: Iterable[list[Rule]], size: int) -> Iterator[list[Rule]]:
+    """Yield runs of about so many policies at most: a policy that comes or goes moves no other's boundary."""
+    for run in found:
+        start = 0
+        for index in range(1, len(run)):
+            if manner(run[index]).policy != manner(run[index - 1]).policy and begins(run[index], size):
+                yield run[start:index]
+                start = index
+        yield run[start:]
+
+
+def begins(rule: Rule, size: int) -> bool:
+    """Does a rule's policy begin a chunk? One of ``size`` does, by its name."""
+    return int(manner(rule).place, 16) % size == 0
 
 
 def split(run: list[Rule]) -> tuple[list[Rule], list[Rule]]:
@@ -115,4 +142,4 @@ def _never(rule: Rule) -> bool:
     return any(stated and not any(each.spans or each.names for each in stated) for stated in sides)
 
 
-__all__ = ["Manner", "manner", "mergeable", "runs", "split"]
+__all__ = ["Manner", "begins", "chunks", "identity", "manner", "mergeable", "only_allows", "runs", "split"]

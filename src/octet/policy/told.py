@@ -6,6 +6,7 @@ What it must not know: which rules lead here, who listens.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from octet.blueprint.nft import DROP, Chain, Counter, Limit, Log, Part, Reject, Rule
 from octet.policy.rules import Origin, digest
@@ -39,6 +40,7 @@ class Told:
     chain: str = ""
 
 
+@lru_cache(1 << 16)
 def denied(policy: Origin, tier: str, direction: str, *, reject: bool) -> tuple[Chain, Told]:
     """Return the chain that ends a packet, told a few times a second, counted, dropped or answered."""
     text = prefix(DENIED, policy, direction)

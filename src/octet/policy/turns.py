@@ -75,7 +75,7 @@ class Turns:
         self._chosen: dict[Attachment, Pair] = {}
         self._hosts: Hosts | None = None
         self._coming_hosts = Hosts()
-        self._known: dict[tuple[str, int, str, str], tuple[Stage, ...]] = {}
+        self._known: dict[tuple[object, ...], tuple[Stage, ...]] = {}
         self._weighed = 0
 
     def take(self, view: View) -> None:
@@ -115,7 +115,12 @@ class Turns:
         self._choose(dirty)
         self._regroup(dirty)
         come = len(dirty.members)
-        if come > SLICE or any(self._is_large(name, come) for name in dirty.programs):
+        if self._mixed(dirty):
+            self._switch(dirty)
+            self._regroup(dirty)
+            self._decide(dirty, dirty.addresses)
+            self._decide(dirty, dirty.members)
+        elif come > SLICE or any(self._is_large(name, come) for name in dirty.programs):
             yield from self._fill(dirty)
         self._switch(dirty)
         self._decide(dirty, dirty.addresses)
@@ -129,6 +134,18 @@ class Turns:
         self._affect(dirty)
         for name in dirty.programs:
             self._tidy(name)
+
+    def _mixed(self, dirty: Dirty) -> bool:
+        """Does an endpoint come to, or leave, a program that becomes another one meanwhile?
+
+        What is filled or emptied slice by slice is right only for those who have both versions.
+        """
+        held = {name for name in dirty.programs if ("policy", "program", name) in self.parts}
+        for key in dirty.endpoints:
+            names = zip(_entrances(self._chosen.get(key, NONE)), _entrances(self.coming[key]), strict=True)
+            if any(before != now and not held.isdisjoint((before, now)) for before, now in names):
+                return True
+        return False
 
     def _tidy(self, name: str) -> None:
         """Let go of a program's sets that nobody asks any more."""
@@ -304,7 +321,7 @@ class Turns:
 
     def _stages(self, pod: Pod, way: str) -> tuple[Stage, ...]:
         """Return the tiers of a pod; those of a Deployment have the same, and are asked about once."""
-        key = (pod.namespace, id(pod.labels), pod.service_account, way)
+        key = (pod.namespace, frozenset(pod.labels.items()), pod.service_account, way)
         if key not in self._known:
             self._known[key] = stages(self.view, pod, way)
         return self._known[key]
@@ -350,6 +367,10 @@ class Turns:
         dirty.endpoints |= dict.fromkeys(inside)
         dirty.hosts = True
         self._weighed = 0
+
+
+def _entrances(chosen: Pair) -> list[str]:
+    return [each.entrance if each is not None else "" for each in chosen]
 
 
 def _identities(chosen: Pair) -> list[str]:

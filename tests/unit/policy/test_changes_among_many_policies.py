@@ -3,6 +3,8 @@
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
+import pytest
+
 from octet import policy
 from octet.blueprint import Blueprint
 from octet.blueprint.nft import Chain, Element, Set
@@ -94,17 +96,34 @@ def test_connections_that_were_kept_are_cut_when_the_policy_says_so() -> None:
     assert node.engine.affected == {ADDRESS}
 
 
-def test_one_policy_more_leaves_what_compiling_anew_would_give() -> None:
-    """Policies that come and go leave the same as a fresh start, and the sets of before are gone."""
+def test_one_policy_more_is_what_it_names() -> None:
+    """A policy that comes or goes among hundreds is its elements and a comment, no other set and no map."""
     node = Node()
     gone = node.items[5]
-    _, without = node.change("DELETED", gone)
-    before, after = node.change("ADDED", gone)
-    assert [item.name for item in without.of(Set) if item.name.startswith("policy-to-")] != []
-    shared = {item.name for item in without.of(Set)} & {item.name for item in after.of(Set)}
-    assert shared == {item.name for item in Gate().base().of(Set)}
-    assert before == without
-    assert len(after.of(Chain)) == len(without.of(Chain))
+    before, without = node.change("DELETED", gone)
+    _, after = node.change("ADDED", gone)
+    change = without.change_from(before)
+    assert [type(item) for item in (*change.add, *change.remove)] == [Element]
+    assert {type(new) for _, new in change.alter} == {Chain}
+    assert after == before
+
+
+@pytest.mark.parametrize("deny", [False, True], ids=["allowing", "ordered"])
+def test_one_ordered_policy_more_is_what_it_names(deny: bool) -> None:
+    """Where policies deny, too, one that comes writes a chain or two anew, and few sets."""
+    node = Node()
+    many = [ordered(number, deny=deny) for number in range(MANY)]
+    node.view = node.view.with_listing("CalicoNetworkPolicy", many).view
+    node.engine = Engine(node.view, Gate())
+    node.engine.attach(ENDPOINT)
+    before = node.engine.blueprint()
+    node.view, changes = node.view.with_event("CalicoNetworkPolicy", ("ADDED", ordered(MANY, deny=deny)))
+    node.engine.see(node.view, changes)
+    after = node.engine.blueprint()
+    assert after == policy.compile(node.view, [ENDPOINT])
+    change = after.change_from(before)
+    assert len(change.add) + len(change.remove) < MANY // 4
+    assert len(change.alter) <= 2
 
 
 def denying(label: str) -> dict[str, Any]:
@@ -115,13 +134,30 @@ def denying(label: str) -> dict[str, Any]:
     return {"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
-def test_where_policies_deny_no_set_is_used_again() -> None:
-    """Where some deny, rules never ask sets of another version: a packet under way meets old or new."""
+def ordered(number: int, *, deny: bool) -> dict[str, Any]:
+    """One of many policies of Calico's, each with rules for a peer of its own."""
+    rules = [
+        {"action": action, "source": {"selector": f"app == '{PEER}{number}'"}}
+        for action in (["Deny", "Allow"] if deny else ["Allow"])
+    ]
+    spec = {"order": number, "selector": "app == 'server'", "types": ["Ingress"], "ingress": rules}
+    metadata = {"name": f"ordered-{number:05}", "namespace": "default"}
+    return {"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def test_where_policies_deny_sets_are_used_again_for_the_same_alone() -> None:
+    """Where some deny, a set that rules of both versions ask holds the same: a packet meets old or new."""
     node = Node()
-    held = []
+    held: list[dict[str, set[str]]] = []
     for number in (1, 2):
         item = denying(f"{PEER}{number}")
         node.view, changes = node.view.with_event("CalicoNetworkPolicy", ("MODIFIED", item))
         node.engine.see(node.view, changes)
-        held.append({each.name for each in node.engine.blueprint().of(Set)})
-    assert held[0] & held[1] == {each.name for each in Gate().base().of(Set)}
+        found: dict[str, set[str]] = {each.name: set() for each in node.engine.blueprint().of(Set)}
+        for element in node.engine.blueprint().of(Element):
+            found.setdefault(element.of, set()).add(str(element))
+        held.append(found)
+    shared = {name for name in held[0].keys() & held[1].keys() if not name.startswith("policy-names")}
+    assert any(name.startswith("policy-r-") for name in shared)
+    assert all(held[0][name] == held[1][name] for name in shared)
+    assert held[0].keys() != held[1].keys()

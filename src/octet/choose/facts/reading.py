@@ -7,6 +7,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,16 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     limits: tuple[_Limit, ...] = ()
 
 
+@lru_cache(64)
+def _document(text: str) -> Mapping[str, Any]:
+    """Return a TOML text as values; the same few are read again and again. Raises TOMLDecodeError."""
+    return tomllib.loads(text)
+
+
 def installers(path: Path) -> Mapping[str, tuple[Release, ...]]:
     """Return when versions of installers came out, by installer. Raises BadConfigurationError."""
     try:
-        held = msgspec.convert(
-            tomllib.loads(path.read_text(encoding="utf-8")), dict[str, tuple[_Release, ...]]
-        )
+        held = msgspec.convert(_document(path.read_text(encoding="utf-8")), dict[str, tuple[_Release, ...]])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadConfigurationError(str(path), "installers", path.name, str(error)) from error
     if unknown := sorted(held.keys() - INSTALLERS):
@@ -113,7 +118,7 @@ def read(path: Path) -> Provider:
             kind, a fact has no date or source, or a question has no answer (*unknown* is one).
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = _document(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfigurationError(str(path), "file", path.name, str(error)) from error
     except tomllib.TOMLDecodeError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from octet.measure.policing.changes import Taken
+from octet.measure.policing.deciding import Decided
 from octet.measure.policing.reaction import Reaction
 from octet.measure.policing.starting import Start
 from octet.measure.statistics import Interval, median_interval, quantile, ratio_interval
@@ -47,6 +48,7 @@ class Figures:
     rated: Rated | None = None
     reactions: Sequence[Reaction] = ()
     starts: Sequence[Start] = ()
+    decided: Sequence[Decided] = ()
 
 
 def page(figures: Figures, command: str) -> str:
@@ -59,6 +61,8 @@ def page(figures: Figures, command: str) -> str:
         lines += _reactions(figures.reactions)
     if figures.starts:
         lines += _starts(figures.starts)
+    if figures.decided:
+        lines += _decided(figures.decided)
     return "\n".join(lines).rstrip()
 
 
@@ -126,4 +130,17 @@ def _starts(starts: Sequence[Start]) -> Iterator[str]:
         met = "met" if each.seconds <= LONGEST and each.resident <= LARGEST else "missed"
         numbers = f"{each.nodes:,} | {each.pods:,} | {each.policies:,} | {each.seconds:.1f}"
         yield f"| {numbers} | {each.resident:.0f} | {each.peak:.0f} | {each.objects:,} | {met} |"
+    yield ""
+
+
+def _decided(decided: Sequence[Decided]) -> Iterator[str]:
+    yield "### Deciding among very many policies, and about a very large one"
+    yield ""
+    yield "Without a kernel: milliseconds of a processor (median), objects that change, MiB of the process."
+    yield ""
+    yield "| known, and what changes | agent of | ms | objects | MiB |"
+    yield "|---|---|---|---|---|"
+    for each in decided:
+        numbers = f"{each.milliseconds:,.0f} | {each.objects:,} | {each.peak:,.0f}"
+        yield f"| {each.world}: {each.change} | {each.source} | {numbers} |"
     yield ""

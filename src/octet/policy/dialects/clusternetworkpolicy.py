@@ -5,6 +5,7 @@ dialects, nftables.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from octet.cluster.clusterpolicy import ACCEPT, DENY, PASS, ClusterNetworkPolicy, ClusterPeer, ClusterRule
 from octet.cluster.netpol import EGRESS, INGRESS
@@ -18,6 +19,7 @@ from octet.policy.groups import (
     Networks,
     NodeAddresses,
 )
+from octet.policy.memo import Memo
 from octet.policy.rules import Action, Origin, Rule, Side, Stage, digest, gathered
 
 KIND = "ClusterNetworkPolicy"
@@ -31,13 +33,23 @@ def stage(view: View, candidate: Candidate, tier: str, direction: str) -> Stage 
     stated = [policy for policy in subjects if _stated(policy, direction) or _names(policy, direction)]
     if not stated:
         return None
-    rules = tuple(rule for policy in stated for rule in _rules(policy, direction))
+    written = [_WRITTEN[direction](policy) for policy in stated]
+    rules = tuple(rule for each, _ in written for rule in each)
     keep = all(policy.conduct.keep for policy in stated)
     origins = tuple(Origin(KIND, "", policy.name) for policy in stated)
-    identity = digest((tier, origins, rules, keep))
+    identity = digest((tier, origins, keep, *(said for _, said in written)))
     named = any(rule.named for rule in rules)
     name = digest((tier, origins))
     return Stage(tier, origins, rules, Action.PASS, keep=keep, identity=identity, named=named, name=name)
+
+
+def _written(policy: ClusterNetworkPolicy, direction: str) -> tuple[tuple[Rule, ...], str]:
+    rules = tuple(_rules(policy, direction))
+    return rules, digest(rules)
+
+
+_WRITTEN = {way: Memo(partial(_written, direction=way)) for way in (INGRESS, EGRESS)}
+"""Each policy is turned into rules once; with what stands for them."""
 
 
 def _subject(policy: ClusterNetworkPolicy, candidate: Candidate) -> bool:
