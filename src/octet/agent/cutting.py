@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -71,7 +72,12 @@ class Cutting:
         self._news.set()
 
     async def run(self) -> None:
-        """Cut for ever."""
+        """Cut for ever; where policy is nobody's business any more, let go on what was cut."""
+        while not self._policing.wanted:
+            with suppress(OSError):
+                await asyncio.get_running_loop().run_in_executor(self._worker, heal)
+                await asyncio.Event().wait()
+            await asyncio.sleep(RETRY)
         while True:
             await self._news.wait()
             await asyncio.sleep(GATHER)
