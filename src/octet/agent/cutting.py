@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from octet.agent.policing import Affected, Policing
 from octet.cluster.objects import Address
@@ -145,9 +145,11 @@ def _ways(affected: Affected, *, whole: bool) -> Iterator[list[tuple[Connection,
             taken for what it uses.
     """
     own = connections.own_addresses()
-    among = None if affected.hosts else affected.addresses
     links: dict[Address, str] = {}
-    found = connections.listed((4, 6), among=among)
+    everybodys = whole and affected.hosts
+    found = connections.listed((4, 6), among=None if everybodys else affected.addresses)
+    if affected.hosts and not whole:  # there may have been host endpoints
+        found = chain(found, connections.marked(CUT, CUT))
     while some := list(islice(found, MANY)):
         ends = {end for each in some for end in (each.source, each.destination)} if whole else set()
         if new := ends - own - links.keys():
