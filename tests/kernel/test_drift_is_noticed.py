@@ -11,7 +11,7 @@ import pytest
 from hands import run
 from node_state import DISTURBANCES, NODE_STATE
 from octet.blueprint import Blueprint, Bridge, Change, KernelObject, Key, Link, Neighbour, Route, Sysctl, Veth
-from octet.kernel.drift import Event, Gone, Overflow, UnderlayChanged, is_drift
+from octet.kernel.drift import Event, Gone, Overflow, TableGone, TableTouched, UnderlayChanged, is_drift
 from octet.kernel.host import HostKernel
 from octet.kernel.monitor import Monitor
 from octet.kernel.reconcile import make_so, prune
@@ -184,3 +184,18 @@ def test_a_monitor_lets_go(node_ns: int) -> None:
     monitor.close()
     monitor.close()
     assert len([*OPEN.iterdir()]) == before
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize(
+    ("command", "event"), [("flush ruleset", TableGone()), ("flush table inet octet", TableTouched())]
+)
+def test_what_others_do_to_our_table_is_heard_before_other_news(
+    node_ns: int, monitor: Monitor, command: str, event: Event
+) -> None:
+    """A descriptor of its own tells at once that our table is gone, or touched."""
+    assert monitor.table() == []
+    run(node_ns, f"nft {command}")
+    assert select.select([monitor.table_fileno()], [], [], 1.0)[0]
+    assert monitor.table() == [event]
+    assert monitor.table() == []

@@ -49,6 +49,7 @@ def test_others_are_heard(socket: Socket, pod_ns: int, command: str, heard: bool
     with namespaces.inside(pod_ns):
         subprocess.run(["nft", command], check=True)
     assert listener.hear(socket.drain()[0]) is heard
+    assert listener.gone is (command in ("delete table inet octet", "flush ruleset"))
 
 
 def test_our_own_changes_are_not_heard(socket: Socket, pod_ns: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from octet.agent.uninstall import uninstall
 from octet.blueprint import (
     Address,
     Blueprint,
@@ -19,8 +20,9 @@ from octet.blueprint import (
     Vxlan,
 )
 from octet.cli import agent
-from octet.kernel import namespaces
+from octet.kernel import connections, namespaces
 from octet.kernel.host import HostKernel
+from octet.policy.gates import CUT
 from octet.transport.masquerade import masquerade
 
 pytestmark = pytest.mark.kernel
@@ -60,3 +62,16 @@ def test_uninstall_counts_all_that_it_removed(node_ns: int, tmp_path: Path) -> N
         f"removed {len(held)} kernel objects\n",
         "removed 0 kernel objects\n",
     ]
+
+
+def test_uninstall_lets_go_on_what_was_cut(node_ns: int, tmp_path: Path) -> None:
+    """Our bit of connections' marks is cleared; what others have in the mark stays."""
+    (tmp_path / "run").mkdir()
+    ends = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
+    connections.enter([connections.Entry(*ends, 9, port) for port in (1, 2)], node_ns)
+    first, second = connections.listed([4], node_ns)
+    connections.mark([first], CUT | 0x80, 0xFFFF_FFFF, node_ns)
+    connections.mark([second], 0x80, 0xFFFF_FFFF, node_ns)
+    with namespaces.inside(node_ns):
+        uninstall(tmp_path / "run")
+    assert [each.mark for each in connections.listed([4], node_ns)] == [0x80, 0x80]

@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from octet.agent.policing import Affected, Policing
 from octet.cluster.objects import Address
@@ -71,7 +72,12 @@ class Cutting:
         self._news.set()
 
     async def run(self) -> None:
-        """Cut for ever."""
+        """Cut for ever; where policy is nobody's business any more, let go on what was cut."""
+        while not self._policing.wanted:
+            with suppress(OSError):
+                await asyncio.get_running_loop().run_in_executor(self._worker, heal)
+                await asyncio.Event().wait()
+            await asyncio.sleep(RETRY)
         while True:
             await self._news.wait()
             await asyncio.sleep(GATHER)
@@ -139,9 +145,11 @@ def _ways(affected: Affected, *, whole: bool) -> Iterator[list[tuple[Connection,
             taken for what it uses.
     """
     own = connections.own_addresses()
-    among = None if affected.hosts else affected.addresses
     links: dict[Address, str] = {}
-    found = connections.listed((4, 6), among=among)
+    everybodys = whole and affected.hosts
+    found = connections.listed((4, 6), among=None if everybodys else affected.addresses)
+    if affected.hosts and not whole:  # there may have been host endpoints
+        found = chain(found, connections.marked(CUT, CUT))
     while some := list(islice(found, MANY)):
         ends = {end for each in some for end in (each.source, each.destination)} if whole else set()
         if new := ends - own - links.keys():

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from octet.agent.desired import Desired
-from octet.kernel.drift import Event, UnderlayChanged, is_drift
+from octet.kernel.drift import Event, TableGone, UnderlayChanged, is_drift
 from octet.kernel.monitor import Monitor
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,9 @@ LOOK = 0.5
 """Seconds between looks at what the kernel tells nobody of: most sysctls, proxied addresses."""
 
 GATHER = 0.02
-"""Seconds between the first news and reading them: our own changes cause many, and pods should not wait."""
+"""Seconds between the first news and reading them: our own changes cause many, and pods should not wait.
+
+What others do to our table is read at once: without it nothing is denied."""
 
 
 class Hearing:
@@ -25,11 +27,13 @@ class Hearing:
 
     Attributes:
         on_drift: told that the kernel may not hold what is wanted.
+        on_table: told that our table is not there (True), or not as it was.
         on_underlay: told that the node's own interface may have changed.
     """
 
     def __init__(self, monitor: Monitor, desired: Desired) -> None:
         self.on_drift: Callable[[], None] = lambda: None
+        self.on_table: Callable[[bool], None] = lambda _gone: None
         self.on_underlay: Callable[[], None] = lambda: None
         self._monitor = monitor
         self._desired = desired
@@ -37,10 +41,17 @@ class Hearing:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listen from now on."""
         loop.add_reader(self._monitor.fileno(), self._pause, loop)
+        loop.add_reader(self._monitor.table_fileno(), self._hear_of_table)
 
     def stop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listen no longer; idempotent."""
         loop.remove_reader(self._monitor.fileno())
+        loop.remove_reader(self._monitor.table_fileno())
+
+    def _hear_of_table(self) -> None:
+        for event in self._monitor.table():
+            log.info("drift", extra={"news": str(event)})
+            self.on_table(isinstance(event, TableGone))
 
     def _pause(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.remove_reader(self._monitor.fileno())

@@ -147,6 +147,7 @@ class Agent:
         """Let parts that must not know each other hear of each other."""
         self._watch.on_whole = self._begin
         self._hearing.on_drift = self._repair.suspect
+        self._hearing.on_table = self._repair.table
         self._hearing.on_underlay = self._underlay_news.set
         self._network.on_site = self._leave_files
         self._network.others = self._other_troubles

@@ -60,6 +60,11 @@ class Policing:
         self._told: set[tuple[str, str]] = set()
         self._lasting: Lasting | None = None
 
+    @property
+    def wanted(self) -> bool:
+        """Does this node's model have policies?"""
+        return self._gate is not None
+
     def begin(self, view: View, endpoints: Iterable[Endpoint]) -> None:
         """Decide for the first time, about a whole view; the comparison with the kernel makes it true."""
         if self._gate is None or self.engine is not None:

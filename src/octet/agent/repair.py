@@ -18,6 +18,7 @@ from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.pieces import pieces
 from octet.blueprint import Change, KernelObject
+from octet.blueprint.nft import NftObject
 from octet.kernel.port import Kernel
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Repair:
         self._worker = worker
         self._metrics = metrics
         self._work = asyncio.Event()
-        self._suspicion = False
+        self._suspicion = self._at_once = False
         network.on_work = self._work.set
         endpoints.on_trouble = self.suspect
 
@@ -82,6 +83,20 @@ class Repair:
         """Have everything compared soon."""
         self._suspicion = True
         self._work.set()
+
+    def table(self, gone: bool) -> None:
+        """Put our table back at once where it is gone, and have it compared without delay where it is not.
+
+        What began meanwhile was asked by nobody: it is judged now.
+        """
+        self._at_once = True
+        if gone and self._settled:
+            rules = tuple(item for item in self._desired.objects.values() if isinstance(item, NftObject))
+            outcome = self._applier.apply(Change(add=rules))
+            log.warning("our table was gone", extra={"objects": len(outcome.done)})
+            self._metrics.repaired("nft-table")
+            self._network.compared(self._network.generation, differed=True)
+        self.suspect()
 
     async def run(self) -> None:
         """Do what there is to do, for ever."""
@@ -102,9 +117,9 @@ class Repair:
             more = self._network.step()
             await asyncio.sleep(0)
         drift = self._suspicion
-        if drift and self._settled:
+        if drift and self._settled and not self._at_once:
             await asyncio.sleep(BURST)
-        self._suspicion = False
+        self._suspicion = self._at_once = False
         if compare or drift or not self._settled:
             await self.compare(drift=drift and self._settled)
 

@@ -6,6 +6,7 @@ What lives here: the way out. What it must not know: models; what is ours is kno
 import shutil
 from pathlib import Path
 
+from octet.agent.cutting import heal
 from octet.agent.main import lock
 from octet.blueprint import Blueprint, Change, KernelObject, Key, Sysctl
 from octet.kernel.daemons import hosted
@@ -38,6 +39,7 @@ def uninstall(run: Path) -> Outcome:
 
     Raises:
         OctetError: the agent still runs.
+        OSError: connections that were cut could not be healed.
     """
     lock(run)
     memory = run / "sysctl.json"
@@ -52,6 +54,7 @@ def uninstall(run: Path) -> Outcome:
             gone.update((item.key, item) for item in outcome.done)
             if not held:
                 break
+    heal()
     if outcome.ok:
         _forget(run)
     return Outcome(tuple(gone.values()), outcome.failed)

@@ -36,6 +36,11 @@ class TableTouched:
 
 
 @dataclass(frozen=True, slots=True)
+class TableGone:
+    """Another program took our nftables table away: nothing is denied until it is back."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShapingLost:
     """A queue or filter of traffic control is gone from a link."""
 
@@ -55,13 +60,13 @@ class UnderlayChanged:
     lost: bool = False
 
 
-Event = Seen | Gone | Overflow | TableTouched | ShapingLost | UnderlayChanged
+Event = Seen | Gone | Overflow | TableTouched | TableGone | ShapingLost | UnderlayChanged
 
 
 def is_drift(event: Event, desired: Mapping[Key, KernelObject]) -> bool:
     """Does an event mean that the kernel may not hold what is desired?"""
     match event:
-        case Overflow() | TableTouched():
+        case Overflow() | TableTouched() | TableGone():
             return True
         case Seen(item):
             return desired.get(item.key, item) != item

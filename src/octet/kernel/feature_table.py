@@ -216,7 +216,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "conntrack-list-by-filter",
-        "listing some addresses' connections",
+        "listing some IPv4 addresses' connections",
         ("cutting connections fast (else the table is listed)",),
         "5.8",
         "CONFIG_NF_CT_NETLINK",

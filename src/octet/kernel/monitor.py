@@ -13,7 +13,16 @@ from typing import Any, Self
 
 from octet.blueprint import FouPort, KernelObject, Key, Neighbour, Sysctl
 from octet.kernel import fou, namespaces, shaping, sysctl
-from octet.kernel.drift import Event, Gone, Overflow, Seen, ShapingLost, TableTouched, UnderlayChanged
+from octet.kernel.drift import (
+    Event,
+    Gone,
+    Overflow,
+    Seen,
+    ShapingLost,
+    TableGone,
+    TableTouched,
+    UnderlayChanged,
+)
 from octet.kernel.netlink import addresses, interfaces, links, neighbours, netconf, routes
 from octet.kernel.netlink.addresses import ADDRESSES
 from octet.kernel.netlink.interfaces import IFF_UP, RTM_DELLINK, RTM_NEWLINK, Interface
@@ -45,6 +54,7 @@ class Monitor:
             self._nft = Socket(NETLINK_NETFILTER, (nft_events.GROUP,))
             self._generic = Socket(NETLINK_GENERIC)
         self._listener = nft_events.Listener()
+        self._lost = False
         self._known = interfaces.everything(self._asking)
         self._poll = select.epoll()
         for each in (self._route, self._nft):
@@ -54,6 +64,19 @@ class Monitor:
         """Return a descriptor that is readable when there is news."""
         return self._poll.fileno()
 
+    def table_fileno(self) -> int:
+        """Return a descriptor that is readable when there is news of nftables."""
+        return self._nft.file.fileno()
+
+    def table(self) -> list[Event]:
+        """Return what others did to our table since the last time, which need not wait for other news."""
+        verdicts, lost = self._nft.drain()
+        self._lost |= lost
+        touched = self._listener.hear(verdicts)
+        if self._listener.gone:
+            return [TableGone()]
+        return [TableTouched()] if touched else []
+
     def drain(self, desired: Desired) -> list[Event]:
         """Return what happened since the last time, the latest word on each object only.
 
@@ -61,9 +84,9 @@ class Monitor:
             desired: by key; read only, to undo what the kernel makes of values by default.
         """
         news, lost = self._route.drain()
-        verdicts, lost_too = self._nft.drain()
-        touched = self._listener.hear(verdicts)
-        if lost or lost_too:
+        touched = self.table()
+        lost, self._lost = lost or self._lost, False
+        if lost:
             self._known = interfaces.everything(self._asking)
             return [Overflow()]
         latest: dict[object, Event] = {}
@@ -71,7 +94,7 @@ class Monitor:
             for event in self._read(kind, body, desired):
                 latest.pop(_subject(event), None)
                 latest[_subject(event)] = event
-        return [*latest.values(), *([TableTouched()] if touched else [])]
+        return [*latest.values(), *touched]
 
     def look(self, desired: Desired) -> list[Event]:
         """Return the differences that the kernel tells nobody of: proxied addresses, FOU ports, settings.

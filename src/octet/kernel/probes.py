@@ -250,10 +250,9 @@ def conntrack_filter() -> None:
 
 
 def conntrack_listing() -> None:
-    """List the connections of one address, of each family, among others."""
-    known = [family for family in (4, 6) if connections.filters(family)]
-    if known != [4, 6]:
-        raise _refuse(errno.EOPNOTSUPP, f"of IPv{known[0]} addresses only" if known else "")
+    """List the connections of one IPv4 address among others."""
+    if not connections.filters(4):
+        raise _refuse(errno.EOPNOTSUPP, "the kernel lists all connections, or wrong ones")
 
 
 def token_bucket() -> None:

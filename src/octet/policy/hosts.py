@@ -12,7 +12,6 @@ two deny by a rule only. Ordinary ones deny what nothing allows, of what is pass
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from octet.blueprint import KernelObject
 from octet.blueprint.nft import (
@@ -137,7 +136,7 @@ class Hosts:
 
 def hosts(view: View, pods: tuple[str, ...]) -> Hosts:
     """Return it for node ``view.me``; ``pods`` matches the links that pods are behind, which do not count."""
-    named, every = _by_interface(view)
+    named, every = by_interface(view)
     if not named and every is None:
         return Hosts()
     chains: list[KernelObject] = []
@@ -156,19 +155,11 @@ def hosts(view: View, pods: tuple[str, ...]) -> Hosts:
     return Hosts((*chains, untracked, settled), tuple(programs.values()))
 
 
-def _by_interface(view: View) -> tuple[dict[str, HostEndpoint], HostEndpoint | None]:
+def by_interface(view: View) -> tuple[dict[str, HostEndpoint], HostEndpoint | None]:
     """Return this node's host endpoints by interface, and the one of all others."""
     mine = [each for each in view.host_endpoints.values() if each.node == view.me]
     named = {name: each for each in mine if (name := interface(view, each)) not in ("", EVERY)}
     return named, next((each for each in mine if each.interface == EVERY), None)
-
-
-def at_link(view: View, link: str, pods: tuple[str, ...]) -> HostEndpoint | None:
-    """Return the host endpoint of an interface of this node; ``pods`` as in ``hosts``."""
-    named, every = _by_interface(view)
-    if link in named:
-        return named[link]
-    return None if any(fnmatchcase(link, other) for other in ("", "lo", *pods)) else every
 
 
 def settles(place: Place) -> bool:

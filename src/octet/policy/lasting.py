@@ -6,17 +6,21 @@ kernel, how connections are listed or ended.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from octet.cluster.netpol import EGRESS, INGRESS
 from octet.cluster.objects import Address, HostEndpoint, Pod
 from octet.cluster.view import View
-from octet.policy.hosts import FAILSAFE, PLACES, Place, at_link, settles, stages_at
+from octet.policy.hosts import FAILSAFE, PLACES, Place, by_interface, settles, stages_at
 from octet.policy.judge import Judgement, Packet, PodAt, judge
 from octet.policy.programs import resolved
 from octet.policy.rules import Stage
 
 StagesOf = Callable[[Pod, str], tuple[Stage, ...]]
 """Finds the tiers of a pod's direction."""
+
+REMEMBERED = 4096
+"""Answers that are kept: many connections of two ends differ by one port that no rule asks for."""
 
 _WORDS = {6: "tcp", 17: "udp"}
 
@@ -82,6 +86,9 @@ class Lasting:
         self._pod_at = pod_at
         self._stages_of = stages_of
         self._links = links
+        self._named, self._every = by_interface(view)
+        self._tiers: dict[tuple[str, str, str], tuple[tuple[Stage, ...], bool]] = {}
+        self._places: dict[tuple[str, str], tuple[Stage, ...] | None] = {}
         self._said: dict[tuple[str, Packet], bool] = {}
 
     def is_here(self, address: Address) -> bool:
@@ -103,11 +110,21 @@ class Lasting:
         pod = self._pod_at(address)
         if pod is None:
             return not self._local[address][1]  # a pod that nobody told of yet is shut
-        stages = self._stages_of(pod, direction)
-        alike = packet if any(map(_asks_for_source_ports, stages)) else replace(packet, source_port=0)
+        stages, particular = self._stages(pod, direction)
+        alike = packet if particular else replace(packet, source_port=0)
         if (direction, alike) not in self._said:
+            if len(self._said) >= REMEMBERED:
+                self._said.clear()
             self._said[direction, alike] = _goes_on(judge(stages, alike, direction, self._view, self._pod_at))
         return self._said[direction, alike]
+
+    def _stages(self, pod: Pod, direction: str) -> tuple[tuple[Stage, ...], bool]:
+        """Return a pod's tiers, and whether they ask for ports of who begins a connection."""
+        key = (*pod.key, direction)
+        if key not in self._tiers:
+            stages = self._stages_of(pod, direction)
+            self._tiers[key] = stages, any(map(_asks_for_source_ports, stages))
+        return self._tiers[key]
 
     def _at_hosts(self, way: Way) -> bool:
         for place, host in self._asked(way):
@@ -123,21 +140,34 @@ class Lasting:
         return True
 
     def _asked(self, way: Way) -> Iterator[tuple[Place, HostEndpoint]]:
-        if way.came is None or not self._view.host_endpoints:
+        if way.came is None or not (self._named or self._every):
             return
         for place in PLACES:
-            host = at_link(self._view, way.link(place), self._links) if way.passes(place) else None
+            host = self._host(way.link(place)) if way.passes(place) else None
             if host is not None:
                 yield place, host
 
+    def _host(self, link: str) -> HostEndpoint | None:
+        """Return the host endpoint of an interface; what pods are behind has none but by name."""
+        if link in self._named:
+            return self._named[link]
+        return None if any(fnmatchcase(link, other) for other in ("", "lo", *self._links)) else self._every
+
     def _at_host(self, place: Place, host: HostEndpoint, packet: Packet) -> Judgement:
-        stages = stages_at(self._view, host, place)
+        key = (place.suffix, host.name)
+        if key not in self._places:
+            self._places[key] = self._stages_at(place, host)
+        stages = self._places[key]
         if stages is None:
             return Judgement(allowed=True)
-        if place.hook.at != "forward":
-            named = Pod(host.name, "", ports=host.ports)
-            stages = tuple(resolved(stage, named, place.direction) for stage in stages)
         return judge(stages, packet, place.direction, self._view, self._pod_at)
+
+    def _stages_at(self, place: Place, host: HostEndpoint) -> tuple[Stage, ...] | None:
+        stages = stages_at(self._view, host, place)
+        if stages is None or place.hook.at == "forward":
+            return stages
+        named = Pod(host.name, "", ports=host.ports)
+        return tuple(resolved(stage, named, place.direction) for stage in stages)
 
 
 def _goes_on(found: Judgement) -> bool:

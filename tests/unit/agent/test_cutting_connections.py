@@ -34,6 +34,9 @@ class Tracker:
             raise OSError(105, "no buffer space")
         yield from self.held
 
+    def marked(self, value: int, mask: int) -> Iterator[Connection]:
+        return (each for each in self.held if each.mark & mask == value)
+
     def mark(self, found: Iterable[Connection], value: int, mask: int) -> None:
         assert mask == CUT
         self.marks |= dict.fromkeys(found, value)
@@ -45,7 +48,7 @@ class Tracker:
 @pytest.fixture
 def tracker(monkeypatch: pytest.MonkeyPatch) -> Tracker:
     held = Tracker()
-    for name in ("listed", "mark", "forget"):
+    for name in ("listed", "marked", "mark", "forget"):
         monkeypatch.setattr(connections, name, getattr(held, name))
     monkeypatch.setattr(connections, "own_addresses", frozenset)
     return held
@@ -180,6 +183,16 @@ async def test_connections_of_a_pod_that_is_gone_are_forgotten(
     assert await cutting.once() == 0
     assert tracker.forgotten == [old]
     assert tracker.asked[-1] == {mine}
+
+
+async def test_what_a_host_endpoint_cut_goes_on_without_one(
+    here: AgentNode, cutting: Cutting, tracker: Tracker
+) -> None:
+    """A mark that nothing explains any more is cleared at the first look, whosever connection it is."""
+    start(here)
+    tracker.held = [old := Connection(FOE, FRIEND, 6, 1, 22, mark=CUT)]
+    assert await cutting.once() == 0
+    assert tracker.marks == {old: 0}
 
 
 async def test_the_event_loop_goes_on_meanwhile(here: AgentNode, cutting: Cutting, tracker: Tracker) -> None:

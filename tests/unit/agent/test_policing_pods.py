@@ -8,7 +8,7 @@ import pytest
 
 from agent_node import AgentNode
 from octet.agent.acquaintance import Acquaintance
-from octet.blueprint.nft import DROP, Element
+from octet.blueprint.nft import DROP, Element, NftObject
 from octet.cluster.view import View
 from octet.kernel.port import Failure, Outcome
 from octet.policy.judge import Packet
@@ -163,3 +163,17 @@ async def test_a_label_that_opens_or_shuts_is_noticed(here: AgentNode) -> None:
     assert not here.policing.affected()
     tell(here, "Pod", "MODIFIED", pod("friend", "10.244.2.9", app="foe"))
     assert here.policing.affected()
+
+
+async def test_a_table_that_was_taken_away_is_back_at_once(here: AgentNode) -> None:
+    """The rules are in the kernel before anything is compared, and what began meanwhile is looked at."""
+    tell(here, "Pod", "ADDED", pod("web", app="web"))
+    mine = attach(here, "web", "c1")
+    tell(here, "NetworkPolicy", "ADDED", only("friend"))
+    before = here.kernel.read(here.desired.blueprint())
+    here.policing.affected()
+    for each in [item for item in before if isinstance(item, NftObject)]:
+        here.kernel.delete(each.key)
+    here.repair.table(gone=True)
+    assert here.kernel.read(here.desired.blueprint()) == before
+    assert mine in map(str, here.policing.affected().addresses)

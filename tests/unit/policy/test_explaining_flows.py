@@ -119,6 +119,15 @@ def test_who_is_not_policed_is_said(view: View) -> None:
     assert "packets in packets" in tunnel.steps[0].words
 
 
+def test_the_running_models_own_port_is_closed(view: View) -> None:
+    """What a model closes to pods decides about a tunnel's port, and nothing else does."""
+    for closed, denied in (((9999,), True), ((), False)):
+        (found,) = answers(view, "guest/visitor", "203.0.113.9", read("9999/udp"), closed)
+        assert ("VXLAN" in found.steps[0].words) is denied
+        (usual,) = answers(view, "guest/visitor", "203.0.113.9", read("4789/udp"), closed)
+        assert "VXLAN" not in usual.steps[0].words
+
+
 @pytest.mark.parametrize(
     ("source", "port", "kind", "said"),
     [

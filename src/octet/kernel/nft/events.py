@@ -20,6 +20,7 @@ SUBSYSTEM = 10 << 8
 """Subsystem of nftables in a message type (NFNL_SUBSYS_NFTABLES)."""
 
 NEWGEN, GETGEN = SUBSYSTEM | 15, SUBSYSTEM | 16
+_DELTABLE = SUBSYSTEM | 2
 _FAMILY_INET = 1
 _TABLE_NAME = 1  # the first attribute of tables, chains, rules, sets, elements, objects and flowtables alike
 _GENERATION_PID = 2
@@ -46,7 +47,11 @@ def _pid(body: bytes) -> int:
 
 
 class Listener:
-    """Feed it everything a NETLINK_NETFILTER socket in GROUP receives, in order."""
+    """Feed it everything a NETLINK_NETFILTER socket in GROUP receives, in order.
+
+    Attributes:
+        gone: did a transaction of somebody else, told of in the last ``hear``, take our table away?
+    """
 
     def __init__(self, pid: int | None = None) -> None:
         """Remember who we are.
@@ -55,7 +60,8 @@ class Listener:
             pid: whose transactions are our own; None is the calling thread's.
         """
         self._pid = own_pid() if pid is None else pid
-        self._touched = False
+        self._touched = self._taken = False
+        self.gone = False
 
     def hear(self, messages: Iterable[tuple[int, bytes]]) -> bool:
         """Return whether a transaction of somebody else, complete with these messages, touched our table.
@@ -63,13 +69,16 @@ class Listener:
         Args:
             messages: (type, body) of each, as ``wire.Socket.drain`` returns them.
         """
-        foreign = False
+        foreign = self.gone = False
         for kind, body in messages:
             if kind == NEWGEN:
-                foreign |= self._touched and _pid(body) != self._pid
-                self._touched = False
-            elif kind & 0xFF00 == SUBSYSTEM:
-                self._touched |= _ours(body)
+                others = _pid(body) != self._pid
+                foreign |= self._touched and others
+                self.gone |= self._taken and others
+                self._touched = self._taken = False
+            elif kind & 0xFF00 == SUBSYSTEM and _ours(body):
+                self._touched = True
+                self._taken |= kind == _DELTABLE
         return foreign
 
 

@@ -157,7 +157,7 @@ def exemption(
     if own and source.node and source.node == destination.node:
         return Step("a node always reaches its own pods, so that their probes work", allowed=True)
     if source.pod is not None and packet.protocol == _UDP and packet.port in closed:
-        return Step("no pod sends packets in packets itself, whatever policies say", allowed=False)
+        return Step("no pod sends VXLAN or other tunnels itself, whatever policies say", allowed=False)
     return None
 
 
