@@ -20,6 +20,8 @@ from hands import listening
 from octet.blueprint import Blueprint, KernelObject
 from octet.blueprint.nft import (
     ACCEPT,
+    CT_DIRECTION,
+    CT_DPORT,
     CT_STATE,
     DPORT,
     DROP,
@@ -53,6 +55,7 @@ from octet.blueprint.nft import (
     SetMark,
     Verdict,
     VerdictMap,
+    ct_daddr,
     daddr,
     find_problems,
     goto,
@@ -242,6 +245,9 @@ def matches(draw: st.DrawFn) -> list[Part]:
         "whole mark": lambda: [Compare(MARK, draw(st.sampled_from([0, 1])), negated=negated)],
         "state": lambda: [Compare(CT_STATE, draw(st.sampled_from(["new", "established", "invalid"])))],
         "translated": lambda: [ConntrackStatus("dnat")],
+        "direction": lambda: [Compare(CT_DIRECTION, draw(st.sampled_from(["original", "reply"])))],
+        "asked": lambda: [Compare(ct_daddr(family), draw(addresses(family)), negated=negated)],
+        "asked port": lambda: [UDP, Compare(CT_DPORT, draw(ports), negated=negated)],
         "fib": lambda: [Compare(FIB_DADDR_TYPE, "local", negated=negated)],
         "fib source": lambda: [Compare(FIB_SADDR_TYPE, "unicast", negated=negated)],
         "reverse": lambda: [ReversePath(missing=negated)],

@@ -9,6 +9,8 @@ changes that are single elements.
 
 from octet.blueprint.nft.check import find_problems, validate
 from octet.blueprint.nft.fields import (
+    CT_DIRECTION,
+    CT_DPORT,
     CT_STATE,
     DADDR4,
     DADDR6,
@@ -29,6 +31,7 @@ from octet.blueprint.nft.fields import (
     SMAC,
     SPORT,
     Field,
+    ct_daddr,
     daddr,
     saddr,
 )
@@ -77,6 +80,8 @@ from octet.blueprint.nft.values import Network, NetworkAddress, Range, Value, co
 __all__ = [
     "ACCEPT",
     "CONTINUE",
+    "CT_DIRECTION",
+    "CT_DPORT",
     "CT_STATE",
     "DADDR4",
     "DADDR6",
@@ -137,6 +142,7 @@ __all__ = [
     "Verdict",
     "VerdictMap",
     "collapse",
+    "ct_daddr",
     "daddr",
     "find_problems",
     "goto",

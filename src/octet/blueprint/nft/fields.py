@@ -47,6 +47,12 @@ SPORT = Field("th sport", "inet_service", lambda p, _: p.source_port, needs_prot
 DPORT = Field("th dport", "inet_service", lambda p, _: p.destination_port, needs_protocol=True)
 MARK = Field("meta mark", "mark", lambda p, _: p.mark)
 CT_STATE = Field("ct state", "ct_state", lambda p, _: p.state)
+CT_DIRECTION = Field("ct direction", "ct_dir", lambda p, _: _tracked(p, "reply" if p.reply else "original"))
+CT_DADDR4 = Field("ct original ip daddr", "ipv4_addr", lambda p, _: _goal(p, 4), family=4)
+CT_DADDR6 = Field("ct original ip6 daddr", "ipv6_addr", lambda p, _: _goal(p, 6), family=6)
+CT_DPORT = Field(
+    "ct original proto-dst", "inet_service", lambda p, _: _tracked(p, p.goal[1]), needs_protocol=True
+)
 ICMP_TYPE = Field("icmp type", "icmp_type", lambda p, _: _icmp(p, "icmp"), family=4)
 ICMPV6_TYPE = Field("icmpv6 type", "icmpv6_type", lambda p, _: _icmp(p, "icmpv6"), family=6)
 ICMP_CODE = Field("icmp code", "icmp_code", lambda p, _: _icmp_code(p, "icmp"), family=4)
@@ -62,6 +68,19 @@ def _icmp(packet: Packet, protocol: str) -> Value | None:
 
 def _icmp_code(packet: Packet, protocol: str) -> Value | None:
     return packet.icmp_code if packet.protocol == protocol else None
+
+
+def _goal(packet: Packet, family: int) -> Value | None:
+    return _tracked(packet, packet.goal[0]) if packet.family == family else None
+
+
+def _tracked(packet: Packet, value: Value | None) -> Value | None:
+    return value if packet.state != "untracked" else None
+
+
+def ct_daddr(family: int) -> Field:
+    """Return the field of what a connection's first packet was sent to, of a family (4 or 6)."""
+    return CT_DADDR4 if family == 4 else CT_DADDR6
 
 
 def saddr(family: int) -> Field:

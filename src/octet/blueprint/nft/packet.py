@@ -23,6 +23,8 @@ class Packet:
         icmp_type: word of ICMP and ICMPv6 (a number for types without one), or empty.
         opens: of TCP: does it begin a connection (SYN without ACK, FIN and RST)?
         source_mac: of the frame it came in, or empty.
+        reply: does it go against the direction in which its connection began?
+        asked: where the connection's first packet was sent before any translation; None is its other end.
     """
 
     source: NetworkAddress
@@ -39,6 +41,14 @@ class Packet:
     icmp_code: int = 0
     opens: bool = True
     source_mac: str = ""
+    reply: bool = False
+    asked: tuple[NetworkAddress, int | None] | None = None
+
+    @property
+    def goal(self) -> tuple[NetworkAddress, int | None]:
+        """Address and port that the connection's first packet was sent to (``ct original``)."""
+        end = (self.source, self.source_port) if self.reply else (self.destination, self.destination_port)
+        return self.asked or end
 
     @property
     def family(self) -> int:
@@ -52,11 +62,12 @@ class Packet:
         """
         if how == "dnat":
             goal = address or self.destination, port or self.destination_port
-            changed = replace(self, destination=goal[0], destination_port=goal[1])
+            changed = replace(self, destination=goal[0], destination_port=goal[1], asked=self.goal)
         else:
             goal = address or self.source, port or self.source_port
             changed = replace(self, source=goal[0], source_port=goal[1])
-        return self if changed == self else replace(changed, status=self.status | {how})
+        same = replace(changed, asked=self.asked) == self
+        return self if same else replace(changed, status=self.status | {how})
 
 
 class Surroundings(Protocol):
