@@ -5,7 +5,7 @@ What it must not know: the store, tasks, time, how the kernel is read.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from octet.agent.applying import Applier
@@ -16,8 +16,9 @@ from octet.agent.pieces import pieces
 from octet.agent.policing import Policing
 from octet.blueprint import Blueprint, Change
 from octet.cluster.changes import NodeChanged, UnderlayChanged
-from octet.cluster.objects import Address, Node
-from octet.cluster.view import View, ViewChange
+from octet.cluster.objects import Node
+from octet.cluster.resolvers import Resolvers
+from octet.cluster.view import Learned, View, ViewChange
 from octet.errors import OctetError
 from octet.models.model import Running
 
@@ -86,8 +87,12 @@ class Network:
 
     @property
     def obstacles(self) -> list[str]:
-        """Why some peers' pods can't be reached though nothing failed here, a sentence each."""
-        return [text for texts in self._obstacles.values() for text in texts]
+        """Why some peers' pods, or names, can't be reached though nothing failed here, a sentence each."""
+        problem = self._policing.naming.problem
+        return [
+            *(text for texts in self._obstacles.values() for text in texts),
+            *([problem] if problem else []),
+        ]
 
     def see(self, view: View, changes: Iterable[ViewChange]) -> bool:
         """Take the next version of the view; True if this node itself changed, so all is decided anew."""
@@ -117,9 +122,9 @@ class Network:
                 self._applier.apply(piece)
             self.on_policed()
 
-    def learn(self, now: Mapping[str, frozenset[Address]], ever: Mapping[str, frozenset[Address]]) -> None:
-        """Take what names mean, and have it in force."""
-        self.view = replace(self.view, learned=now)
+    def learn(self, now: Learned, ever: Learned, resolvers: Resolvers) -> None:
+        """Take what names mean and whose answers are believed, and have it in force."""
+        self.view = replace(self.view, learned=now, resolvers=resolvers)
         change = self._policing.learn(self.view, ever)
         if change and self.settled == self.generation:
             self._applier.apply(change)

@@ -18,6 +18,8 @@ from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.records import Entry
 from octet.agent.watch import Watch
+from octet.cluster.objects import Address
+from octet.policy.copying import resolvers
 
 TEXT = "text/plain; charset=utf-8"
 _LONGEST_NUMBER = 20
@@ -105,7 +107,8 @@ class Report:
             "underlay": {"interface": view.underlay.interface, "mtu": view.underlay.mtu},
             "peers": [peer.name for peer in view.peers],
             "wanted": len(self._desired.objects),
-            "names": {name: sorted(map(str, held)) for name, held in view.learned.items()},
+            "names": {str(asker): _names(held) for asker, held in view.learned.items()},
+            "resolvers": sorted(map(str, resolvers(view))),
             "failures": self._failures,
             "obstacles": self._network.obstacles,
             "endpoints": [_endpoint(entry) for entry in self._endpoints],
@@ -124,6 +127,10 @@ def _endpoint(entry: Entry) -> dict[str, object]:
         "host_link": endpoint.host_link,
         "mtu": endpoint.mtu,
     }
+
+
+def _names(held: Mapping[str, frozenset[Address]]) -> dict[str, list[str]]:
+    return {name: sorted(map(str, addresses)) for name, addresses in held.items()}
 
 
 def _lines(texts: list[str]) -> bytes:

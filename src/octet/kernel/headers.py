@@ -48,6 +48,17 @@ def read(packet: bytes) -> Headers | None:
     return None
 
 
+def body(packet: bytes) -> bytes:
+    """Return what a UDP or TCP packet carries; nothing where it is another, or has extension headers."""
+    version, start = packet[0] >> 4, (packet[0] & 0xF) * 4
+    protocol = packet[9] if version == 4 else packet[6]
+    start = start if version == 4 else 40
+    if len(packet) < start + 20 and protocol == 6:
+        return b""
+    length = {6: (packet[start + 12] >> 4) * 4 if protocol == 6 else 0, 17: 8}.get(protocol)
+    return packet[start + length :] if length is not None else b""
+
+
 def _read4(packet: bytes) -> Headers:
     first = not int.from_bytes(packet[6:8], "big") & 0x1FFF
     start = (packet[0] & 0xF) * 4

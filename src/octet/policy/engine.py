@@ -22,7 +22,7 @@ from octet.cluster.changes import (
 from octet.cluster.endpoint import Attachment, Endpoint
 from octet.cluster.netpol import EGRESS, INGRESS
 from octet.cluster.objects import Address, Pod, ServiceAccount
-from octet.cluster.view import View, ViewChange
+from octet.cluster.view import Learned, View, ViewChange
 from octet.policy.dirty import Dirty
 from octet.policy.gates import Gate, verdict
 from octet.policy.groups import Candidate, Group
@@ -73,7 +73,7 @@ class Engine:
         self._programs: dict[str, Program] = {}
         self._users: dict[str, int] = {}
         self._groups = Groups()
-        self._ever: Mapping[str, frozenset[Address]] = view.learned
+        self._ever: Learned = view.learned
         self._hosts: Hosts | None = None
         self._known: dict[tuple[str, int, str, str], tuple[Stage, ...]] = {}
         self._stems: dict[str, dict[str, None]] = {}
@@ -135,17 +135,15 @@ class Engine:
         self._watching(dirty)
         return self._settle(dirty)
 
-    def learn(self, view: View, ever: Mapping[str, frozenset[Address]]) -> dict[Owner, Blueprint]:
-        """Take a view in which only what names mean is different.
-
-        Args:
-            view: the next version.
-            ever: what they mean or meant: connections to there go on.
-        """
+    def learn(self, view: View, ever: Learned) -> None:
+        """Take a view in which only names mean something else; connections to what they ever meant go on."""
         self._view, self._ever = view, ever
-        dirty = Dirty(sources={"learned"})
-        self._watching(dirty)
-        return self._settle(dirty)
+
+    def outgoing(self) -> Iterator[tuple[Endpoint, tuple[Program, ...]]]:
+        """Yield endpoints and the programs that their packets may go through: their own, and the hosts'."""
+        others = (self._hosts or Hosts()).programs
+        for key, (_, own) in self._chosen.items():
+            yield self._endpoints[key], (*([own] if own is not None else ()), *others)
 
     def _touch(self, change: ViewChange, dirty: Dirty) -> None:
         """Note what a change may have to do with."""
@@ -298,8 +296,7 @@ class Engine:
         ingress, egress = (each.entrance if each is not None else None for each in now)
         outgoing = verdict(egress, other=ingress is not None)
         incoming = verdict(ingress, other=egress is not None)
-        names = now[1] is not None and "learned" in now[1].watches
-        return self._gate.endpoint(endpoint, outgoing, incoming, names=names)
+        return self._gate.endpoint(endpoint, outgoing, incoming)
 
     def _host_endpoints(self, dirty: Dirty) -> Blueprint:
         """Find this node's host endpoints anew; return the chains that lead to their programs."""

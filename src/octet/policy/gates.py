@@ -26,13 +26,11 @@ from octet.blueprint.nft import (
     RETURN,
     SADDR6,
     SMAC,
-    SPORT,
     Chain,
     Compare,
     Counter,
     Element,
     Hook,
-    Log,
     Lookup,
     Map,
     Part,
@@ -46,6 +44,7 @@ from octet.blueprint.nft import (
     saddr,
 )
 from octet.cluster.endpoint import BRIDGED_PREFIX, ROUTED_PREFIX, Endpoint
+from octet.policy import copying
 from octet.policy.programs import OPEN, open_chain
 
 FORWARD, INPUT, GUARD = "policy-forward", "policy-input", "policy-guard"
@@ -53,13 +52,8 @@ FROM, TO = "policy-from", "policy-to"
 OWN = "policy-own"
 """Stems of the dispatch maps and of the set of true source addresses behind a bridge."""
 
-NAMES, NAMES_GROUP = "policy-names", 80
-"""The chain that copies resolvers' answers, with the stem of the sets of who gets them; the NFLOG group."""
-
 FILTER, RAW = 0, -300
 """Priorities (nft(8)): between the translations of destination and source; before connection tracking."""
-
-DNS = 53
 
 TUNNELS = (4789, 8472)
 """UDP ports of VXLAN (IANA's, Linux' first one), closed to pods whatever the cluster itself uses."""
@@ -106,16 +100,17 @@ class Gate:
         """Return what there is whatever pods and policies there are."""
         came = Compare(IIFNAME, self.link)
         running = Rule(Compare(CT_STATE, "established", "related"), ACCEPT)
+        names, own = tuple(copying.tracked()), (*copying.tracked(), *copying.untracked())
         return Blueprint(
             [
                 *self._holders(),
                 open_chain(),
                 Chain(FROM, (*self._wrapped(), *self._lookups(FROM), _unknown())),
                 Chain(TO, (*self._lookups(TO), *self._no_pod())),
-                Chain(FORWARD, (_told(), running, Rule(came, jump(FROM)), self._towards()), _at("forward")),
-                Chain("policy-output", (_told(),), _at("output")),
-                Chain(NAMES, tuple(_copies())),
-                Chain(INPUT, (running, *_neighbours(came), Rule(came, jump(FROM))), _at("input")),
+                *copying.base(),
+                Chain(FORWARD, (*names, running, Rule(came, jump(FROM)), self._towards()), _at("forward")),
+                Chain("policy-output", own, _at("output")),
+                Chain(INPUT, (*own, running, *_neighbours(came), Rule(came, jump(FROM))), _at("input")),
                 Chain(GUARD, tuple(self._guard(came)), Hook("filter", "prerouting", RAW)),
             ]
         )
@@ -132,8 +127,6 @@ class Gate:
         yield Rule(Compare(OIFNAME, self.bridge), Counter(), DROP, comment="not known, or not yet")
 
     def _holders(self) -> Iterator[KernelObject]:
-        for family in (4, 6):
-            yield Set(f"{NAMES}{family}", (f"ipv{family}_addr",))
         for stem in (FROM, TO):
             if not self.bridge:
                 yield Map(f"{stem}-link", ("ifname",))
@@ -170,20 +163,15 @@ class Gate:
         yield Rule(*tunnel, Counter(), DROP, comment="pods send no VXLAN")
         yield Rule(*came, Compare(L4PROTO, 4, 41), Counter(), DROP, comment="pods send no IP in IP")
 
-    def endpoint(
-        self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict, *, names: bool = False
-    ) -> Blueprint:
+    def endpoint(self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict) -> Blueprint:
         """Return an endpoint's entries in the maps: where its packets go, and those to it.
 
         Args:
             endpoint: of this node.
             outgoing: what becomes of its packets.
             incoming: what becomes of those to it.
-            names: are the answers that it gets from resolvers copied to us?
         """
-        asked = endpoint.addresses if names else ()
-        copied = (Element(f"{NAMES}{address.version}", address) for address in asked)
-        return Blueprint([*self._entries(endpoint, outgoing, incoming), *copied])
+        return Blueprint(self._entries(endpoint, outgoing, incoming))
 
     def _entries(self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict) -> Iterator[KernelObject]:
         if not self.bridge:
@@ -209,17 +197,6 @@ def verdict(entrance: str | None, *, other: bool) -> Verdict:
     if entrance is not None:
         return goto(entrance)
     return goto(OPEN) if other else RETURN
-
-
-def _told() -> Rule:
-    """Return what leads answers of resolvers to where they are copied."""
-    answer = (Compare(L4PROTO, "udp"), Compare(SPORT, DNS), Compare(CT_STATE, "established"))
-    return Rule(*answer, jump(NAMES))
-
-
-def _copies() -> Iterator[Rule]:
-    for family in (4, 6):
-        yield Rule(Lookup(daddr(family), into=f"{NAMES}{family}"), Log("octet names", NAMES_GROUP))
 
 
 def _unknown() -> Rule:

@@ -6,7 +6,9 @@ What it must not know: chains and rules, which policy wants a set.
 Every set has a stem and a last letter. Exact keys are in hashes (``h`` addresses, ``p`` addresses with
 ports), networks and ranges in interval sets (``n`` networks, ``r`` addresses with ranges of ports, ``q``
 networks with ports), so looking up is the same work however many there are. Intervals of a set must not
-overlap: those of ``r`` are made disjoint for each address, those of ``n`` and ``q`` for all of a stem.
+overlap: those of ``r`` are made disjoint for each address, those of ``n`` and ``q`` for all of a stem. What
+goes by name stands beside the address of the pod that asked (``naming``): ``d`` alone, ``e`` with ports,
+``f`` with ranges of ports.
 """
 
 from collections import Counter
@@ -15,7 +17,17 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from octet.blueprint import KernelObject
-from octet.blueprint.nft import Element, Network, Range, Set, collapse
+from octet.blueprint.nft import (
+    DPORT,
+    L4PROTO,
+    Element,
+    Field,
+    Network,
+    Range,
+    Set,
+    collapse,
+    saddr,
+)
 from octet.blueprint.nft.values import PROTOCOLS
 from octet.cluster.calico_rules import NUMBERS
 from octet.cluster.objects import Address, Pod
@@ -32,7 +44,12 @@ from octet.policy.rules import Ports, Span
 
 _WORDS = {number: name for name, number in PROTOCOLS.items()}
 _NAMES = {number: name for name, number in NUMBERS.items()}
-_INTERVAL = {"h": False, "p": False, "n": True, "r": True, "q": True}
+_INTERVAL = {"h": False, "p": False, "n": True, "r": True, "q": True, "d": False, "e": False, "f": True}
+PORTED = "prqef"
+"""Letters of sets of addresses with ports."""
+
+PAIRED = "def"
+"""Letters of sets that have the pod's own address before the other one; of egress only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +76,13 @@ class Entry:
         exact = any(first == last for ports in self.ports for first, last in ports.spans)
         named = any(ports.names for ports in self.ports)
         ranged = any(first != last for ports in self.ports for first, last in ports.spans)
+        if isinstance(self.group, DomainAddresses):
+            return "d" if not self.ports else "e" * exact + "f" * ranged
         kinds = ""
         if has_pods(self.group):
             kinds += "h" if not self.ports else "p" * (exact or named) + "r" * ranged
         if has_networks(self.group):
-            hosts = isinstance(self.group, NodeAddresses | DomainAddresses | ServiceEndpoints)
+            hosts = isinstance(self.group, NodeAddresses | ServiceEndpoints)
             kinds += ("h" if hosts else "hn") if not self.ports else "pq"
         return kinds
 
@@ -74,8 +93,8 @@ def has_pods(group: Group) -> bool:
 
 
 def has_networks(group: Group) -> bool:
-    """May addresses be in it that are no pods'?"""
-    return not isinstance(group, KubernetesPods)
+    """May addresses be in it, for every pod alike, that are no pods'?"""
+    return not isinstance(group, KubernetesPods | DomainAddresses)
 
 
 def word(protocol: int) -> str | int:
@@ -92,8 +111,15 @@ def declarations(stem: str, kinds: Iterable[str], families: Iterable[int]) -> It
     """Yield the sets of a stem."""
     for family in families:
         for kind in sorted(set(kinds)):
-            ports = ("inet_proto", "inet_service") if kind in "prq" else ()
-            yield Set(name(stem, kind, family), (f"ipv{family}_addr", *ports), interval=_INTERVAL[kind])
+            ends = (f"ipv{family}_addr",) * (2 if kind in PAIRED else 1)
+            ports = ("inet_proto", "inet_service") if kind in PORTED else ()
+            yield Set(name(stem, kind, family), (*ends, *ports), interval=_INTERVAL[kind])
+
+
+def fields_of(kind: str, family: int, address: Field) -> tuple[Field, ...]:
+    """Return what a lookup in a set of a kind is about, if the other end has an address."""
+    ends = (saddr(family), address) if kind in PAIRED else (address,)
+    return (*ends, L4PROTO, DPORT) if kind in PORTED else ends
 
 
 def of_address(address: Address, pod: Pod, entries: Iterable[Entry]) -> Iterator[KernelObject]:
@@ -140,7 +166,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def of_networks(view: View, entries: Iterable[Entry]) -> Iterator[KernelObject]:
-    """Yield what else is in the sets: networks, nodes, endpoints of services, what names mean."""
+    """Yield what else is in the sets, whoever asks: networks, nodes, endpoints of services."""
     plain: dict[str, list[Network]] = {}
     ported: dict[tuple[str, int], list[tuple[Network, Span]]] = {}
     for entry in entries:
@@ -215,8 +241,11 @@ def pieces(pairs: Iterable[tuple[Network, Span]]) -> Iterator[tuple[Range, Span]
 
 
 __all__ = [
+    "PAIRED",
+    "PORTED",
     "Entry",
     "declarations",
+    "fields_of",
     "has_networks",
     "has_pods",
     "merged",

@@ -37,7 +37,7 @@ from octet.cluster.netpol import INGRESS
 from octet.cluster.objects import Pod
 from octet.policy.conditions import Matching, spans
 from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
-from octet.policy.holders import Entry, declarations, has_networks, merged, name, named, word
+from octet.policy.holders import Entry, declarations, fields_of, has_networks, merged, name, named, word
 from octet.policy.memo import Memo
 from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Stage, digest
 from octet.policy.rules import Rule as Meaning
@@ -308,8 +308,7 @@ class _Writer:
         for family in self._families:
             address = saddr(family) if self._direction == INGRESS else daddr(family)
             for kind in sorted(kinds):
-                fields = (address, L4PROTO, DPORT) if kind in "prq" else (address,)
-                yield (Lookup(*fields, into=name(stem, kind, family)),)
+                yield (Lookup(*fields_of(kind, family, address), into=name(stem, kind, family)),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,10 @@ def _decider(found: Judgement) -> str:
     return str(found.stage.policies[-1]) if found.stage is not None else ""
 
 
+HOW = "a resolver that its node believes, by UDP, or by TCP with the answer in one segment"
+"""How names are learned (``octet.agent.learning``)."""
+
+
 def _sentence(held: tuple[Stage, ...], found: Judgement, direction: str) -> str:
     word = direction.lower()
     if not held:
@@ -172,7 +176,7 @@ def _sentence(held: tuple[Stage, ...], found: Judgement, direction: str) -> str:
     text = f"no rule of {policies} in tier {found.stage.tier} matches, and what they don't allow is denied"
     names = _names(found.stage)
     if names and direction == EGRESS:
-        text += f" (what {', '.join(names)} means is learned when a pod asks for it)"
+        text += f" (what {', '.join(names)} means to it is learned when it asks {HOW})"
     return text
 
 
