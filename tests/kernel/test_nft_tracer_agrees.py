@@ -221,10 +221,8 @@ def addresses(draw: st.DrawFn, family: int) -> object:
         4: ["10.0.1.0/24", "10.0.0.0/8", "192.0.2.0/24"],
         6: ["fd00:1::/64", "fd00::/8", "2001:db8::/32"],
     }
-    held = [SENDER, NEAR, NODE, FAR, SECOND]
-    return draw(
-        st.sampled_from([each[family] for each in held] + [ip_network(net) for net in networks[family]])
-    )
+    held = [each[family] for each in (SENDER, NEAR, NODE, FAR, SECOND)]
+    return draw(st.sampled_from(held + [ip_network(net) for net in networks[family]]))
 
 
 @st.composite

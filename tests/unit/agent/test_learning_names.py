@@ -14,6 +14,7 @@ from octet.agent.metrics import NAMES_OUTCOMES
 from octet.blueprint.nft import Element
 from octet.cluster.resolvers import Resolvers
 from octet.kernel.nflog import Logged
+from octet.policy import compile as compiled
 from octet.policy.judge import Packet
 
 RESOLVER, LIAR = IPv4Address("192.0.2.53"), IPv4Address("192.0.2.66")
@@ -76,10 +77,10 @@ def exchange(
     )
 
 
-def pairs(here: AgentNode) -> set[tuple[str, str]]:
+def pairs(here: AgentNode, family: int = 4) -> set[tuple[str, str]]:
     """Which pod's address may reach which other by name, in the kernel."""
     held = here.kernel.read(here.desired.blueprint()).of(Element)
-    return {(str(e.values[0]), str(e.values[1])) for e in held if e.of.endswith("-d4")}
+    return {(str(e.values[0]), str(e.values[1])) for e in held if e.of.endswith(f"-d{family}")}
 
 
 def counted(here: AgentNode) -> dict[str, float]:
@@ -183,7 +184,7 @@ async def test_one_pods_names_never_cost_anothers(here: Any) -> None:
     hear(here, *exchange(here.two, ttl=10), now=1.0)
     asked = (
         exchange(here.one, f"n{number}.example.com", ip_address((198 << 24) + number))
-        for number in range(1000)
+        for number in range(600)
     )
     hear(here, *(packet for each in asked for packet in each), now=1.0)
     mine = {far for own, far in pairs(here) if own == str(here.one)}
@@ -211,6 +212,63 @@ def changes(here: AgentNode) -> list[Element]:
     wanted = here.desired.blueprint()
     held = here.kernel.read(wanted)
     return [each for each in (*(wanted - held), *(held - wanted)) if isinstance(each, Element)]
+
+
+async def test_both_families_of_a_pod_are_who_asked(tmp_path: Path) -> None:
+    """A pod that asks by IPv6 for both families reaches each by its own address of it."""
+    node = AgentNode(tmp_path, families=(4, 6), model="canal")
+    resolver, far = ip_address("2001:db8::53"), ip_address("2001:db8:9::7")
+    node.resolvers = Resolvers((resolver,))
+    await begin(node)
+    made = node.add("c1", CNI_ARGS="K8S_POD_NAMESPACE=shop;K8S_POD_NAME=one")
+    four, six = (ip_address(each["address"].split("/")[0]) for each in made["ips"])
+    asked = udp(six, 4000, resolver, 53, question(WWW))
+    hear(node, asked, udp(resolver, 53, six, 4000, addressed(WWW, GOAL, far)))
+    assert pairs(node, 4) == {(str(four), str(GOAL))}
+    assert pairs(node, 6) == {(str(six), str(far))}
+    node.close()
+
+
+async def test_changes_come_to_what_a_fresh_start_comes_to(here: Any) -> None:
+    """After policies, names and pods have changed at random, the rules are those of a start from nothing."""
+    chance = random.Random(3)
+    for step in range(70):
+        now = float(step)
+        own = chance.choice((here.one, here.two))
+        name, goal = f"n{chance.randrange(6)}.example.com", ip_address((198 << 24) + chance.randrange(9))
+        hear(here, *exchange(own, name, goal, ttl=chance.choice((5, 9, 60))), now=now)
+        if step % 7 == 0:
+            domains = chance.choice(("*.example.com", "n1.example.com, n2.example.com", "other.org"))
+            tell(here, "NetworkPolicy", policy(domains))
+        if step % 11 == 0:
+            tell(here, "ClusterNetworkPolicy", by_port(chance.choice(("*.example.com", "n3.example.com"))))
+        fresh = compiled(here.network.view, [each.endpoint for each in here.endpoints])
+        held = {each for each in here.desired.objects.values() if "policy-" in str(each)}
+        assert held == {each for each in fresh if "policy-" in str(each)}
+    assert {each.of[-2] for each in fresh.of(Element)} >= set("def")
+
+
+def by_port(domain: str) -> dict[str, Any]:
+    """Ranges that overlap, for a name and for another that may mean the same, and single ports."""
+    ranges = ((80, 90, domain), (85, 99, "n2.example.com"), (95, 99, domain))
+    stated = [({"range": {"start": first, "end": last}}, name) for first, last, name in ranges]
+    stated += [({"number": 443}, domain), ({"number": 443}, "n1.example.com")]
+    rules = [
+        {
+            "action": "Accept",
+            "to": [{"domainNames": [name]}],
+            "protocols": [{"tcp": {"destinationPort": port}}],
+        }
+        for port, name in stated
+    ]
+    spec = {"tier": "Admin", "priority": 5, "subject": {"namespaces": {}}, "egress": rules}
+    return {"metadata": {"name": "by-port"}, "spec": spec}
+
+
+def tell(here: AgentNode, kind: str, item: dict[str, Any]) -> None:
+    view, changes = here.network.view.with_event(kind, ("MODIFIED", item))
+    here.network.see(view, changes)
+    here.network.police()
 
 
 async def test_a_pod_takes_its_names_with_it(here: Any) -> None:
