@@ -140,6 +140,26 @@ def test_rogue_resolvers_teach_nothing(believed: Cluster) -> None:
             believed.exec("node1", "nft", "delete table ip theft")
 
 
+def test_a_cache_on_the_node_whose_packets_are_not_tracked(believed: Cluster) -> None:
+    """NodeLocal DNSCache has the service's address on the node, and keeps its packets from tracking."""
+    apart = f"udp dport 53 ip daddr {DNS} notrack; udp sport 53 ip saddr {DNS} notrack;"
+    hooks = {"pre": "prerouting", "out": "output"}
+    chains = "\n".join(
+        f"chain {name} {{ type filter hook {hook} priority -300; {apart} }}" for name, hook in hooks.items()
+    )
+    believed.exec("node1", "ip", "addr", "add", f"{DNS}/32", "dev", "lo")
+    assert believed.exec("node1", "nft", f"table ip cache {{\n{chains}\n}}") == ""
+    serve = (sys.executable, "-c", RESOLVER, BEYOND, "300", "53", DNS)
+    try:
+        with believed.running("node1", *serve):
+            assert resolve(believed, "one", "cache.example.com") == BEYOND
+            assert reach(believed, "one", 3) == "yes"
+            assert reach(believed, "two") == "silence"
+    finally:
+        believed.exec("node1", "nft", "delete table ip cache")
+        believed.exec("node1", "ip", "addr", "del", f"{DNS}/32", "dev", "lo")
+
+
 def test_without_a_resolver_to_believe_names_mean_nothing(lab: Cluster, tmp_path: Path) -> None:
     """Where the cluster's DNS service is not known, its answers open nothing, and the agent says so."""
     path = tmp_path / "dns.json"
