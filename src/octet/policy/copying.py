@@ -42,6 +42,9 @@ from octet.policy.told import plain
 NAMES, NAMES_GROUP = "policy-names", 80
 """The chain that copies, with the stem of the maps of whose packets are; the NFLOG group."""
 
+APART = "policy-names-apart"
+"""The chain of packets that connection tracking does not know."""
+
 RESOLVERS = "policy-resolvers"
 """Stem of the sets of who is believed."""
 
@@ -56,6 +59,7 @@ def base() -> Iterator[KernelObject]:
         yield Map(f"{NAMES}{family}", (f"ipv{family}_addr",))
         yield Set(f"{RESOLVERS}{family}", (f"ipv{family}_addr",))
     yield Chain(NAMES, tuple(_picks()))
+    yield Chain(APART, tuple(_leads()))
 
 
 def tracked() -> Iterator[Rule]:
@@ -64,12 +68,15 @@ def tracked() -> Iterator[Rule]:
         yield Rule(Compare(L4PROTO, protocol), Compare(CT_DPORT, DNS), jump(NAMES))
 
 
-def untracked() -> Iterator[Rule]:
-    """Yield what leads others there, to and from the node itself."""
+def untracked() -> Rule:
+    """Return what leads others there, to and from the node itself."""
+    return Rule(Compare(CT_STATE, "untracked"), jump(APART))
+
+
+def _leads() -> Iterator[Rule]:
     for protocol in ("udp", "tcp"):
         for port in (DPORT, SPORT):
-            apart = Compare(CT_STATE, "untracked"), Compare(L4PROTO, protocol)
-            yield Rule(*apart, Compare(port, DNS), jump(NAMES))
+            yield Rule(Compare(L4PROTO, protocol), Compare(port, DNS), jump(NAMES))
 
 
 def _picks() -> Iterator[Rule]:

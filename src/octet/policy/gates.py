@@ -100,7 +100,7 @@ class Gate:
         """Return what there is whatever pods and policies there are."""
         came = Compare(IIFNAME, self.link)
         running = Rule(Compare(CT_STATE, "established", "related"), ACCEPT)
-        names, own = tuple(copying.tracked()), (*copying.tracked(), *copying.untracked())
+        names, own = tuple(copying.tracked()), (*copying.tracked(), copying.untracked())
         return Blueprint(
             [
                 *self._holders(),
