@@ -149,7 +149,7 @@ def test_a_cache_on_the_node_whose_packets_are_not_tracked(believed: Cluster) ->
     )
     believed.exec("node1", "ip", "addr", "add", f"{DNS}/32", "dev", "lo")
     assert believed.exec("node1", "nft", f"table ip cache {{\n{chains}\n}}") == ""
-    serve = (sys.executable, "-c", RESOLVER, BEYOND, "300", "53", DNS)
+    serve = (sys.executable, "-c", RESOLVER, BEYOND, str(TTL), "53", DNS)
     try:
         with believed.running("node1", *serve):
             assert resolve(believed, "one", "cache.example.com") == BEYOND
@@ -166,10 +166,10 @@ def test_without_a_resolver_to_believe_names_mean_nothing(lab: Cluster, tmp_path
     path.write_text(json.dumps(service(lab.addresses["dns"][0])))
     octet("lab", "apply", "-f", str(path), "--name", lab.name)
     octet("lab", "delete", "service", "kube-dns", "-n", "kube-system", "--name", lab.name)
-    with lab.policy(tmp_path, named("one")):
+    with lab.policy(tmp_path, named("two")):
         assert DNS not in json.loads(agent(lab, "/state"))["resolvers"]
-        assert resolve(lab, "one", "www.example.com") == BEYOND
-        assert reach(lab, "one") == "silence"
+        assert resolve(lab, "two", "www.example.com") == BEYOND
+        assert reach(lab, "two") == "silence"
 
 
 def test_a_flood_of_names_costs_nobody_else_his(believed: Cluster, tmp_path: Path) -> None:

@@ -46,9 +46,17 @@ def udp(source: Address, port: int, goal: Address, goal_port: int, body: bytes) 
     return _ip(source, goal, 17, struct.pack("!4H", port, goal_port, 8 + len(body), 0) + body)
 
 
-def tcp(source: Address, port: int, goal: Address, goal_port: int, body: bytes) -> bytes:
-    """Return a TCP segment from its IP header on, without checksums."""
-    return _ip(source, goal, 6, struct.pack("!HHIIBBHHH", port, goal_port, 1, 1, 0x50, 0x18, 9, 0, 0) + body)
+def tcp(
+    source: Address, port: int, goal: Address, goal_port: int, body: bytes, at: int = 1, flags: int = 0x18
+) -> bytes:
+    """Return a TCP segment from its IP header on, with its place in the stream, without checksums."""
+    head = struct.pack("!HHIIBBHHH", port, goal_port, at, 1, 0x50, flags, 9, 0, 0)
+    return _ip(source, goal, 6, head + body)
+
+
+def accepted(source: Address, port: int, goal: Address, goal_port: int, at: int = 0) -> bytes:
+    """Return what accepts a TCP connection."""
+    return tcp(source, port, goal, goal_port, b"", at, 0x12)
 
 
 def stream(*messages: bytes) -> bytes:

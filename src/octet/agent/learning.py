@@ -33,6 +33,7 @@ from octet.policy.copying import NAMES_GROUP
 from octet.policy.groups import covers
 from octet.policy.naming import Naming
 from octet.policy.questions import Question, Questions
+from octet.policy.streams import Streams
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ PAUSE = 0.02
 SWEEP = 10.0
 """Seconds between two looks at what else may have changed: the node's resolvers, a disk that was full."""
 
-_TCP, _UDP = 6, 17
+_TCP, _UDP, _SYN = 6, 17, 2
 
 
 class Learning:
@@ -74,6 +75,7 @@ class Learning:
         self._resolvers = resolvers
         self._book: Book[Attachment] = Book()
         self._questions: Questions[Attachment] = Questions()
+        self._streams: Streams[Attachment] = Streams()
         self._believed = Resolvers()
         self._places: dict[Attachment, tuple[Address, ...]] = {}
         self._now: dict[Address, Meaning] = {}
@@ -98,6 +100,7 @@ class Learning:
     def forget(self, key: Attachment) -> None:
         """Drop what an endpoint learned that goes: whoever has its address next asks for itself."""
         self._questions.forget(key)
+        self._streams.forget(key)
         if not self._book.pages(key):
             return
         self._book.forget(key)
@@ -173,17 +176,27 @@ class Learning:
         if found is None or found.protocol not in (_TCP, _UDP) or found.source_port is None:
             return
         body = headers.body(packet)
-        if not body:
-            return
-        messages = [body] if found.protocol == _UDP else list(names.in_stream(body))
-        if not messages and found.source in self._naming.resolvers:
-            self._counted.count("in pieces")
-        for message in messages:
+        for message in [body] if found.protocol == _UDP else self._streamed(found, packet, body):
             said = names.read(message)
             if said is not None:
                 self._hear(found, said, now)
             elif found.source in self._naming.resolvers:
                 self._counted.count("unreadable")
+
+    def _streamed(self, found: Headers, packet: bytes, body: bytes) -> Iterable[bytes]:
+        """Return the messages of a TCP packet; answers only of a stream that is known from its start on."""
+        key = self._naming.asker(found.destination)
+        if key is None or found.source not in self._naming.resolvers:
+            return names.in_stream(body)
+        sequence, flags = headers.segment(packet)
+        flow = (found.destination, found.port or 0, found.source, found.source_port or 0)
+        if flags & _SYN:
+            self._streams.begin(key, flow, sequence)
+            return ()
+        messages = self._streams.take(key, flow, sequence, body) if body else []
+        if messages is None:
+            self._counted.count("out of order")
+        return messages or ()
 
     def _hear(self, found: Headers, said: names.Message, now: float) -> None:
         """Take note of a question, or learn from an answer."""

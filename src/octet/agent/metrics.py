@@ -14,9 +14,9 @@ from octet.policy.told import Told
 _SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
-NAMES_OUTCOMES = ("learned", "not asked", "not believed", "truncated", "in pieces", "unreadable")
+NAMES_OUTCOMES = ("learned", "not asked", "not believed", "truncated", "out of order", "unreadable")
 """Learned; no question of the pod for it; not of a resolver that is believed; cut, so that it comes again by
-TCP; in TCP segments of which none holds it whole; no DNS that we read."""
+TCP; in a TCP stream that we have not seen all of; no DNS that we read."""
 
 
 class DeniedPackets:

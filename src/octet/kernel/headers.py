@@ -15,6 +15,7 @@ ENOUGH = 128
 
 _PORTED = frozenset({6, 17, 33, 132, 136})  # TCP, UDP, DCCP, SCTP, UDPLite
 _ICMP = frozenset({1, 58})
+_TCP, _UDP = 6, 17
 _EXTENSIONS = frozenset({0, 43, 60})  # hop-by-hop, routing, destination options
 _FRAGMENT = 44
 _MOST_EXTENSIONS = 8
@@ -50,13 +51,26 @@ def read(packet: bytes) -> Headers | None:
 
 def body(packet: bytes) -> bytes:
     """Return what a UDP or TCP packet carries; nothing where it is another, or has extension headers."""
-    version, start = packet[0] >> 4, (packet[0] & 0xF) * 4
-    protocol = packet[9] if version == 4 else packet[6]
-    start = start if version == 4 else 40
-    if len(packet) < start + 20 and protocol == 6:
+    protocol, start = _over(packet)
+    if protocol == _UDP:
+        return packet[start + 8 :]
+    if protocol != _TCP or len(packet) < start + 20:
         return b""
-    length = {6: (packet[start + 12] >> 4) * 4 if protocol == 6 else 0, 17: 8}.get(protocol)
-    return packet[start + length :] if length is not None else b""
+    return packet[start + (packet[start + 12] >> 4) * 4 :]
+
+
+def _over(packet: bytes) -> tuple[int, int]:
+    """Return the protocol that stands right after the IP header, and where."""
+    four = packet[0] >> 4 == 4
+    return (packet[9], (packet[0] & 0xF) * 4) if four else (packet[6], 40)
+
+
+def segment(packet: bytes) -> tuple[int, int]:
+    """Return sequence number and flags of a TCP packet; of another one, or with extension headers, zeros."""
+    protocol, start = _over(packet)
+    if protocol != _TCP or len(packet) < start + 20:
+        return 0, 0
+    return int.from_bytes(packet[start + 4 : start + 8], "big"), packet[start + 13]
 
 
 def _read4(packet: bytes) -> Headers:

@@ -12,8 +12,12 @@ from octet.policy.book import LONGEST, MOST_ADDRESSES, SHARE, SHORTEST, Book
 from octet.policy.groups import covers
 from octet.policy.names import Message, in_stream, read
 from octet.policy.questions import MOST, PATIENCE, Question, Questions
+from octet.policy.streams import LONGEST as LONGEST_MESSAGE
+from octet.policy.streams import MOST as MOST_STREAMS
+from octet.policy.streams import Streams
 
 FOUR, SIX = ip_address("192.0.2.7"), ip_address("2001:db8::7")
+FLOW = (FOUR, 4000, FOUR, 53)
 GOOD = addressed("a.example.com", FOUR)
 
 
@@ -110,6 +114,32 @@ def test_messages_of_a_stream_are_read_as_far_as_they_are_whole() -> None:
     assert list(in_stream(stream(GOOD)[:-1])) == []
     assert list(in_stream(stream(GOOD) + b"\0")) == [GOOD]
     assert list(in_stream(b"\0\0" + stream(GOOD))) == []
+
+
+@pytest.mark.parametrize("size", [1, 3, 50, 1000, 9000])
+def test_a_stream_is_its_messages_however_it_is_cut(size: int) -> None:
+    """Pieces in order make messages, whatever is sent twice; a message that is too long is passed over."""
+    whole = stream(GOOD, bytes(LONGEST_MESSAGE + 1), GOOD)
+    streams, found = Streams[str](), list[bytes]()
+    streams.begin("me", FLOW, 0xFFFFFFF0)
+    for at in range(0, len(whole), size):
+        place = (0xFFFFFFF1 + at) & 0xFFFFFFFF
+        found += streams.take("me", FLOW, place, whole[at : at + size]) or []
+        assert streams.take("me", FLOW, place, whole[at : at + size]) is None
+    assert found == [GOOD, GOOD]
+
+
+def test_what_is_not_known_of_a_stream_is_no_message() -> None:
+    """Of streams that were not seen from their start, with a piece lost, or another's, nothing is read."""
+    streams = Streams[str]()
+    assert streams.take("me", FLOW, 1, stream(GOOD)) is None
+    streams.begin("me", FLOW, 0)
+    assert streams.take("me", FLOW, 2, stream(GOOD)) is None
+    assert streams.take("you", FLOW, 1, stream(GOOD)) is None
+    assert streams.take("me", FLOW, 1, stream(GOOD, GOOD)) == [GOOD, GOOD]
+    for port in range(MOST_STREAMS):
+        streams.begin("me", (FOUR, port, FOUR, 53), 0)
+    assert streams.take("me", FLOW, 1 + 2 * len(stream(GOOD)), stream(GOOD)) is None
 
 
 @given(st.binary(max_size=200), st.integers(0, len(GOOD)))

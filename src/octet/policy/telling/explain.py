@@ -160,7 +160,7 @@ def _decider(found: Judgement) -> str:
     return str(found.stage.policies[-1]) if found.stage is not None else ""
 
 
-HOW = "a resolver that its node believes, by UDP, or by TCP with the answer in one segment"
+HOW = "a resolver that its node believes, by UDP or TCP"
 """How names are learned (``octet.agent.learning``)."""
 
 
