@@ -108,16 +108,17 @@ class Learning:
         self._unsaved.discard(key)
         self._changed.discard(key)
         for address in self._places.pop(key, ()):
-            del self._now[address], self._ever[address]
+            self._now.pop(address, None)
+            self._ever.pop(address, None)
         self._tell(time.monotonic())
 
     async def run(self) -> None:
-        """Learn and forget for ever; where nobody may listen, names mean nothing."""
+        """Learn and forget for ever; where nobody may listen, names mean nothing new."""
         try:
             listener = Listener(NAMES_GROUP, size=LARGEST, together=1, delay=0)
         except OSError as error:
             log.warning("names in policies mean nothing", extra={"error": str(error)})
-            await asyncio.Event().wait()
+            await self._follow()
             return
         loop = asyncio.get_running_loop()
         with listener:

@@ -299,6 +299,9 @@ async def test_a_pod_takes_its_names_with_it(here: Any) -> None:
     hear(here, *exchange(here.one))
     here.call("DEL", "c1")
     assert (pairs(here), here.journal.learned(), here.network.view.learned) == (set(), {}, {})
+    here.learning.take([Logged("", each) for each in exchange(here.two)], learning.PAUSE / 2)
+    here.call("DEL", "c2")  # what it was told a moment ago is not in the rules yet
+    assert (pairs(here), here.journal.learned(), here.network.view.learned) == (set(), {}, {})
 
 
 async def test_a_full_disk_forgets_nothing(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
