@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+DNS = "10.96.0.10"
+"""The cluster's DNS service."""
+
 OCTET = str(Path(sys.executable).with_name("octet"))
 SERVER = """
 import selectors, socket
@@ -126,7 +129,8 @@ def answer(query, cut):
         end += 1 + query[end]
     flags, count = (0x8380, 0) if cut else (0x8180, 1)
     head = query[:2] + struct.pack("!5H", flags, 1, count, 0, 0) + query[12:end + 5]
-    return head + (b"" if cut else struct.pack("!HHHIH", 0xC00C, 1, 1, ttl, 4) + goal)
+    mine = 4 * ttl if query[12:].startswith(b"\\4long") else ttl
+    return head + (b"" if cut else struct.pack("!HHHIH", 0xC00C, 1, 1, mine, 4) + goal)
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.bind(own)
 tcp = socket.create_server(own)
@@ -309,6 +313,27 @@ def egress(label: str, *rules: object) -> dict[str, Any]:
             "egress": list(rules),
         },
     }
+
+
+def dns_service(goal: str, port: int = 53) -> list[dict[str, Any]]:
+    """The cluster's DNS service, with a pod behind it."""
+    labels = {"kubernetes.io/service-name": "kube-dns"}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "kube-dns", "namespace": "kube-system"},
+            "spec": {"clusterIP": DNS, "ports": [{"port": 53, "targetPort": port, "protocol": "UDP"}]},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "kube-dns-1", "namespace": "kube-system", "labels": labels},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [goal]}],
+            "ports": [{"port": port, "protocol": "UDP"}],
+        },
+    ]
 
 
 def until(true: Callable[[], object], seconds: float = 5.0) -> bool:
