@@ -106,7 +106,10 @@ def of_resolvers(addresses: Iterable[Address]) -> Iterator[KernelObject]:
 
 
 def resolvers(view: View) -> frozenset[Address]:
-    """Return who is believed: what the configuration says, services' addresses, and who is behind those."""
+    """Return who is believed: what the configuration says, services' addresses, and who is behind those.
+
+    An address that another namespace's pod has now is nobody's behind a service, whatever a slice still says.
+    """
     found = set(view.resolvers.addresses)
     for key in view.resolvers.services:
         service = view.services.get(key)
@@ -114,5 +117,7 @@ def resolvers(view: View) -> frozenset[Address]:
             continue
         found |= set(service.cluster_ips)
         for each in view.slices.behind(key).values():
-            found |= {address for endpoint in each.endpoints for address in endpoint.addresses}
+            behind = (address for endpoint in each.endpoints for address in endpoint.addresses)
+            pods = ((address, view.pods.at(address)) for address in behind)
+            found |= {address for address, pod in pods if pod is None or pod.namespace == service.namespace}
     return frozenset(found)

@@ -98,8 +98,8 @@ class Naming:
             self._names(view, held, changed)
         for key in gone:
             self._forget(key, changed)
-        sources = (view.resolvers, view.services, view.slices)
-        if any(new is not old for new, old in zip(sources, self._sources or (None,) * 3, strict=True)):
+        sources = (view.resolvers, view.services, view.slices, view.pods)
+        if any(new is not old for new, old in zip(sources, self._sources or (None,) * 4, strict=True)):
             self._sources, self.resolvers = sources, copying.resolvers(view)
             changed[RESOLVERS] = Blueprint(copying.of_resolvers(self.resolvers))
         return changed

@@ -342,6 +342,12 @@ async def test_the_clusters_dns_is_believed_as_its_service_says(here: Any) -> No
     held = here.kernel.read(here.desired.blueprint()).of(Element)
     believed = {str(each.values[0]) for each in held if each.of == "policy-resolvers4"}
     assert believed == {str(RESOLVER), "10.96.0.10", "10.244.7.7"}
+    view, found = here.network.view.with_event(
+        "Pod", ("ADDED", {**pod("heir"), "status": {"podIP": "10.244.7.7"}})
+    )
+    here.network.see(view, found)
+    here.network.police()
+    assert ip_address("10.244.7.7") not in here.policing.naming.resolvers
 
 
 @pytest.mark.parametrize("seed", range(3))
