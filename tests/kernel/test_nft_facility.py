@@ -10,6 +10,8 @@ import pytest
 from octet.blueprint import Blueprint, Change
 from octet.blueprint.nft import (
     ACCEPT,
+    CT_DIRECTION,
+    CT_DPORT,
     CT_STATE,
     DADDR4,
     DADDR6,
@@ -35,6 +37,7 @@ from octet.blueprint.nft import (
     Element,
     Hook,
     InlineVerdicts,
+    Limit,
     Log,
     Lookup,
     Map,
@@ -51,6 +54,7 @@ from octet.blueprint.nft import (
     Table,
     Verdict,
     VerdictMap,
+    ct_daddr,
     goto,
     jump,
     validate,
@@ -96,6 +100,10 @@ EVERY_PART = [
     Rule(Compare(ICMPV6_TYPE, "nd-neighbor-solicit", "nd-router-advert"), goto("second")),
     Rule(VerdictMap(IIFNAME, into="pods")),
     Rule(Log("octet drop ", group=5), Log("x"), DROP),
+    Rule(Limit(7), Limit(100, 200), Log("x")),
+    Rule(Compare(L4PROTO, "udp"), Compare(CT_DPORT, 53), Lookup(ct_daddr(4), into="blocks"), ACCEPT),
+    Rule(Compare(CT_DIRECTION, "reply"), Lookup(ct_daddr(6), into="blocks6"), ACCEPT),
+    Rule(Compare(CT_DIRECTION, "original"), Compare(CT_STATE, "untracked"), ACCEPT),
     Rule(Compare(L4PROTO, "tcp"), Reject(tcp_reset=True)),
     Rule(Reject()),
 ]

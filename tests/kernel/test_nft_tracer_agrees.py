@@ -20,6 +20,8 @@ from hands import listening
 from octet.blueprint import Blueprint, KernelObject
 from octet.blueprint.nft import (
     ACCEPT,
+    CT_DIRECTION,
+    CT_DPORT,
     CT_STATE,
     DPORT,
     DROP,
@@ -53,6 +55,7 @@ from octet.blueprint.nft import (
     SetMark,
     Verdict,
     VerdictMap,
+    ct_daddr,
     daddr,
     find_problems,
     goto,
@@ -218,10 +221,8 @@ def addresses(draw: st.DrawFn, family: int) -> object:
         4: ["10.0.1.0/24", "10.0.0.0/8", "192.0.2.0/24"],
         6: ["fd00:1::/64", "fd00::/8", "2001:db8::/32"],
     }
-    held = [SENDER, NEAR, NODE, FAR, SECOND]
-    return draw(
-        st.sampled_from([each[family] for each in held] + [ip_network(net) for net in networks[family]])
-    )
+    held = [each[family] for each in (SENDER, NEAR, NODE, FAR, SECOND)]
+    return draw(st.sampled_from(held + [ip_network(net) for net in networks[family]]))
 
 
 @st.composite
@@ -242,6 +243,9 @@ def matches(draw: st.DrawFn) -> list[Part]:
         "whole mark": lambda: [Compare(MARK, draw(st.sampled_from([0, 1])), negated=negated)],
         "state": lambda: [Compare(CT_STATE, draw(st.sampled_from(["new", "established", "invalid"])))],
         "translated": lambda: [ConntrackStatus("dnat")],
+        "direction": lambda: [Compare(CT_DIRECTION, draw(st.sampled_from(["original", "reply"])))],
+        "asked": lambda: [Compare(ct_daddr(family), draw(addresses(family)), negated=negated)],
+        "asked port": lambda: [UDP, Compare(CT_DPORT, draw(ports), negated=negated)],
         "fib": lambda: [Compare(FIB_DADDR_TYPE, "local", negated=negated)],
         "fib source": lambda: [Compare(FIB_SADDR_TYPE, "unicast", negated=negated)],
         "reverse": lambda: [ReversePath(missing=negated)],

@@ -14,6 +14,7 @@ import pytest
 
 from octet.lab import Lab
 from ordinary_user import as_ordinary_user
+from policy_lab import dns_service
 
 pytestmark = pytest.mark.lab
 
@@ -193,10 +194,12 @@ def test_names_that_a_pod_has_asked_for_are_known(lab: Lab, tmp_path: Path) -> N
     }
     (tmp_path / "dns.json").write_text(json.dumps(resolver))
     said("lab", "apply", "-f", str(tmp_path), "--name", NAME)
+    where = address(lab, "kube-system", "dns")
+    (tmp_path / "dns.json").write_text(json.dumps(dns_service(where)))
+    said("lab", "apply", "-f", str(tmp_path), "--name", NAME)
     ask = ("policy", "explain", "payment", "198.51.100.1", "--port", "9999", "--name", NAME)
     try:
         assert "198.51.100.1, 9999/TCP: denied" in said(*ask)
-        where = address(lab, "kube-system", "dns")
         asked = lab.exec("payment", ["python3", "-c", ASK, where, "api.payments.example"], namespace="shop")
         assert asked.stdout == "198.51.100.1\n", asked.stderr
         assert "198.51.100.1, 9999/TCP: allowed" in said(*ask)
@@ -204,6 +207,8 @@ def test_names_that_a_pod_has_asked_for_are_known(lab: Lab, tmp_path: Path) -> N
         assert (found["differences"], found["undecided"]) == ([], 0)
     finally:
         lab.delete("pod", "dns", namespace="kube-system")
+        for item in dns_service(where):
+            lab.delete(item["kind"], item["metadata"]["name"], namespace="kube-system")
 
 
 @pytest.mark.usefixtures("lab")

@@ -14,8 +14,6 @@ from policy_lab import (
     FORGE_FRAME,
     KNOCK,
     LISTEN,
-    RESOLVE,
-    RESOLVER,
     SERVER,
     TALK,
     Cluster,
@@ -197,30 +195,3 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0, 0, 30]) + bytes(8), ("ff02::1", 0))
     assert lab.counted("policy-input") == before + 1
     lab.exec("c", "ip", "-6", "neigh", "flush", "dev", "eth0")
     assert lab.ask("c", "a") == ["yes", "yes"]
-
-
-def test_a_name_is_allowed_once_it_was_answered_and_as_long(lab: Cluster, tmp_path: Path) -> None:
-    """A pod that may reach a name reaches what a resolver of the cluster said that it means, for its TTL.
-
-    Another name's answer opens nothing, and nor does an answer of a pod that is no resolver.
-    """
-    goal = lab.addresses["a"][0]
-    where = ("--name", lab.name, "--node", "node2")
-    serve = ("--", sys.executable, "-c", RESOLVER, goal)
-    octet("lab", "run", "dns", *where, "-n", "kube-system", "--label", "k8s-app=kube-dns", *serve)
-    octet("lab", "run", "liar", *where, *serve)
-    lab.learn()
-    named = egress("c", {"ports": [{"port": 53, "protocol": "UDP"}]})
-    named["metadata"]["annotations"] = {"policy.octet.dev/domains": "*.example.com"}
-    ask = (sys.executable, "-c", ASK, "tcp", goal, "80", "3")
-    with lab.policy(tmp_path, named):
-        for server, name in (("dns", "www.example.org"), ("liar", "www.example.com")):
-            assert lab.exec("c", sys.executable, "-c", RESOLVE, lab.addresses[server][0], name) == goal
-            assert lab.exec("c", *ask[:-1], "0.7") == "silence", (server, name)
-        resolve = (sys.executable, "-c", RESOLVE, lab.addresses["dns"][0], "www.example.com")
-        assert lab.exec("c", *resolve) == goal
-        assert lab.exec("c", *ask) == "yes"
-        time.sleep(7)
-        assert lab.exec("c", *ask[:-1], "0.7") == "silence"
-    for pod, namespace in (("dns", "kube-system"), ("liar", "default")):
-        octet("lab", "delete", "pod", pod, "-n", namespace, "--name", lab.name)

@@ -4,6 +4,7 @@ What lives here: the wiring and a runtime's requests. What it must not know: whi
 """
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from octet.agent.care import Care
 from octet.agent.desired import Desired
 from octet.agent.endpoints import Endpoints
 from octet.agent.journal import Journal
+from octet.agent.learning import Learning
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
 from octet.agent.policing import Policing
@@ -25,6 +27,7 @@ from octet.agent.requests import Requests
 from octet.blueprint import Address, Bridge, Link
 from octet.cluster.changes import NodeChanged
 from octet.cluster.objects import Node
+from octet.cluster.resolvers import Resolvers
 from octet.cluster.view import Underlay, View, ViewChange
 from octet.cni.spec.failures import CniError, Code
 from octet.cni.wire import RawRequest
@@ -93,6 +96,7 @@ class AgentNode:
 
     Attributes:
         places: namespaces that a test wants to find again, by container.
+        resolvers: whose answers about names are believed.
     """
 
     def __init__(self, directory: Path, families: tuple[int, ...] = (4,), model: str = "flannel") -> None:
@@ -105,6 +109,7 @@ class AgentNode:
         self.running: Running = models.find(model).parse({}, source="test")
         self.view = cluster(node(1, families), families=families)
         self.worker = ThreadPoolExecutor(1)
+        self.resolvers = Resolvers()
         self.journal = Journal(directory / "journal.db")
         self.start()
 
@@ -144,6 +149,12 @@ class AgentNode:
         waiting = self.directory / "pending"
         self.requests = Requests(self.endpoints, self.care, self._trouble, self.metrics, waiting)
         self.endpoints.recover()
+        naming, counted = self.policing.naming, self.metrics.names
+        self.learning = Learning(
+            self.network, naming, self.endpoints, journal, counted, lambda: self.resolvers
+        )
+        self.policing.on_detach = self.learning.forget
+        self.learning.recall(time.monotonic())
 
     def _trouble(self) -> str:
         return "; ".join(self.network.trouble)

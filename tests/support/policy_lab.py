@@ -14,6 +14,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+DNS = "10.96.0.10"
+"""The cluster's DNS service."""
+
 OCTET = str(Path(sys.executable).with_name("octet"))
 SERVER = """
 import selectors, socket
@@ -119,25 +122,73 @@ for _ in range(5):
     s.send(node + mac + b"\\x08\\x00" + bytes(head) + body)
 """
 RESOLVER = """
-import socket, struct, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("", 53))
-while True:
-    query, who = s.recvfrom(512)
+import selectors, socket, struct, sys
+goal, ttl, own = socket.inet_aton(sys.argv[1]), int(sys.argv[2]), (sys.argv[4], int(sys.argv[3]))
+def answer(query, cut):
     end = 12
     while query[end]:
         end += 1 + query[end]
-    data = socket.inet_aton(sys.argv[1])
-    head = query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:end + 5]
-    s.sendto(head + struct.pack("!HHHIH", 0xC00C, 1, 1, 6, 4) + data, who)
+    flags, count = (0x8380, 0) if cut else (0x8180, 1)
+    head = query[:2] + struct.pack("!5H", flags, 1, count, 0, 0) + query[12:end + 5]
+    mine = 4 * ttl if query[12:].startswith(b"\\4long") else ttl
+    return head + (b"" if cut else struct.pack("!HHHIH", 0xC00C, 1, 1, mine, 4) + goal)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(own)
+tcp = socket.create_server(own)
+chosen = selectors.DefaultSelector()
+chosen.register(udp, selectors.EVENT_READ)
+chosen.register(tcp, selectors.EVENT_READ)
+print("up", flush=True)
+while True:
+    for key, _ in chosen.select():
+        if key.fileobj is udp:
+            query, who = udp.recvfrom(512)
+            udp.sendto(answer(query, query[12:].lower().startswith(b"\\3cut")), who)
+        else:
+            with tcp.accept()[0] as one:
+                said = answer(one.recv(514)[2:], False)
+                one.sendall(struct.pack("!H", len(said)) + said)
 """
 RESOLVE = """
 import socket, struct, sys
+server, name, kind = sys.argv[1:4]
+asked = b"".join(bytes([len(each)]) + each.encode() for each in name.split("."))
+query = struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + asked + bytes([0, 0, 1, 0, 1])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+s.settimeout(2)
+s.connect((server, 53))
+s.send(query if kind == "udp" else struct.pack("!H", len(query)) + query)
+said = s.recv(600)
+print("cut" if kind == "udp" and said[2] & 2 else socket.inet_ntoa(said[-4:]))
+"""
+KEEP = """
+import socket, struct, sys, time
 asked = b"".join(bytes([len(each)]) + each.encode() for each in sys.argv[2].split("."))
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.settimeout(2)
-s.sendto(struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + asked + bytes([0, 0, 1, 0, 1]), (sys.argv[1], 53))
-print(socket.inet_ntoa(s.recv(512)[-4:]))
+for number in range(60):
+    query = struct.pack("!6H", number, 0x100, 1, 0, 0, 0) + asked + bytes([0, 0, 1, 0, 1])
+    s.sendto(query, (sys.argv[1], 53))
+    s.recv(600)
+    if not number:
+        print("up", flush=True)
+    time.sleep(1)
+"""
+FLOOD = """
+import socket, struct, sys
+server, count = sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(0.2)
+got = 0
+for number in range(count):
+    name = f"n{number}"
+    asked = bytes([len(name)]) + name.encode() + b"\\5flood\\7example\\0"
+    s.sendto(struct.pack("!6H", number, 0x100, 1, 0, 0, 0) + asked + bytes([0, 1, 0, 1]), (server, 53))
+    try:
+        got += bool(s.recv(600))
+    except TimeoutError:
+        pass
+print(got)
 """
 DUET = """
 import socket, sys, time
@@ -363,6 +414,27 @@ def egress(label: str, *rules: object) -> dict[str, Any]:
             "egress": list(rules),
         },
     }
+
+
+def dns_service(goal: str, port: int = 53) -> list[dict[str, Any]]:
+    """The cluster's DNS service, with a pod behind it."""
+    labels = {"kubernetes.io/service-name": "kube-dns"}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "kube-dns", "namespace": "kube-system"},
+            "spec": {"clusterIP": DNS, "ports": [{"port": 53, "targetPort": port, "protocol": "UDP"}]},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "kube-dns-1", "namespace": "kube-system", "labels": labels},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [goal]}],
+            "ports": [{"port": port, "protocol": "UDP"}],
+        },
+    ]
 
 
 def until(true: Callable[[], object], seconds: float = 5.0) -> bool:

@@ -13,7 +13,7 @@ import policy_world
 from octet.oracle import Flow
 
 Item = dict[str, Any]
-Names = dict[str, frozenset[IPv4Address | IPv6Address]]
+Names = dict[IPv4Address | IPv6Address, dict[str, frozenset[IPv4Address | IPv6Address]]]
 
 LABELS: Mapping[str, Sequence[str]] = {"app": ("a", "b", "c"), "tier": ("web", "db")}
 NAMESPACES = ("x", "y", "z")
@@ -40,7 +40,7 @@ class RandomWorld:
     """Objects and what is asked about them.
 
     Attributes:
-        names: what domain names mean, as far as pods have asked.
+        names: what domain names mean to each pod that has asked, by each of its addresses.
     """
 
     objects: tuple[Item, ...]
@@ -171,12 +171,15 @@ class Dice:
 
     # questions
 
-    def names(self, objects: Sequence[Item]) -> Iterator[tuple[str, frozenset[Any]]]:
-        """Yield what some domain names mean: places outside, sometimes a pod."""
-        inside = [text for item in objects if item["kind"] == "Pod" for text in pod_addresses(item)]
-        for name in DOMAINS:
-            if self.often(0.6):
-                yield name, frozenset(ip_address(text) for text in self.some((*OUTSIDE, *inside[:1]), 2))
+    def names(self, objects: Sequence[Item]) -> Iterator[tuple[Any, dict[str, frozenset[Any]]]]:
+        """Yield what some domain names mean to some pods: places outside, sometimes a pod."""
+        pods = [item for item in objects if item["kind"] == "Pod"]
+        inside = [text for item in pods for text in pod_addresses(item)]
+        for pod in (item for item in pods if not item["spec"].get("hostNetwork")):
+            names = [name for name in DOMAINS if self.often(0.4)]
+            places = (*OUTSIDE, *inside[:1])
+            held = {name: frozenset(ip_address(text) for text in self.some(places, 2)) for name in names}
+            yield from ((ip_address(text), held) for text in pod_addresses(pod))
 
     def flows(self, objects: Sequence[Item], count: int) -> Iterator[Flow]:
         pods = [item for item in objects if item["kind"] == "Pod"]

@@ -9,14 +9,15 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from octet import models
-from octet.cluster.reading import Network
+from octet.cluster.reading import Address, Network
+from octet.cluster.resolvers import Resolvers
 from octet.errors import BadConfigurationError
 from octet.ipam.limits import Limits
 from octet.models.model import Running
@@ -26,6 +27,9 @@ SECRETS = "/etc/octet/secrets"
 
 NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", re.ASCII)
 """Names of Kubernetes nodes (RFC 1123 subdomain, at most 253 bytes)."""
+
+NODE_RESOLVERS = "node"
+"""The word for the resolvers that the node itself uses (resolv.conf)."""
 
 RUN_LIMIT = 107 - len("/health.sock")
 """Bytes of the run directory's path: sockets in it must fit into sun_path (unix(7))."""
@@ -69,6 +73,10 @@ class _Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 0
 
 
+class _Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    resolvers: tuple[str, ...] = ("kube-system/kube-dns", NODE_RESOLVERS)
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: _Node
     model: _Model
@@ -78,6 +86,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     underlay: _Underlay = _Underlay()
     health: _Health = _Health()
     ipam: _Ipam = _Ipam()
+    policy: _Policy = _Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,8 @@ class Config:
         interface: the underlay's; empty is the one with the node's address or the default route.
         health_port: also answer health requests on this loopback TCP port; 0 is no.
         limits: which of the node's addresses pods get.
+        resolvers: whose answers about names policies believe.
+        node_resolvers: are those among them that the node uses?
     """
 
     node: str
@@ -106,6 +117,8 @@ class Config:
     interface: str = ""
     health_port: int = 0
     limits: Limits = field(default_factory=Limits)
+    resolvers: Resolvers = field(default_factory=Resolvers)
+    node_resolvers: bool = True
 
 
 _MISSING = re.compile(r"Object missing required field `(.+)`")
@@ -190,6 +203,8 @@ def parse(document: Mapping[str, object], source: str) -> Config:
         interface=file.underlay.interface or running.interface,
         health_port=_port(file.health.port, source),
         limits=Limits.read(file.ipam.ranges, file.ipam.reserved, source),
+        resolvers=_resolvers(file.policy.resolvers, source),
+        node_resolvers=NODE_RESOLVERS in file.policy.resolvers,
     )
     _refuse_contradictions(config, source)
     return config
@@ -225,6 +240,24 @@ def _networks(texts: tuple[str, ...], source: str, field: str) -> tuple[Network,
     if len({each.version for each in found}) != len(found):
         raise BadConfigurationError(source, field, list(texts), "has two networks of one family")
     return tuple(found)
+
+
+def _resolvers(texts: tuple[str, ...], source: str) -> Resolvers:
+    """Return whom to believe: addresses, and services as namespace/name."""
+    addresses: list[Address] = []
+    services: list[tuple[str, str]] = []
+    for text in texts:
+        namespace, slash, name = text.partition("/")
+        if slash and all(NODE_NAME.fullmatch(each) for each in (namespace, name)):
+            services.append((namespace, name))
+        elif text != NODE_RESOLVERS:
+            try:
+                addresses.append(ip_address(text))
+            except ValueError as error:
+                hint = f"such as 10.96.0.10, kube-system/kube-dns, {NODE_RESOLVERS}"
+                problem = "is no address, namespace/name of a service, or the word"
+                raise BadConfigurationError(source, "policy.resolvers", text, problem, hint=hint) from error
+    return Resolvers(tuple(addresses), tuple(services))
 
 
 def _path(text: str, source: str, field: str, limit: int = 4095) -> Path:

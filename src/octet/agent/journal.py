@@ -1,4 +1,4 @@
-"""The agent's memory of its endpoints, safe against a kill at any point.
+"""The agent's memory of its endpoints and of what names mean to them, safe against a kill at any point.
 
 What lives here: one SQLite file in the run directory. It is bound to the boot: pods do not survive one, so a
 journal of an earlier boot is discarded, and writes need not wait for a disk (``synchronous=OFF`` loses
@@ -8,7 +8,7 @@ nothing when a process dies). What it must not know: what the entries mean to a 
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +18,7 @@ from octet.agent.records import Entry, State
 from octet.cluster.endpoint import Attachment
 from octet.cluster.reading import Address
 from octet.errors import BadConfigurationError
+from octet.policy.book import Pair
 
 SCHEMA = 1
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -30,10 +31,18 @@ CREATE TABLE endpoint (
 CREATE TABLE freed (number INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT UNIQUE NOT NULL);
 """
 
+_LATER = """
+CREATE TABLE IF NOT EXISTS learned (
+  network TEXT, container TEXT, interface TEXT, name TEXT, address TEXT, until REAL NOT NULL,
+  PRIMARY KEY (network, container, interface, name, address)) WITHOUT ROWID;
+"""
+"""What a journal of an earlier agent has not."""
+
 CURE = "put back a good copy; without one, octet agent uninstall, and start this node's pods anew"
 """What to do about a journal that is lost: the agent does not guess which pod has which address."""
 
 _WRITE = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)"
+_UNLEARN = "DELETE FROM learned WHERE network = ? AND container = ? AND interface = ?"
 _MARK = "UPDATE endpoint SET state = ? WHERE network = ? AND container = ? AND interface = ?"
 
 
@@ -58,10 +67,10 @@ class Journal:
             self._base.close()
             path.unlink()
             self._base = self._open()
-            try:
-                self._make()
-            except sqlite3.OperationalError as error:
-                raise OSError(errno.ENOSPC, f"{path}: {error}: free some space, then start again") from error
+            self._make(_TABLES)
+            rows = [("schema", str(SCHEMA)), ("boot", _BOOT.read_text().strip())]
+            self._base.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+        self._make(_LATER)
         self._freed = {str(address) for address in self.freed()}
 
     def _open(self) -> sqlite3.Connection:
@@ -84,10 +93,12 @@ class Journal:
             raise BadConfigurationError(str(self._path), "schema", held.get("schema"), problem)
         return held.get("boot") == _BOOT.read_text().strip()
 
-    def _make(self) -> None:
-        self._base.executescript(_TABLES)
-        rows = [("schema", str(SCHEMA)), ("boot", _BOOT.read_text().strip())]
-        self._base.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+    def _make(self, tables: str) -> None:
+        try:
+            self._base.executescript(tables)
+        except sqlite3.OperationalError as error:
+            problem = f"{self._path}: {error}: free some space, then start again"
+            raise OSError(errno.ENOSPC, problem) from error
 
     def entries(self) -> list[Entry]:
         """Return every entry."""
@@ -134,6 +145,26 @@ class Journal:
                 self._base.executemany("INSERT OR REPLACE INTO freed (address) VALUES (?)", freed)
                 addresses.update(address for (address,) in freed)
         self._freed |= addresses
+
+    def learned(self) -> dict[Attachment, dict[Pair, float]]:
+        """Return what names mean to endpoints: until when each address counts, on the clock of this boot."""
+        found: dict[Attachment, dict[Pair, float]] = {}
+        for *key, name, address, until in self._base.execute("SELECT * FROM learned"):
+            found.setdefault(Attachment(*key), {})[name, ip_address(address)] = until
+        return found
+
+    def learn(self, key: Attachment, kept: Mapping[Pair, float], gone: Iterable[Pair] = ()) -> None:
+        """Remember what an endpoint was answered, and no more what is gone."""
+        whose = (key.network, key.container, key.interface)
+        with self._transaction():
+            for name, address in gone:
+                self._base.execute(f"{_UNLEARN} AND name = ? AND address = ?", (*whose, name, str(address)))
+            rows = [(*whose, name, str(address), until) for (name, address), until in kept.items()]
+            self._base.executemany("INSERT OR REPLACE INTO learned VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def unlearn(self, key: Attachment) -> None:
+        """Drop what an endpoint was answered."""
+        self._execute(_UNLEARN, (key.network, key.container, key.interface))
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> None:
         """Execute one statement, which is a transaction of its own. Raises OSError as ``_transaction``."""

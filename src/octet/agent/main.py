@@ -38,6 +38,7 @@ from octet.agent.reaper import Reaper
 from octet.agent.repair import Repair
 from octet.agent.report import Report
 from octet.agent.requests import Requests
+from octet.agent.resolvers import nameservers
 from octet.agent.routing import Routing
 from octet.agent.sandboxes import HostSandboxes
 from octet.agent.secrets import SecretFiles
@@ -45,6 +46,7 @@ from octet.agent.sessions import Sessions
 from octet.agent.tunnels import Tunnels
 from octet.agent.watch import Watch
 from octet.cluster.changes import Underlay
+from octet.cluster.resolvers import Resolvers
 from octet.cluster.view import View
 from octet.cni.pending import directory_of
 from octet.cni.server import serve
@@ -111,7 +113,8 @@ class Agent:
         self._repair = Repair(self._network, endpoints, care, desired, applier, reader, worker, metrics)
         self._acquaintance = Acquaintance(self._network)
         self._cutting = Cutting(policing, tracker, self._network.is_settled)
-        self._learning = Learning(self._network) if config.running.policy else None
+        naming = policing.naming
+        self._learning = Learning(self._network, naming, endpoints, journal, metrics.names, self._believed)
         self._hearing = Hearing(monitor, desired)
         self._reaper = Reaper(endpoints, reader, worker)
         waiting = directory_of(config.run / "cni.sock")
@@ -156,6 +159,13 @@ class Agent:
         if self._config.running.policy:
             self._requests.acquainted = self._acquaintance.made
         self._network.on_policed = self._policing.on_affected = self._cutting.notice
+        self._policing.on_detach = self._learning.forget
+
+    def _believed(self) -> Resolvers:
+        """Return whose answers about names are believed now."""
+        stated = self._config.resolvers
+        own = nameservers() if self._config.node_resolvers else ()
+        return Resolvers((*stated.addresses, *own), stated.services)
 
     def _police_soon(self) -> None:
         """Have policy made so once what else is known now has been taken in: many events are one change."""
@@ -207,6 +217,7 @@ class Agent:
         await health.listen(self._config.run / "health.sock", self._config.health_port)
         for key in self._endpoints.recover():
             log.info("finished what was half done", extra={"attachment": str(key)})
+        self._learning.recall(time.monotonic())
         self._hearing.start(loop)
         self._requests.drain()
         plugins = await serve(self._config.run / "cni.sock", self._requests)
@@ -233,12 +244,12 @@ class Agent:
             self._reaper.run(),
             self._cutting.run(),
             *([self._denials.run()] if self._config.running.gate is not None else []),
+            *([self._learning.run()] if self._config.running.policy else []),
             self._follow_underlay(),
             self._drain(),
             self._look_after_daemons(),
             *([self._keeper.run()] if self._keeper is not None else []),
         ]
-        work += [self._learning.run()] if self._learning is not None else []
         tasks = [asyncio.create_task(each) for each in work]
         ended = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)

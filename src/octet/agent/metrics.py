@@ -14,6 +14,11 @@ from octet.policy.told import Told
 _SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
+NAMES_OUTCOMES = ("learned", "not asked", "not believed", "truncated", "out of order", "unreadable")
+"""Learned; no question of the pod for it; not of a resolver that is believed; cut, so that it comes again by
+TCP; in a TCP stream that we have not seen all of; no DNS that we read."""
+
+
 class DeniedPackets:
     """Packets that policies denied on this node, by policy: only of policies that are in force here now.
 
@@ -95,18 +100,53 @@ class SessionFigures:
                 self._prefixes.labels(peer, str(family), "out").set(outgoing)
 
 
+class Names:
+    """What became of DNS packets that were copied because policies are about names.
+
+    Attributes:
+        lost: how often some were lost because nobody read them in time.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._outcomes = dict.fromkeys(NAMES_OUTCOMES, 0)
+
+    def count(self, outcome: str) -> None:
+        """Count one message."""
+        self._outcomes[outcome] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics, as prometheus_client's registry asks for them."""
+        answers = CounterMetricFamily(
+            "octet_policy_dns_messages",
+            "DNS messages for policies about names, by outcome",
+            labels=("outcome",),
+        )
+        for outcome, count in self._outcomes.items():
+            answers.add_metric((outcome,), count)
+        yield answers
+        lost = CounterMetricFamily(
+            "octet_policy_dns_losses", "Times that copied DNS packets were not read in time"
+        )
+        lost.add_metric((), self.lost)
+        yield lost
+
+
 class Metrics:
     """Counters of one agent, in a registry of their own.
 
     Attributes:
         denied: what policies denied.
         sessions: how BGP's sessions are, and their daemon.
+        names: what was learned of names.
     """
 
     def __init__(self) -> None:
         self.registry = made = CollectorRegistry()
         self.denied = DeniedPackets()
         made.register(self.denied)
+        self.names = Names()
+        made.register(self.names)
         self._requests = Histogram(
             "octet_cni_request_seconds",
             "Time in the agent per CNI request",

@@ -25,8 +25,9 @@ from octet.cluster.changes import (
     SliceChanged,
     UnderlayChanged,
 )
-from octet.cluster.objects import Address, Node
-from octet.cluster.view import View, ViewChange
+from octet.cluster.objects import Node
+from octet.cluster.resolvers import Resolvers
+from octet.cluster.view import Learned, View, ViewChange
 from octet.errors import BadConfigurationError, OctetError
 from octet.models.model import Running
 
@@ -115,9 +116,10 @@ class Network:
 
     @property
     def obstacles(self) -> list[str]:
-        """Why some peers' pods can't be reached, or services not be told, though nothing failed here."""
+        """Why some peers' pods or names can't be reached, or services told, though nothing failed here."""
         peers = [text for texts in self._obstacles.values() for text in texts]
-        return [*peers, *self._running.remarks(self.view)]
+        names = self._policing.naming.problem
+        return [*peers, *self._running.remarks(self.view), *([names] if names else [])]
 
     def is_settled(self) -> bool:
         """Does the kernel hold what is wanted, as far as it did not refuse?"""
@@ -156,9 +158,9 @@ class Network:
                 self._applier.apply(piece)
             self.on_policed()
 
-    def learn(self, now: Mapping[str, frozenset[Address]], ever: Mapping[str, frozenset[Address]]) -> None:
-        """Take what names mean, and have it in force."""
-        self.view = replace(self.view, learned=now)
+    def learn(self, now: Learned, ever: Learned, resolvers: Resolvers) -> None:
+        """Take what names mean and whose answers are believed, and have it in force."""
+        self.view = replace(self.view, learned=now, resolvers=resolvers)
         change = self._policing.learn(self.view, ever)
         if change and self.is_settled():
             self._applier.apply(change)

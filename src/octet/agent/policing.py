@@ -12,11 +12,12 @@ from octet.agent.desired import Desired, merged
 from octet.blueprint import Blueprint, Change
 from octet.cluster.endpoint import Attachment, Endpoint
 from octet.cluster.objects import Address
-from octet.cluster.view import View, ViewChange
+from octet.cluster.view import Learned, View, ViewChange
 from octet.errors import NotReadyError
 from octet.policy.engine import Engine, Owner
 from octet.policy.gates import Gate
 from octet.policy.lasting import Lasting
+from octet.policy.naming import Naming
 from octet.policy.told import Told
 
 log = logging.getLogger(__name__)
@@ -45,17 +46,22 @@ class Policing:
 
     Attributes:
         engine: None before ``begin``, and without a gate.
+        naming: which destinations by name there are.
         on_news: told that ``flush`` has something to do.
         on_affected: told that something is decided otherwise about running connections.
+        on_detach: told which endpoint goes, before it is gone.
     """
 
     def __init__(self, desired: Desired, gate: Gate | None) -> None:
         self.engine: Engine | None = None
+        self.naming = Naming()
         self.on_news: Callable[[], None] = lambda: None
         self.on_affected: Callable[[], None] = lambda: None
+        self.on_detach: Callable[[Attachment], None] = lambda _key: None
         self._desired = desired
         self._gate = gate
         self._view: View | None = None
+        self._ever: Learned = {}
         self._changes: list[ViewChange] = []
         self._told: set[tuple[str, str]] = set()
         self._lasting: Lasting | None = None
@@ -70,6 +76,10 @@ class Policing:
         if self._gate is None or self.engine is not None:
             return
         self.engine = Engine(view, self._gate)
+        self.engine.learn(view, self._ever)
+        self._view = view
+        self.engine.learn(view, self._ever)
+        self._view = view
         self._changes.clear()
         self.engine.attach(*endpoints)
         self._take(self.engine.parts)
@@ -82,7 +92,8 @@ class Policing:
         return self._take(self.engine.attach(endpoint))
 
     def detach(self, key: Attachment) -> Change:
-        """Return what changes when an endpoint goes."""
+        """Return what changes when an endpoint goes, and with it what it learned."""
+        self.on_detach(key)
         return self._take(self.engine.detach(key)) if self.engine is not None else Change()
 
     def see(self, view: View, changes: Iterable[ViewChange]) -> None:
@@ -94,11 +105,15 @@ class Policing:
         if self.engine is not None and self._changes:
             self.on_news()
 
-    def learn(self, view: View, ever: Mapping[str, frozenset[Address]]) -> Change:
+    def learn(self, view: View, ever: Learned) -> Change:
         """Take what names mean now, and what they ever meant; return what changes in the kernel."""
+        self._ever = ever
+        if self._gate is not None:
+            self._view = view
         if self.engine is None:
             return Change()
-        return merged([self.flush(), self._take(self.engine.learn(view, ever))])
+        self.engine.learn(view, ever)
+        return merged([self.flush(), self._take({})])
 
     def flush(self) -> Change:
         """Decide about all that was noted; return what changes in the kernel."""
@@ -183,6 +198,8 @@ class Policing:
 
         Who lets go comes last, so that an object which two owners want in turn is never away between.
         """
+        if self.engine is not None and self._view is not None:
+            parts = {**parts, **self.naming.settle(self._view, self.engine.outgoing())}
         self._tell()
         self._lasting = None
         if self.engine is not None and (self.engine.affected or self.engine.affected_hosts):

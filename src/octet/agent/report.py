@@ -19,6 +19,8 @@ from octet.agent.network import Network
 from octet.agent.records import Entry
 from octet.agent.sessions import Sessions
 from octet.agent.watch import Watch
+from octet.cluster.objects import Address
+from octet.policy.copying import resolvers
 
 TEXT = "text/plain; charset=utf-8"
 _LONGEST_NUMBER = 20
@@ -116,7 +118,8 @@ class Report:
             "underlay": {"interface": view.underlay.interface, "mtu": view.underlay.mtu},
             "peers": [peer.name for peer in view.peers],
             "wanted": len(self._desired.objects),
-            "names": {name: sorted(map(str, held)) for name, held in view.learned.items()},
+            "names": {str(asker): _names(held) for asker, held in view.learned.items()},
+            "resolvers": sorted(map(str, resolvers(view))),
             "refused": self._network.refused,
             "closed": self._config.running.gate.closed if self._config.running.gate is not None else (),
             "failures": self._failures,
@@ -137,6 +140,10 @@ def _endpoint(entry: Entry) -> dict[str, object]:
         "host_link": endpoint.host_link,
         "mtu": endpoint.mtu,
     }
+
+
+def _names(held: Mapping[str, frozenset[Address]]) -> dict[str, list[str]]:
+    return {name: sorted(map(str, addresses)) for name, addresses in held.items()}
 
 
 def _lines(texts: list[str]) -> bytes:

@@ -60,10 +60,14 @@ from octet.cluster.objects import (
     Tier,
 )
 from octet.cluster.reading import read
+from octet.cluster.resolvers import Resolvers
 from octet.errors import BadConfigurationError
 
 Item = Mapping[str, Any]
 """A Kubernetes-shaped object."""
+
+Learned = Mapping[Address, Mapping[str, frozenset[Address]]]
+"""What names mean, by the address of who asked."""
 
 Event = tuple[str, Item]
 """(``ADDED``, ``MODIFIED`` or ``DELETED``, the object's new or last state), as a store's watch says it."""
@@ -153,7 +157,8 @@ class View:
         pods, policies, services, slices, accounts: by (namespace, name).
         cluster_policies, ... host_endpoints: what else policies are made of, by (namespace, name), the
             namespace empty where the kind has none.
-        learned: what domain names mean, as far as pods of this node have asked for them.
+        learned: what domain names mean, to each pod of this node that has asked, by its address.
+        resolvers: whose answers about names are believed.
         refused: policies (``KIND NAMESPACE/NAME``) that are too large for this node, and why.
         pools, reservations, ipam_config, blocks, affinities: addresses in blocks, by ("", name).
         bgp_config, bgp_peers, bgp_filters, felix_config: how nodes route, by ("", name).
@@ -180,7 +185,8 @@ class View:
     network_sets: Named[NetworkSet] = field(default_factory=Named)
     global_network_sets: Named[GlobalNetworkSet] = field(default_factory=Named)
     host_endpoints: Named[HostEndpoint] = field(default_factory=Named)
-    learned: Mapping[str, frozenset[Address]] = field(default_factory=dict)
+    learned: Learned = field(default_factory=dict)
+    resolvers: Resolvers = field(default_factory=Resolvers)
     refused: Mapping[str, str] = field(default_factory=dict)
     pools: Named[IPPool] = field(default_factory=Named)
     reservations: Named[IPReservation] = field(default_factory=Named)
@@ -280,4 +286,4 @@ def _keep_known(kind: str, item: Item, held: Mapping[Any, Any], listed: dict[Any
             listed[key] = held[key]
 
 
-__all__ = ["Event", "Item", "Relisted", "Underlay", "View", "ViewChange"]
+__all__ = ["Event", "Item", "Learned", "Relisted", "Underlay", "View", "ViewChange"]

@@ -15,6 +15,7 @@ ENOUGH = 128
 
 _PORTED = frozenset({6, 17, 33, 132, 136})  # TCP, UDP, DCCP, SCTP, UDPLite
 _ICMP = frozenset({1, 58})
+_TCP, _UDP = 6, 17
 _EXTENSIONS = frozenset({0, 43, 60})  # hop-by-hop, routing, destination options
 _FRAGMENT = 44
 _MOST_EXTENSIONS = 8
@@ -46,6 +47,30 @@ def read(packet: bytes) -> Headers | None:
     if version == 6 and len(packet) >= 40:
         return _read6(packet)
     return None
+
+
+def body(packet: bytes) -> bytes:
+    """Return what a UDP or TCP packet carries; nothing where it is another, or has extension headers."""
+    protocol, start = _over(packet)
+    if protocol == _UDP:
+        return packet[start + 8 :]
+    if protocol != _TCP or len(packet) < start + 20:
+        return b""
+    return packet[start + (packet[start + 12] >> 4) * 4 :]
+
+
+def _over(packet: bytes) -> tuple[int, int]:
+    """Return the protocol that stands right after the IP header, and where."""
+    four = packet[0] >> 4 == 4
+    return (packet[9], (packet[0] & 0xF) * 4) if four else (packet[6], 40)
+
+
+def segment(packet: bytes) -> tuple[int, int]:
+    """Return sequence number and flags of a TCP packet; of another one, or with extension headers, zeros."""
+    protocol, start = _over(packet)
+    if protocol != _TCP or len(packet) < start + 20:
+        return 0, 0
+    return int.from_bytes(packet[start + 4 : start + 8], "big"), packet[start + 13]
 
 
 def _read4(packet: bytes) -> Headers:

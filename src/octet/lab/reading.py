@@ -37,13 +37,16 @@ def objects_of(lab: Lab) -> list[Object]:
     return [item for kind in KINDS for item in lab.get(kind)]
 
 
-def names_of(lab: Lab, node: str) -> dict[str, frozenset[Address]]:
-    """Return what a node's agent knows of names, because its pods have asked; nothing where it is silent."""
+def names_of(lab: Lab, node: str) -> dict[Address, dict[str, frozenset[Address]]]:
+    """Return what names mean to a node's pods, by address, as its agent says; nothing where it is silent."""
     try:
         told = json.loads(lab.ask_agent(node, "/state"))
     except OctetError:
         return {}
-    return {name: frozenset(map(ip_address, held)) for name, held in told["names"].items()}
+    return {
+        ip_address(asker): {name: frozenset(map(ip_address, held)) for name, held in names.items()}
+        for asker, names in told["names"].items()
+    }
 
 
 def refused_of(lab: Lab, nodes: Iterable[str]) -> dict[str, str]:

@@ -123,23 +123,15 @@ def _again(question: Question) -> Question:
 
 def _answers(lab: Lab, objects: Sequence[Object], asked: Sequence[Question]) -> Answers:
     arrived = probe(lab, [_probe(each) for each in asked])
-    worlds = _worlds(lab, objects)
-    return [
-        (each, found, decide(worlds[each.source.node], each.flow))
-        for each, found in zip(asked, arrived, strict=True)
-    ]
+    world = _world(lab, objects)
+    return [(each, found, decide(world, each.flow)) for each, found in zip(asked, arrived, strict=True)]
 
 
-def _worlds(lab: Lab, objects: Sequence[Object]) -> dict[str, World]:
-    """Return the cluster as each node may judge it: what names mean is known where a pod has asked."""
-    spoken = [as_api(item) for item in objects]
-    known: dict[str, World] = {}
-    found: dict[str, World] = {}
-    for node in (item["metadata"]["name"] for item in objects if item["kind"] == "Node"):
-        names = names_of(lab, node)
-        text = str(sorted((name, sorted(map(str, held))) for name, held in names.items()))
-        found[node] = known.setdefault(text, World(spoken, names=names))
-    return found
+def _world(lab: Lab, objects: Sequence[Object]) -> World:
+    """Return the cluster with what names mean to its pods, as far as they have asked."""
+    nodes = (item["metadata"]["name"] for item in objects if item["kind"] == "Node")
+    names = {asker: held for node in nodes for asker, held in names_of(lab, node).items()}
+    return World([as_api(item) for item in objects], names=names)
 
 
 def _differences(answers: Answers) -> Iterator[Difference]:

@@ -92,7 +92,12 @@ def _matcher(world: World, direction: str, peers: list[Any], protocols: list[Any
         if protocols is not None and not any(_is_protocol(world, each, flow) for each in protocols):
             return False
         other = flow.source if direction == INGRESS else flow.destination
-        found = [_is_peer(world, peer, other) for peer in peers]
+        found = [
+            is_named(world, peer["domainNames"], flow)
+            if "domainNames" in peer
+            else _is_peer(world, peer, other)
+            for peer in peers
+        ]
         if any(found):
             return True
         return None if None in found else False
@@ -100,14 +105,12 @@ def _matcher(world: World, direction: str, peers: list[Any], protocols: list[Any
     return matches
 
 
-def _is_peer(world: World, peer: Mapping[str, Any], address: Address) -> bool | None:
+def _is_peer(world: World, peer: Mapping[str, Any], address: Address) -> bool:
     if "networks" in peer:
         return any(contains(network(text), address) for text in peer["networks"])
     if "nodes" in peer:
         nodes = world.nodes_at(address)
         return any(selected(peer["nodes"], node["metadata"].get("labels") or {}) for node in nodes)
-    if "domainNames" in peer:
-        return is_named(world, peer["domainNames"], address)
     pod = world.pod_at(address)
     return pod is not None and _selects(world, peer, pod)
 

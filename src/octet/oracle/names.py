@@ -7,7 +7,7 @@ What it must not know: dialects, who learns what names mean.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from octet.oracle.flows import Address
+from octet.oracle.flows import Flow
 from octet.oracle.policies import ALLOW, Rule
 from octet.oracle.world import World
 
@@ -19,14 +19,15 @@ def annotated(world: World, metadata: Mapping[str, Any]) -> tuple[Rule, ...]:
     """Return the egress rule that the annotation comes to: before all others of its policy."""
     text = (metadata.get("annotations") or {}).get(ANNOTATION) or ""
     names = [each.strip() for each in text.split(",") if each.strip()]
-    return (Rule(ANNOTATION, ALLOW, lambda flow: is_named(world, names, flow.destination)),) if names else ()
+    return (Rule(ANNOTATION, ALLOW, lambda flow: is_named(world, names, flow)),) if names else ()
 
 
-def is_named(world: World, wanted: Iterable[str], address: Address) -> bool | None:
-    """Tell whether an address is what one of the names means; None where nobody has learned any name."""
+def is_named(world: World, wanted: Iterable[str], flow: Flow) -> bool | None:
+    """Tell whether a flow goes to what one of the names means to its source; None where that is not known."""
     if world.names is None:
         return None
-    known = (name for name, held in world.names.items() if address in set(held))
+    told = world.names.get(flow.source, {})
+    known = (name for name, held in told.items() if flow.destination in set(held))
     return any(fits(pattern, name) for name in known for pattern in wanted)
 
 

@@ -76,11 +76,12 @@ class World:
 
     Attributes:
         objects: of any kind; kinds that policies do not look at are welcome.
-        names: what a domain name is known to mean, or None where nobody has learned it.
+        names: what domain names mean to pods that have asked, by the pods' addresses; None where that is not
+            known.
     """
 
     objects: Iterable[Item]
-    names: Mapping[str, Iterable[Address]] | None = None
+    names: Mapping[Address, Mapping[str, Iterable[Address]]] | None = None
     kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

@@ -29,7 +29,7 @@ from octet.blueprint.nft import (
 )
 from octet.cluster.netpol import INGRESS
 from octet.policy.groups import EVERY_POD, Group, ServiceEndpoints
-from octet.policy.holders import Entry, merged, name, word
+from octet.policy.holders import Entry, fields_of, merged, name, word
 from octet.policy.rules import EVERY_PORT, Ports, Rule, Side, Span, digest, gathered
 
 Parts = tuple[Part, ...]
@@ -153,21 +153,20 @@ class Matching:
         self, union: Sequence[Group], family: int, address: Field, *, service_ports: bool
     ) -> list[Parts]:
         """Return one lookup for each kind of set that a union of groups needs."""
-        found: list[Parts] = []
         stem = _stem("u", (self.families, tuple(union)))
         for group in union:
             own = service_ports and isinstance(group, ServiceEndpoints)
             self._asked(Entry(stem, group, (), own, self.families))
-        for kind in sorted(self._kinds[stem]):
-            fields = (address, L4PROTO, DPORT) if kind == "p" else (address,)
-            found.append((Lookup(*fields, into=name(stem, kind, family)),))
-        return found
+        return [
+            (Lookup(*fields_of(kind, family, address), into=name(stem, kind, family)),)
+            for kind in sorted(self._kinds[stem])
+        ]
 
     def _outside(self, group: Group, family: int, address: Field) -> Iterator[Part]:
         stem = _stem("u", (self.families, (group,)))
         self._asked(Entry(stem, group, families=self.families))
         for kind in sorted(self._kinds[stem]):
-            yield Lookup(address, into=name(stem, kind, family), negated=True)
+            yield Lookup(*fields_of(kind, family, address), into=name(stem, kind, family), negated=True)
 
     def _ports(self, ports: Ports, family: int, *, far: bool, source: bool) -> list[Parts]:
         """Return alternatives: numbers, and for the other end's pod its names."""

@@ -11,12 +11,13 @@ from octet.blueprint import Blueprint
 from octet.blueprint.base import union
 from octet.cluster.endpoint import Attachment, Endpoint
 from octet.cluster.objects import Address
-from octet.cluster.view import View, ViewChange
+from octet.cluster.view import Learned, View, ViewChange
 from octet.policy.dirty import Dirty
 from octet.policy.gates import Gate
 from octet.policy.lasting import Lasting
 from octet.policy.noting import note, same
 from octet.policy.parts import Owner
+from octet.policy.programs import Program
 from octet.policy.told import Told
 from octet.policy.turns import Turns
 
@@ -30,7 +31,7 @@ class Engine:
 
     def __init__(self, view: View, gate: Gate) -> None:
         self._turns = Turns(view, gate)
-        self._ever: Mapping[str, frozenset[Address]] = view.learned
+        self._ever: Learned = view.learned
         self._noted = Dirty()
         self._amid: tuple[Dirty, Iterator[None]] | None = None
 
@@ -148,17 +149,14 @@ class Engine:
             note(change, view, self._turns.attached, self._noted)
         self._turns.take(view)
 
-    def learn(self, view: View, ever: Mapping[str, frozenset[Address]]) -> dict[Owner, Blueprint]:
-        """Take a view in which only what names mean is different.
-
-        Args:
-            view: the next version.
-            ever: what they mean or meant: connections to there go on.
-        """
+    def learn(self, view: View, ever: Learned) -> None:
+        """Take a view in which only names mean something else; connections to what they ever meant go on."""
         self._turns.take(view)
         self._ever = ever
-        self._noted.sources.add("learned")
-        return self.settle()
+
+    def outgoing(self) -> Iterator[tuple[Endpoint, tuple[Program, ...]]]:
+        """Yield endpoints and the programs that their packets may go through: their own, and the hosts'."""
+        return self._turns.outgoing()
 
     def settle(self) -> dict[Owner, Blueprint]:
         """Decide about all that was noted."""

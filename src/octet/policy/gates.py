@@ -31,14 +31,12 @@ from octet.blueprint.nft import (
     RETURN,
     SADDR6,
     SMAC,
-    SPORT,
     Chain,
     Compare,
     Counter,
     Element,
     Field,
     Hook,
-    Log,
     Lookup,
     Map,
     Marked,
@@ -55,6 +53,7 @@ from octet.blueprint.nft import (
     saddr,
 )
 from octet.cluster.endpoint import BRIDGED_PREFIX, ROUTED_PREFIX, Endpoint
+from octet.policy import copying
 from octet.policy.programs import OPEN, open_chain
 
 FORWARD, INPUT, OUTPUT, GUARD = "policy-forward", "policy-input", "policy-output", "policy-guard"
@@ -74,13 +73,8 @@ lasts as long as the connection and goes with it. Of the bits, one that nobody i
 0xffff0000, is another field. It is set and cleared under its mask.
 """
 
-NAMES, NAMES_GROUP = "policy-names", 80
-"""The chain that copies resolvers' answers, with the stem of the sets of who gets them; the NFLOG group."""
-
 FILTER, RAW = 0, -300
 """Priorities (nft(8)): between the translations of destination and source; before connection tracking."""
-
-DNS = 53
 
 TUNNELS = (4789, 8472)
 """UDP ports of VXLAN (IANA's, Linux' first one), closed to pods whatever the cluster itself uses."""
@@ -141,20 +135,25 @@ class Gate:
         """Return what there is whatever pods and policies there are."""
         came = Compare(IIFNAME, self.link)
         running = tuple(_running(came))
+        names, own = tuple(copying.tracked()), (*copying.tracked(), copying.untracked())
         return Blueprint(
             [
                 *self._holders(),
                 open_chain(),
                 Chain(FROM, (*self._wrapped(), *self._lookups(FROM), _unknown())),
                 Chain(TO, (*self._lookups(TO), *self._no_pod())),
+                *copying.base(),
                 Chain(
                     FORWARD,
-                    (_told(), *running, Rule(came, jump(FROM)), self._towards(), _cut()),
+                    (*names, *running, Rule(came, jump(FROM)), self._towards(), _cut()),
                     _at("forward"),
                 ),
-                Chain(OUTPUT, (_told(), _cut(Compare(CT_STATE, "established", "new"))), _at("output")),
-                Chain(NAMES, tuple(_copies())),
-                Chain(INPUT, (*running, *_neighbours(came), Rule(came, jump(FROM)), _cut()), _at("input")),
+                Chain(OUTPUT, (*own, _cut(Compare(CT_STATE, "established", "new"))), _at("output")),
+                Chain(
+                    INPUT,
+                    (*own, *running, *_neighbours(came), Rule(came, jump(FROM)), _cut()),
+                    _at("input"),
+                ),
                 Chain(ERRORS, tuple(self._errors())),
                 Chain(GUARD, tuple(self._guard(came)), Hook("filter", "prerouting", RAW)),
             ]
@@ -172,8 +171,6 @@ class Gate:
         yield Rule(Compare(OIFNAME, self.bridge), Counter(), DROP, comment="not known, or not yet")
 
     def _holders(self) -> Iterator[KernelObject]:
-        for family in (4, 6):
-            yield Set(f"{NAMES}{family}", (f"ipv{family}_addr",))
         for stem in (FROM, TO):
             if not self.bridge:
                 yield Map(f"{stem}-link", ("ifname",))
@@ -220,20 +217,15 @@ class Gate:
         yield Rule(*tunnel, Counter(), DROP, comment="pods send no VXLAN")
         yield Rule(*came, Compare(L4PROTO, 4, 41), Counter(), DROP, comment="pods send no IP in IP")
 
-    def endpoint(
-        self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict, *, names: bool = False
-    ) -> Blueprint:
+    def endpoint(self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict) -> Blueprint:
         """Return an endpoint's entries in the maps: where its packets go, and those to it.
 
         Args:
             endpoint: of this node.
             outgoing: what becomes of its packets.
             incoming: what becomes of those to it.
-            names: are the answers that it gets from resolvers copied to us?
         """
-        asked = endpoint.addresses if names else ()
-        copied = (Element(f"{NAMES}{address.version}", address) for address in asked)
-        return Blueprint([*self._entries(endpoint, outgoing, incoming), *copied])
+        return Blueprint(self._entries(endpoint, outgoing, incoming))
 
     def _entries(self, endpoint: Endpoint, outgoing: Verdict, incoming: Verdict) -> Iterator[KernelObject]:
         near = endpoint.mac if self.bridge else endpoint.host_link
@@ -260,12 +252,6 @@ def verdict(entrance: str | None, *, other: bool) -> Verdict:
     return goto(OPEN) if other else RETURN
 
 
-def _told() -> Rule:
-    """Return what leads answers of resolvers to where they are copied."""
-    answer = (Compare(L4PROTO, "udp"), Compare(SPORT, DNS), Compare(CT_STATE, "established"))
-    return Rule(*answer, jump(NAMES))
-
-
 def _running(came: Part) -> Iterator[Rule]:
     """Yield what lets go on what runs, and ends what was cut; pods' errors are looked at between."""
     going = Marked(0, CUT, connection=True)
@@ -278,11 +264,6 @@ def _running(came: Part) -> Iterator[Rule]:
 def _cut(*which: Part) -> Rule:
     """Return what drops packets of a connection that was cut."""
     return Rule(Marked(CUT, CUT, connection=True), *which, Counter(), DROP, comment="cut by policy")
-
-
-def _copies() -> Iterator[Rule]:
-    for family in (4, 6):
-        yield Rule(Lookup(daddr(family), into=f"{NAMES}{family}"), Log("octet names", NAMES_GROUP))
 
 
 def _unknown() -> Rule:

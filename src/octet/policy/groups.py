@@ -316,16 +316,20 @@ class NodeAddresses:
                 yield from (ip_network(address) for address in node.internal_ips)
 
 
+LEARNED = "learned"
+"""What is watched of names: what they mean to each pod (``naming``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class DomainAddresses:
-    """What names mean, as far as pods of this node were told; ``*.`` is one or more labels."""
+    """What names mean to the pod that asked for them; ``*.`` is one or more labels."""
 
     domains: tuple[str, ...]
 
     @property
     def watches(self) -> frozenset[str]:
         """What was learned."""
-        return frozenset({"learned"})
+        return frozenset({LEARNED})
 
     def has(self, _candidate: Candidate) -> bool:
         """No pod."""
@@ -335,16 +339,23 @@ class DomainAddresses:
         """Nobody."""
         return ()
 
-    def networks(self, view: View) -> Iterator[Network]:
-        """Yield the addresses that the names were answered with."""
-        for name, addresses in view.learned.items():
-            if any(covers(domain, name) for domain in self.domains):
-                yield from (ip_network(address) for address in addresses)
+    def networks(self, _view: View) -> Iterable[Network]:
+        """Nothing that would be the same for all pods."""
+        return ()
+
+    def means(self, view: View, asker: Address) -> Iterator[Address]:
+        """Yield what the pod with an address was answered when it asked for the names."""
+        wanted = frozenset(self.domains)
+        for name, addresses in view.learned.get(asker, {}).items():
+            if covers(wanted, name):
+                yield from addresses
 
 
-def covers(domain: str, name: str) -> bool:
-    """Does a domain of a policy cover a name?"""
-    return name == domain or (domain.startswith("*.") and name.endswith(domain[1:]))
+def covers(domains: frozenset[str], name: str) -> bool:
+    """Does one of some domains cover a name? However many there are, the work is as the name's labels."""
+    labels = name.split(".")
+    stars = (f"*.{'.'.join(labels[at:])}" for at in range(1, len(labels)))
+    return name in domains or any(star in domains for star in stars)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ What it must not know: chains and rules, which policy wants a set.
 Every set has a stem and a last letter. Exact keys are in hashes (``h`` addresses, ``p`` addresses with
 ports), networks and ranges in interval sets (``n`` networks, ``r`` addresses with ranges of ports, ``q``
 networks with ports), so looking up is the same work however many there are. Intervals of a set must not
-overlap: those of ``r`` are made disjoint for each address, those of ``n`` and ``q`` for all of a stem.
+overlap: those of ``r`` are made disjoint for each address, those of ``n`` and ``q`` for all of a stem. What
+goes by name stands beside the address of the pod that asked (``naming``): ``d`` alone, ``e`` with ports,
+``f`` with ranges of ports.
 """
 
 from collections import Counter
@@ -16,7 +18,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from octet.blueprint import KernelObject
-from octet.blueprint.nft import Element, Range, Set
+from octet.blueprint.nft import DPORT, L4PROTO, Element, Field, Range, Set, saddr
 from octet.blueprint.nft.values import PROTOCOLS
 from octet.cluster.calico_rules import NUMBERS
 from octet.cluster.objects import Address, Pod
@@ -38,7 +40,12 @@ from octet.policy.rules import Ports, Span
 _WORDS = {number: name for name, number in PROTOCOLS.items()}
 _NAMES = {number: name for name, number in NUMBERS.items()}
 _KINDS: dict[int, type[IPv4Address] | type[IPv6Address]] = {4: IPv4Address, 6: IPv6Address}
-_INTERVAL = {"h": False, "p": False, "n": True, "r": True, "q": True}
+_INTERVAL = {"h": False, "p": False, "n": True, "r": True, "q": True, "d": False, "e": False, "f": True}
+PORTED = "prqef"
+"""Letters of sets of addresses with ports."""
+
+PAIRED = "def"
+"""Letters of sets that have the pod's own address before the other one; of egress only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,13 @@ class Entry:
         exact = any(first == last for ports in self.ports for first, last in ports.spans)
         named = any(ports.names for ports in self.ports)
         ranged = any(first != last for ports in self.ports for first, last in ports.spans)
+        if isinstance(self.group, DomainAddresses):
+            return "d" if not self.ports else "e" * exact + "f" * ranged
         kinds = ""
         if has_pods(self.group):
             kinds += "h" if not self.ports else "p" * (exact or named) + "r" * ranged
         if has_networks(self.group):
-            hosts = isinstance(self.group, NodeAddresses | DomainAddresses | ServiceEndpoints)
+            hosts = isinstance(self.group, NodeAddresses | ServiceEndpoints)
             kinds += ("h" if hosts else "hn") if not self.ports else "pq"
         return kinds
 
@@ -80,8 +89,8 @@ def has_pods(group: Group) -> bool:
 
 
 def has_networks(group: Group) -> bool:
-    """May addresses be in it that are no pods'?"""
-    return not isinstance(group, KubernetesPods)
+    """May addresses be in it, for every pod alike, that are no pods'?"""
+    return not isinstance(group, KubernetesPods | DomainAddresses)
 
 
 def word(protocol: int) -> str | int:
@@ -100,11 +109,16 @@ def declarations(stem: str, kinds: str, families: tuple[int, ...]) -> tuple[Set,
     found = []
     for family in families:
         for kind in sorted(set(kinds)):
-            ports = ("inet_proto", "inet_service") if kind in "prq" else ()
-            found.append(
-                Set(name(stem, kind, family), (f"ipv{family}_addr", *ports), interval=_INTERVAL[kind])
-            )
+            ends = (f"ipv{family}_addr",) * (2 if kind in PAIRED else 1)
+            ports = ("inet_proto", "inet_service") if kind in PORTED else ()
+            found.append(Set(name(stem, kind, family), (*ends, *ports), interval=_INTERVAL[kind]))
     return tuple(found)
+
+
+def fields_of(kind: str, family: int, address: Field) -> tuple[Field, ...]:
+    """Return what a lookup in a set of a kind is about, if the other end has an address."""
+    ends = (saddr(family), address) if kind in PAIRED else (address,)
+    return (*ends, L4PROTO, DPORT) if kind in PORTED else ends
 
 
 def of_address(address: Address, pod: Pod, entries: Iterable[Entry]) -> Iterator[KernelObject]:
@@ -140,7 +154,7 @@ def named(ports: Ports, pod: Pod) -> Iterator[tuple[int, Span]]:
 
 
 def of_networks(view: View, entries: Iterable[Entry]) -> Iterator[KernelObject]:
-    """Yield what else is in the sets: networks, nodes, endpoints of services, what names mean.
+    """Yield what else is in the sets, whoever asks: networks, nodes, endpoints of services.
 
     Raises:
         TooLargeError: to find out what they come to is too much work.
@@ -231,8 +245,11 @@ def pieces(pairs: Iterable[tuple[Span, Span]], work: int = MOST_WORK) -> Iterato
 
 
 __all__ = [
+    "PAIRED",
+    "PORTED",
     "Entry",
     "declarations",
+    "fields_of",
     "has_networks",
     "has_pods",
     "merged",

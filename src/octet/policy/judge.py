@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from octet.cluster.netpol import INGRESS
 from octet.cluster.objects import Address, Pod
 from octet.cluster.view import View
-from octet.policy.groups import Candidate, Group, Networks, ServiceEndpoints
+from octet.policy.groups import Candidate, DomainAddresses, Group, Networks, ServiceEndpoints
 from octet.policy.holders import named
 from octet.policy.rules import DEFAULT, Action, Ports, Rule, Side, Stage
 
@@ -105,6 +105,8 @@ class _Asked:
 
     def inside(self, group: Group, address: Address) -> bool:
         """Does an address belong to a group?"""
+        if isinstance(group, DomainAddresses):
+            return address in group.means(self._view, self._packet.source)
         if isinstance(group, ServiceEndpoints) and address == self._packet.destination:
             wanted = (address, self._packet.protocol, self._packet.port)
             return wanted in set(group.ports(self._view))

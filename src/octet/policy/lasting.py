@@ -13,7 +13,7 @@ from octet.cluster.objects import Address, HostEndpoint, Pod
 from octet.cluster.view import View
 from octet.policy.hosts import FAILSAFE, PLACES, Place, by_interface, settles, stages_at
 from octet.policy.judge import Judgement, Packet, PodAt, judge
-from octet.policy.programs import resolved
+from octet.policy.resolving import resolved
 from octet.policy.rules import Stage
 
 StagesOf = Callable[[Pod, str], tuple[Stage, ...]]

@@ -16,9 +16,7 @@ from weakref import WeakValueDictionary
 from octet.blueprint import KernelObject
 from octet.blueprint.nft import (
     CT_STATE,
-    DPORT,
     DROP,
-    L4PROTO,
     RETURN,
     Chain,
     Compare,
@@ -39,7 +37,7 @@ from octet.cluster.objects import Pod
 from octet.cluster.view import View
 from octet.policy.conditions import Matching, spans
 from octet.policy.groups import EVERY_POD, Networks, ServiceEndpoints
-from octet.policy.holders import Entry, declarations, name, of_networks
+from octet.policy.holders import Entry, declarations, fields_of, name, of_networks
 from octet.policy.resolving import resolved
 from octet.policy.rules import DEFAULT, Action, Origin, Ports, Side, Span, Stage, digest
 from octet.policy.rules import Rule as Meaning
@@ -361,8 +359,7 @@ class _Writer:
         for family in self._families:
             address = saddr(family) if self._direction == INGRESS else daddr(family)
             for kind in sorted(kinds):
-                fields = (address, L4PROTO, DPORT) if kind in "prq" else (address,)
-                yield (Lookup(*fields, into=name(stem, kind, family)),)
+                yield (Lookup(*fields_of(kind, family, address), into=name(stem, kind, family)),)
 
 
 def _comment(run: list[Meaning]) -> str:

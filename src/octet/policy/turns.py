@@ -9,7 +9,7 @@ in. Then come, in one slice, the chains that ask, the entries that lead there, a
 they were. Where much goes, it goes last.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -18,7 +18,7 @@ from octet.blueprint.nft import DROP
 from octet.cluster.endpoint import Attachment, Endpoint
 from octet.cluster.netpol import EGRESS, INGRESS
 from octet.cluster.objects import Address, Pod
-from octet.cluster.view import View
+from octet.cluster.view import Learned, View
 from octet.policy import limits
 from octet.policy.asking import Asking
 from octet.policy.attached import Attached
@@ -92,7 +92,15 @@ class Turns:
         """Is something decided about this node's own interfaces?"""
         return self._hosts is not None and bool(self._hosts.programs)
 
-    def lasting(self, ever: Mapping[str, frozenset[Address]]) -> Lasting:
+    def outgoing(self) -> Iterator[tuple[Endpoint, tuple[Program, ...]]]:
+        """Yield endpoints and the programs that their packets may go through: their own, and the hosts'."""
+        others = (self._hosts or Hosts()).programs
+        for key, (_, own) in self._chosen.items():
+            endpoint = self.attached.get(key)
+            if endpoint is not None:
+                yield endpoint, (*([own] if own is not None else ()), *others)
+
+    def lasting(self, ever: Learned) -> Lasting:
         """Return who judges running connections by now; names mean what they ever meant."""
         self.forget()
         view, local = replace(self.view, learned=ever), self.attached.local
@@ -238,8 +246,7 @@ class Turns:
         ingress, egress = (each.entrance if each is not None else None for each in now)
         outgoing = verdict(egress, other=ingress is not None)
         incoming = verdict(ingress, other=egress is not None)
-        names = now[1] is not None and "learned" in now[1].watches
-        return self._gate.endpoint(endpoint, outgoing, incoming, names=names)
+        return self._gate.endpoint(endpoint, outgoing, incoming)
 
     def _enforce(self, name: str, dirty: Dirty) -> None:
         """Give a program's chains and sets; the sets of one that goes stay until they are empty."""

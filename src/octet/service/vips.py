@@ -17,10 +17,10 @@ from ipaddress import ip_network
 
 from octet.blueprint import Blueprint, KernelObject
 from octet.blueprint.nft import (
+    CT_DPORT,
     DPORT,
     IIFNAME,
     L4PROTO,
-    ORIGINAL_DPORT,
     Chain,
     Compare,
     ConntrackStatus,
@@ -39,11 +39,11 @@ from octet.blueprint.nft import (
     Set,
     VerdictMap,
     collapse,
+    ct_daddr,
     daddr,
     goto,
     jump,
     numgen,
-    original_daddr,
     saddr,
 )
 from octet.cluster.backends import Vip
@@ -180,7 +180,7 @@ def _masqueraded(family: int, which: str, comment: str, *conditions: Part) -> It
 
     One for each protocol: nft knows how long ``ct original proto-dst`` is only where the protocol is given.
     """
-    asked = Lookup(original_daddr(family), L4PROTO, ORIGINAL_DPORT, into=f"service-{which}{family}")
+    asked = Lookup(ct_daddr(family), L4PROTO, CT_DPORT, into=f"service-{which}{family}")
     for protocol in PROTOCOLS:
         connection = (ConntrackStatus("dnat"), Compare(L4PROTO, protocol), asked)
         yield Rule(*connection, *conditions, Masquerade(), comment=comment)

@@ -1,8 +1,11 @@
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from octet.agent import config
+from octet.agent.resolvers import nameservers
+from octet.cluster.resolvers import Resolvers
 from octet.errors import BadConfigurationError
 
 GOOD = """
@@ -86,6 +89,26 @@ def test_ranges_and_reserved_addresses_are_read(tmp_path: Path) -> None:
     ends = [(str(first), str(last)) for first, last in told.ranges]
     assert ends == [("10.244.1.16", "10.244.1.31"), ("10.244.1.40", "10.244.1.40")]
     assert [str(each) for each in told.reserved] == ["10.244.1.20"]
+
+
+def test_resolvers_are_read(tmp_path: Path) -> None:
+    """The cluster's DNS service and the node's resolvers are believed, unless the file says whom."""
+    usual = load(tmp_path, GOOD)
+    assert (usual.resolvers, usual.node_resolvers) == (Resolvers((), (("kube-system", "kube-dns"),)), True)
+    told = load(tmp_path, GOOD + '[policy]\nresolvers = ["169.254.20.10", "dns/core", "fd00::a"]\n')
+    addresses = tuple(map(ip_address, ("169.254.20.10", "fd00::a")))
+    assert (told.resolvers, told.node_resolvers) == (Resolvers(addresses, (("dns", "core"),)), False)
+    with pytest.raises(BadConfigurationError, match=r"policy\.resolvers = 'Node': is no address"):
+        load(tmp_path, GOOD + '[policy]\nresolvers = ["Node"]\n')
+
+
+def test_the_nodes_resolvers_are_those_that_pods_could_ask(tmp_path: Path) -> None:
+    """Three of a file count, none that is the node's own loopback; a file that is not there says nothing."""
+    usual, resolved = tmp_path / "resolv.conf", tmp_path / "resolved.conf"
+    usual.write_text("# a comment\nnameserver 127.0.0.53\nsearch example.com\nnameserver\nnameserver 1.2.3\n")
+    assert nameservers((usual, resolved)) == ()
+    resolved.write_text("".join(f"nameserver 10.0.0.{number}\n" for number in range(1, 6)))
+    assert [str(each) for each in nameservers((usual, resolved))] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -65,6 +65,22 @@ def test_another_boots_journal_is_discarded(tmp_path: Path) -> None:
     assert Journal(tmp_path / "j.db").entries() == []
 
 
+def test_what_names_mean_is_remembered_for_each_endpoint(tmp_path: Path) -> None:
+    """Learned, prolonged, let go, dropped with the endpoint; an earlier agent's journal gets room for it."""
+    path, pairs = tmp_path / "j.db", [("a.b", ip_address("192.0.2.7")), ("a.b", ip_address("2001:db8::7"))]
+    Journal(path).close()
+    with sqlite3.connect(path) as base:
+        base.execute("DROP TABLE learned")
+    journal = Journal(path)
+    journal.learn(KEY, {pairs[0]: 10.0, pairs[1]: 10.5})
+    journal.learn(KEY, {pairs[0]: 20.0}, gone=[pairs[1]])
+    other = Attachment("octet", "c2", "eth0")
+    journal.learn(other, {pairs[1]: 5.0})
+    assert Journal(path).learned() == {KEY: {pairs[0]: 20.0}, other: {pairs[1]: 5.0}}
+    journal.unlearn(KEY)
+    assert journal.learned() == {other: {pairs[1]: 5.0}}
+
+
 def test_another_schema_is_refused_by_name(tmp_path: Path) -> None:
     """A journal of a newer agent is left alone, and the error names file and schema."""
     Journal(tmp_path / "j.db").close()

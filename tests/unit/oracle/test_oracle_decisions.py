@@ -38,14 +38,15 @@ def allowed(held, *flow, **more):
 
 
 def test_names_that_nobody_has_learned_leave_it_open():
-    """A rule by domain name is unknown until names have addresses, and only where it would matter."""
+    """A rule by domain name is open until it is known what that means to who asks, where it would matter."""
     rules = [{"action": "Accept", "to": [{"domainNames": ["*.example.org"]}]}]
     deny = {"action": "Deny", "to": [{"networks": ["0.0.0.0/0"]}]}
     open_end, closed = cluster(egress=rules), cluster(egress=[*rules, deny])
     assert allowed(world(open_end), XA, WORLD, "TCP", 443) is True
     assert allowed(world(closed), XA, WORLD, "TCP", 443) is None
-    assert allowed(world(closed, names={"www.example.org": [WORLD]}), XA, WORLD, "TCP", 443) is True
-    assert allowed(world(closed, names={"example.org": [WORLD]}), XA, WORLD, "TCP", 443) is False
+    assert allowed(world(closed, names={XA: {"www.example.org": [WORLD]}}), XA, WORLD, "TCP", 443) is True
+    assert allowed(world(closed, names={XB: {"www.example.org": [WORLD]}}), XA, WORLD, "TCP", 443) is False
+    assert allowed(world(closed, names={XA: {"example.org": [WORLD]}}), XA, WORLD, "TCP", 443) is False
     assert allowed(world(closed, names={}), XA, WORLD, "TCP", 443) is False
     assert "not known" in str(decide(world(closed), Flow(XA, WORLD, "TCP", 443)))
 

@@ -16,8 +16,7 @@ FIRST, FEW, MANY = 500_000, 60, 2_000
 
 def wrong(world: RandomWorld) -> list[tuple[Flow, str]]:
     """The flows of a world that are explained otherwise than the oracle decides them."""
-    learned = {name: frozenset(addresses) for name, addresses in world.names.items()}
-    view = replace(view_of(world.objects, "node-1"), learned=learned)
+    view = replace(view_of(world.objects, "node-1"), learned=world.names)
     explainer, spoken = Explainer(view), World(world.objects, names=world.names)
     found = []
     for flow in world.flows:

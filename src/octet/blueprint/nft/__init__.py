@@ -10,6 +10,7 @@ changes that are single elements.
 from octet.blueprint.nft.check import find_problems, validate
 from octet.blueprint.nft.fields import (
     CT_DIRECTION,
+    CT_DPORT,
     CT_STATE,
     DADDR4,
     DADDR6,
@@ -25,7 +26,6 @@ from octet.blueprint.nft.fields import (
     MARK,
     NFPROTO,
     OIFNAME,
-    ORIGINAL_DPORT,
     SADDR4,
     SADDR6,
     SMAC,
@@ -33,9 +33,9 @@ from octet.blueprint.nft.fields import (
     Field,
     answers,
     began,
+    ct_daddr,
     daddr,
     numgen,
-    original_daddr,
     saddr,
 )
 from octet.blueprint.nft.matches import Compare, ConntrackStatus, Lookup, Marked, Midstream, ReversePath
@@ -84,6 +84,7 @@ __all__ = [
     "ACCEPT",
     "CONTINUE",
     "CT_DIRECTION",
+    "CT_DPORT",
     "CT_STATE",
     "DADDR4",
     "DADDR6",
@@ -100,7 +101,6 @@ __all__ = [
     "MARK",
     "NFPROTO",
     "OIFNAME",
-    "ORIGINAL_DPORT",
     "RETURN",
     "SADDR4",
     "SADDR6",
@@ -147,12 +147,12 @@ __all__ = [
     "answers",
     "began",
     "collapse",
+    "ct_daddr",
     "daddr",
     "find_problems",
     "goto",
     "jump",
     "numgen",
-    "original_daddr",
     "saddr",
     "validate",
 ]

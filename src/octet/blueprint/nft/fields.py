@@ -47,14 +47,16 @@ SPORT = Field("th sport", "inet_service", lambda p, _: p.source_port, needs_prot
 DPORT = Field("th dport", "inet_service", lambda p, _: p.destination_port, needs_protocol=True)
 MARK = Field("meta mark", "mark", lambda p, _: p.mark)
 CT_STATE = Field("ct state", "ct_state", lambda p, _: p.state)
-CT_DIRECTION = Field("ct direction", "ct_dir", lambda p, _: p.direction if p.state != "invalid" else None)
+CT_DIRECTION = Field("ct direction", "ct_dir", lambda p, _: _tracked(p, p.direction))
+CT_DADDR4 = Field("ct original ip daddr", "ipv4_addr", lambda p, _: _goal(p, 4), family=4)
+CT_DADDR6 = Field("ct original ip6 daddr", "ipv6_addr", lambda p, _: _goal(p, 6), family=6)
+CT_DPORT = Field(
+    "ct original proto-dst", "inet_service", lambda p, _: _tracked(p, p.goal[1]), needs_protocol=True
+)
 ICMP_TYPE = Field("icmp type", "icmp_type", lambda p, _: _icmp(p, "icmp"), family=4)
 ICMPV6_TYPE = Field("icmpv6 type", "icmpv6_type", lambda p, _: _icmp(p, "icmpv6"), family=6)
 ICMP_CODE = Field("icmp code", "icmp_code", lambda p, _: _icmp_code(p, "icmp"), family=4)
 ICMPV6_CODE = Field("icmpv6 code", "icmpv6_code", lambda p, _: _icmp_code(p, "icmpv6"), family=6)
-ORIGINAL_DADDR4 = Field("ct original ip daddr", "ipv4_addr", lambda p, _: _asked(p, 4), family=4)
-ORIGINAL_DADDR6 = Field("ct original ip6 daddr", "ipv6_addr", lambda p, _: _asked(p, 6), family=6)
-ORIGINAL_DPORT = Field("ct original proto-dst", "inet_service", lambda p, _: p.asked[1])
 SMAC = Field("ether saddr", "ether_addr", lambda p, _: p.source_mac or None)
 FIB_DADDR_TYPE = Field("fib daddr type", "fib_addrtype", lambda p, around: around.kind_of(p.destination))
 FIB_SADDR_TYPE = Field("fib saddr type", "fib_addrtype", lambda p, around: around.kind_of(p.source))
@@ -63,15 +65,6 @@ FIB_SADDR_TYPE = Field("fib saddr type", "fib_addrtype", lambda p, around: aroun
 def numgen(count: int) -> Field:
     """Return a number below ``count``, another for each packet; a traced packet draws by its source port."""
     return Field(f"numgen random mod {count}", "integer", lambda p, _: (p.source_port or 0) % count)
-
-
-def original_daddr(family: int) -> Field:
-    """Return the address (family 4 or 6) that the packet's connection was made to, before translation."""
-    return ORIGINAL_DADDR4 if family == 4 else ORIGINAL_DADDR6
-
-
-def _asked(packet: Packet, family: int) -> Value | None:
-    return packet.asked[0] if packet.family == family else None
 
 
 def _icmp(packet: Packet, protocol: str) -> Value | None:
@@ -92,14 +85,27 @@ def answers(family: int) -> Field:
     return Field(f"ct reply {_word(family)} saddr", f"ipv{family}_addr", lambda p, _: _end(p, family, 1))
 
 
+def ct_daddr(family: int) -> Field:
+    """Return the field of what a connection's first packet was sent to, of a family (4 or 6)."""
+    return CT_DADDR4 if family == 4 else CT_DADDR6
+
+
 def _word(family: int) -> str:
     return "ip" if family == 4 else "ip6"
 
 
 def _end(packet: Packet, family: int, place: int) -> Value | None:
-    """Return an end of a packet's connection; one that connection tracking makes nothing of has none."""
     ends = packet.ends or (packet.source, packet.destination)
-    return ends[place] if packet.family == family and packet.state != "invalid" else None
+    return _tracked(packet, ends[place]) if packet.family == family else None
+
+
+def _goal(packet: Packet, family: int) -> Value | None:
+    return _tracked(packet, packet.goal[0]) if packet.family == family else None
+
+
+def _tracked(packet: Packet, value: Value | None) -> Value | None:
+    """Return what is known of a packet's connection, if connection tracking makes something of it."""
+    return None if packet.state in {"invalid", "untracked"} else value
 
 
 def saddr(family: int) -> Field:

@@ -26,7 +26,7 @@ class Packet:
         connection_mark: of its connection.
         direction: is it of who began its connection (``original``), or for them (``reply``)?
         ends: who began that connection, and who answers; None where that is who sends it and who gets it.
-        asked_for: destination and port before they were translated; None where they were not.
+        asked: where the connection's first packet was sent before any translation; None is its other end.
     """
 
     source: NetworkAddress
@@ -46,12 +46,16 @@ class Packet:
     connection_mark: int = 0
     direction: str = "original"
     ends: tuple[NetworkAddress, NetworkAddress] | None = None
-    asked_for: tuple[NetworkAddress, int | None] | None = None
+    asked: tuple[NetworkAddress, int | None] | None = None
 
     @property
-    def asked(self) -> tuple[NetworkAddress, int | None]:
-        """Destination and port before any translation."""
-        return self.asked_for or (self.destination, self.destination_port)
+    def goal(self) -> tuple[NetworkAddress, int | None]:
+        """Address and port that the connection's first packet was sent to (``ct original``)."""
+        if self.asked is not None:
+            return self.asked
+        if self.direction == "reply":
+            return self.source, self.source_port
+        return self.destination, self.destination_port
 
     @property
     def family(self) -> int:
@@ -65,12 +69,12 @@ class Packet:
         """
         if how == "dnat":
             goal = address or self.destination, port or self.destination_port
-            changed = replace(self, destination=goal[0], destination_port=goal[1])
-            changed = replace(changed, asked_for=self.asked) if changed != self else changed
+            changed = replace(self, destination=goal[0], destination_port=goal[1], asked=self.goal)
         else:
             goal = address or self.source, port or self.source_port
             changed = replace(self, source=goal[0], source_port=goal[1])
-        return self if changed == self else replace(changed, status=self.status | {how})
+        same = replace(changed, asked=self.asked) == self
+        return self if same else replace(changed, status=self.status | {how})
 
 
 class Surroundings(Protocol):

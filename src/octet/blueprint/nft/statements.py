@@ -192,14 +192,24 @@ class Counter:
         return packet
 
 
+BURST = 5
+"""Packets that a limit lets pass at once where it does not say (nft(8), LIMIT STATEMENT)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Go on with so many packets a second, of all that come here together."""
+    """Go on with so many packets a second, of all that come here together.
+
+    Attributes:
+        burst: packets that may come at once.
+    """
 
     per_second: int
+    burst: int = BURST
 
     def __str__(self) -> str:
-        return f"limit rate {self.per_second}/second"
+        burst = "" if self.burst == BURST else f" burst {self.burst} packets"
+        return f"limit rate {self.per_second}/second{burst}"
 
     def evaluate(self, packet: Packet, _: Surroundings) -> Step:
         """Go on: a traced packet is the first one."""

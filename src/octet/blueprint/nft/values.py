@@ -54,8 +54,8 @@ WORDS = {
     "inet_proto": frozenset(PROTOCOLS),
     "nf_proto": frozenset({"ipv4", "ipv6"}),
     "fib_addrtype": frozenset({"unicast", "local", "broadcast", "multicast", "blackhole", "unreachable"}),
-    "ct_state": frozenset({"invalid", "established", "related", "new", "untracked"}),
     "ct_dir": frozenset({"original", "reply"}),
+    "ct_state": frozenset({"invalid", "established", "related", "new", "untracked"}),
     "ct_status": frozenset({"expected", "seen-reply", "assured", "confirmed", "snat", "dnat", "dying"}),
     "icmp_type": frozenset(
         {"echo-reply", "destination-unreachable", "redirect", "echo-request", "time-exceeded"}

@@ -168,6 +168,10 @@ def _decider(found: Judgement) -> str:
     return str(found.stage.policies[-1]) if found.stage is not None else ""
 
 
+HOW = "a resolver that its node believes, by UDP or TCP"
+"""How names are learned (``octet.agent.learning``)."""
+
+
 def _sentence(held: tuple[Stage, ...], found: Judgement, direction: str, refused: Mapping[str, str]) -> str:
     word = direction.lower()
     if found.stage is not None and found.stage.tier == REFUSED:
@@ -183,7 +187,7 @@ def _sentence(held: tuple[Stage, ...], found: Judgement, direction: str, refused
     text = f"no rule of {policies} in tier {found.stage.tier} matches, and what they don't allow is denied"
     names = _names(found.stage)
     if names and direction == EGRESS:
-        text += f" (what {', '.join(names)} means is learned when a pod asks for it)"
+        text += f" (what {', '.join(names)} means to it is learned when it asks {HOW})"
     return text
 
 
