@@ -13,21 +13,8 @@ from typing import Any
 import pytest
 
 from octet.lab import Lab
-from policy_lab import (
-    ASK,
-    DNS,
-    FLOOD,
-    KEEP,
-    RESOLVE,
-    RESOLVER,
-    SERVER,
-    TALK,
-    Cluster,
-    dns_service,
-    egress,
-    octet,
-    until,
-)
+from policy_lab import DNS, Cluster, dns_service, egress, octet, until
+from policy_programs import ASK, FLOOD, KEEP, RESOLVE, RESOLVER, SERVER, TALK
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 

@@ -11,19 +11,8 @@ from typing import Any
 import pytest
 
 from octet.lab.fabric import UPLINK
-from policy_lab import (
-    ALARMS,
-    DUET,
-    FALSE_ALARM,
-    SERVER,
-    TALK,
-    Cluster,
-    cluster,
-    egress,
-    octet,
-    only,
-    until,
-)
+from policy_lab import Cluster, cluster, egress, octet, only, until
+from policy_programs import ALARMS, DUET, FALSE_ALARM, SERVER, TALK
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 

@@ -11,7 +11,8 @@ import pytest
 
 from octet.lab.api import Lab
 from octet.lab.provider import Octet
-from policy_lab import DUET, TALK, Cluster, cluster, egress, octet, only, until
+from policy_lab import Cluster, cluster, egress, octet, only, until
+from policy_programs import DUET, TALK
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 

@@ -8,21 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from policy_lab import (
-    ASK,
-    FORGE,
-    FORGE_FRAME,
-    KNOCK,
-    LISTEN,
-    SERVER,
-    TALK,
-    Cluster,
-    cluster,
-    egress,
-    octet,
-    only,
-    until,
-)
+from policy_lab import Cluster, cluster, egress, octet, only, until
+from policy_programs import ASK, FORGE, FORGE_FRAME, KNOCK, LISTEN, SERVER, TALK
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 

@@ -143,10 +143,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = made = CollectorRegistry()
-        self.denied = DeniedPackets()
-        made.register(self.denied)
-        self.names = Names()
-        made.register(self.names)
+        self.denied, self.names = DeniedPackets(), Names()
+        for each in (self.denied, self.names):
+            made.register(each)
         self._requests = Histogram(
             "octet_cni_request_seconds",
             "Time in the agent per CNI request",
@@ -178,9 +177,8 @@ class Metrics:
         self.wanted = Gauge("octet_wanted_objects", "Kernel objects that should be there", registry=made)
         self.sessions = SessionFigures(made)
         self.failing = Gauge("octet_failures", "What is not as it should be", registry=made)
-        self.refused_policies = Gauge(
-            "octet_policies_refused", "Policies that are too large to be enforced", registry=made
-        )
+        too_large = "Policies that are too large to be enforced"
+        self.refused_policies = Gauge("octet_policies_refused", too_large, registry=made)
         self.silence = Gauge(
             "octet_store_silence_seconds",
             "Time since the store stopped answering, 0 while it does",

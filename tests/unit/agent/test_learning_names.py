@@ -17,6 +17,7 @@ from octet.kernel import headers
 from octet.kernel.nflog import Logged
 from octet.policy import compile as compiled
 from octet.policy.judge import Packet
+from octet.policy.lasting import Way
 
 RESOLVER, LIAR = IPv4Address("192.0.2.53"), IPv4Address("192.0.2.66")
 GOAL, OTHER = ip_address("203.0.113.7"), ip_address("203.0.113.8")
@@ -199,8 +200,8 @@ async def test_a_time_is_over_when_the_answer_says(here: Any) -> None:
     assert pairs(here) == {(str(here.one), str(GOAL))}
     here.learning.look(31.0)
     assert pairs(here) == set()
-    assert here.policing.may_go_on(Packet(here.one, GOAL, 6, 40000, 443))
-    assert not here.policing.may_go_on(Packet(here.two, GOAL, 6, 40000, 443))
+    assert here.policing.lasting().allows(Way(Packet(here.one, GOAL, 6, 40000, 443)))
+    assert not here.policing.lasting().allows(Way(Packet(here.two, GOAL, 6, 40000, 443)))
 
 
 async def test_one_pods_names_never_cost_anothers(here: Any) -> None:
@@ -227,8 +228,8 @@ async def test_a_restarted_agent_knows_what_names_mean(here: Any) -> None:
     here.learning.look(10.0)
     assert pairs(here) == {(str(here.one), str(GOAL))}
     for own, far in ((here.one, GOAL), (here.two, OTHER)):
-        assert here.policing.may_go_on(Packet(own, far, 6, 40000, 443))
-    assert not here.policing.may_go_on(Packet(here.one, OTHER, 6, 40000, 443))
+        assert here.policing.lasting().allows(Way(Packet(own, far, 6, 40000, 443)))
+    assert not here.policing.lasting().allows(Way(Packet(here.one, OTHER, 6, 40000, 443)))
 
 
 def changes(here: AgentNode) -> list[Element]:
