@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from octet.cluster.expression import parse
 from octet.cluster.netpol import Selector
 from octet.cluster.objects import Pod
+from octet.cluster.view import View
 from octet.policy.groups import CalicoEndpoints, Candidate, Group, KubernetesPods
 from octet.policy.holders import Entry
 
@@ -44,6 +45,31 @@ def likely(group: Group, pods: Iterable[Pod]) -> Iterable[Pod]:
     if kind != "label" or not isinstance(group, KubernetesPods):
         return pods
     return [pod for pod in pods if pod.labels.get(key) == value]
+
+
+class Labelled:
+    """Pods of a namespace by the value of a label, kept as long as no pod changes."""
+
+    def __init__(self) -> None:
+        self._pods: object = None
+        self._known: dict[tuple[str, str], dict[str, list[Pod]]] = {}
+
+    def likely(self, group: Group, view: View) -> Iterable[Pod]:
+        """Return the pods that may be in a group."""
+        kind, key, value = hint(group)
+        if kind != "label" or not isinstance(group, KubernetesPods) or group.namespaces is not None:
+            return likely(group, group.candidates(view))
+        if view.pods is not self._pods:
+            self._pods = view.pods
+            self._known.clear()
+        place = (group.namespace, key)
+        if place not in self._known:
+            held: dict[str, list[Pod]] = {}
+            for pod in group.candidates(view):
+                if key in pod.labels:
+                    held.setdefault(pod.labels[key], []).append(pod)
+            self._known[place] = held
+        return self._known[place].get(value, ())
 
 
 def _required(selector: Selector | None) -> tuple[str, str] | None:

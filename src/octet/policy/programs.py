@@ -277,8 +277,9 @@ class _Writer:
     def _by_content(self, run: list[Meaning], after: Verdict) -> Iterable[Rule]:
         """Return a run's rules, whose sets go by what it says; as the version before has them, if it has."""
         stem = f"policy-r-{digest((self._direction, self._families, *map(identity_of, run)))}"
-        if not mergeable(run[0]) or any(manner(rule).twice for rule in run):
-            return self._run(stem, run, after)
+        manners = map(manner, run)
+        if not mergeable(run[0]) or any(each.twice or each.anybody for each in manners):
+            return self._run(stem, run, after)  # what it asks beside its own sets is noted as it is written
         key = (stem, f"{after} {self._tier}")
         held = self._written_before.get(key)
         if held is None or stem not in self._before:

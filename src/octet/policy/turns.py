@@ -27,7 +27,7 @@ from octet.policy.gates import Gate, verdict
 from octet.policy.groups import Candidate, Group
 from octet.policy.holders import of_address
 from octet.policy.hosts import Hosts, hosts
-from octet.policy.indexing import likely
+from octet.policy.indexing import Labelled
 from octet.policy.lasting import Lasting
 from octet.policy.limits import TooLargeError
 from octet.policy.ordering import stages
@@ -76,6 +76,7 @@ class Turns:
         self._hosts: Hosts | None = None
         self._coming_hosts = Hosts()
         self._known: dict[tuple[object, ...], tuple[Stage, ...]] = {}
+        self._labelled = Labelled()
         self._weighed = 0
 
     def take(self, view: View) -> None:
@@ -314,7 +315,7 @@ class Turns:
         dirty.members |= dict.fromkeys(address for address in found if address not in dirty.addresses)
 
     def _members(self, group: Group) -> Iterator[Address]:
-        for pod in likely(group, group.candidates(self.view)):
+        for pod in self._labelled.likely(group, self.view):
             if group.has(Candidate(self.view, pod)):
                 yield from self.attached.addresses(pod)
 

@@ -7,7 +7,7 @@ import pytest
 
 from octet import policy
 from octet.blueprint import Blueprint
-from octet.blueprint.nft import Chain, Element, Set
+from octet.blueprint.nft import Chain, Element, Set, validate
 from octet.cluster.changes import Underlay
 from octet.cluster.conduct import ESTABLISHED
 from octet.cluster.endpoint import Attachment, Endpoint
@@ -161,3 +161,20 @@ def test_where_policies_deny_sets_are_used_again_for_the_same_alone() -> None:
     assert any(name.startswith("policy-r-") for name in shared)
     assert all(held[0][name] == held[1][name] for name in shared)
     assert held[0].keys() != held[1].keys()
+
+
+def test_what_is_written_already_asks_sets_that_are_there() -> None:
+    """Where some deny, a policy of many ports for anybody keeps their set when another one changes."""
+    node = Node()
+    ports = [{"port": 2 * number + 1, "protocol": "TCP"} for number in range(100)]
+    item = {**node.items[0], "metadata": {"name": "anybody", "namespace": "default"}}
+    item["spec"] = {**item["spec"], "ingress": [{"ports": ports}]}
+    node.view, changes = node.view.with_event("NetworkPolicy", ("ADDED", item))
+    node.engine.see(node.view, changes)
+    for number in (1, 2):
+        changed = ordered(number, deny=True)
+        changed["metadata"]["name"] = "one"
+        node.view, changes = node.view.with_event("CalicoNetworkPolicy", ("MODIFIED", changed))
+        node.engine.see(node.view, changes)
+        validate(node.engine.blueprint())
+    assert node.engine.blueprint() == policy.compile(node.view, [ENDPOINT])
