@@ -18,7 +18,7 @@ from octet.kernel.netlink.wire import NETLINK_NETFILTER, NETLINK_ROUTE, Message,
 
 Address = IPv4Address | IPv6Address
 
-FEW = 4
+FEW = 2
 """Of so many addresses of a family the kernel is asked one by one, which passes over all others' entries;
 of more, the whole table is listed once."""
 
