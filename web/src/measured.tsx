@@ -29,7 +29,10 @@ export function Measurements({ page }: { page: Page }) {
       <Context results={results} />
       {results.failures.map((failure) => (
         <p key={failure.candidate} class="note bad">
-          <b>{measured.titles[failure.candidate] ?? failure.candidate} {failure.possible === false ? "is not possible here" : "failed"}:</b>{" "}
+          <b>
+            {measured.titles[failure.candidate] ?? failure.candidate}{" "}
+            {failure.possible === false ? "is not possible here" : "failed"}:
+          </b>{" "}
           {failure.reason}
         </p>
       ))}
