@@ -30,6 +30,7 @@ from octet.cluster.resolvers import Resolvers
 from octet.cluster.view import Learned, View, ViewChange
 from octet.errors import BadConfigurationError, OctetError
 from octet.models.model import Running
+from octet.transport.bgp import alone
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +91,9 @@ class Network:
 
     @property
     def trouble(self) -> list[str]:
-        """What keeps this node itself from its work, a sentence each."""
+        """What keeps this node itself from its work, a sentence each; a session with one router does not."""
         mine = self._desired.part(NODE)
-        failed = [text for key, text in self._applier.failed.items() if key in mine]
+        failed = [text for key, text in self._applier.failed.items() if key in mine and not alone(key)]
         return [*([self.problem] if self.problem else []), *failed]
 
     @property

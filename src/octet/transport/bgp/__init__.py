@@ -31,7 +31,7 @@ Everything is rendered in a stable order, a file per peer: a peer's change is a 
 
 from octet.transport.bgp.aggregates import aggregated
 from octet.transport.bgp.filters import Action, Filter, Operator, Rule
-from octet.transport.bgp.rendering import DAEMON, daemon, filters, services, session
+from octet.transport.bgp.rendering import DAEMON, alone, daemon, filters, services, session
 from octet.transport.bgp.sessions import Bfd, NextHop, Prepend, Session, Timers
 from octet.transport.bgp.speaker import Left, Speaker, Tagged
 from octet.transport.bgp.topology import Member, Mesh, between, internal
@@ -53,6 +53,7 @@ __all__ = [
     "Tagged",
     "Timers",
     "aggregated",
+    "alone",
     "between",
     "daemon",
     "filters",

@@ -6,6 +6,6 @@ What lives here: text (checked: BIRD 2.0.12, `bird -p`). What it must not know: 
 from octet.transport.bgp.rendering.common import daemon, services
 from octet.transport.bgp.rendering.filtering import filters
 from octet.transport.bgp.rendering.peering import session
-from octet.transport.bgp.rendering.words import DAEMON
+from octet.transport.bgp.rendering.words import DAEMON, alone
 
-__all__ = ["DAEMON", "daemon", "filters", "services", "session"]
+__all__ = ["DAEMON", "alone", "daemon", "filters", "services", "session"]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 
+from octet.blueprint import Key
 from octet.errors import BadConfigurationError
 from octet.transport.bgp.speaker import Community
 
@@ -18,7 +19,14 @@ _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _DIGESTED = re.compile(r"_[0-9a-f]{8}$")
 _PATTERN = re.compile(r"[A-Za-z0-9._:@*?-]+")
 
+_ALONE = ("filter.", "node.", "peer.")
+
 Lines = list[str]
+
+
+def alone(key: Key) -> bool:
+    """Is it a file about one session or one filter? Where it can't be in force, everything else still is."""
+    return key[:2] == ("config", DAEMON) and str(key[-1]).startswith(_ALONE)
 
 
 def slug(name: str, room: int = 40) -> str:
