@@ -12,13 +12,14 @@ from typing import Any, Self
 
 import msgspec
 
-from octet.cluster.bgp_filter import BGPFilter, Community, community
+from octet.cluster.bgp_filter import BGPFilter, Community, community, interfaces
 from octet.cluster.expression import Expression, expression
 from octet.cluster.reading import Address, Fields, Network, read
 
 AS_NUMBER, PORT = 64512, 179
 AS_MAX = (1 << 32) - 1  # RFC 6793
 LONGEST_RESTART = 4095  # seconds; RFC 4724, 3: twelve bits
+LONGEST_KEEPALIVE = 65535 // 3  # seconds; a third of the hold time (RFC 4271, 4.4), which has sixteen bits
 
 DEFAULT, OF_NODE = "default", "node."
 """The configuration of all nodes, and what begins the name of one node's."""
@@ -107,7 +108,7 @@ class BGPConfiguration(msgspec.Struct, frozen=True, gc=False):
             password=_secret(spec, "nodeMeshPassword"),
             restart_time=_restart(spec, "nodeMeshMaxRestartTime"),
             bound=spec.choice("bindMode", ("None", "NodeIP"), "None") == "NodeIP",
-            ignored=spec.texts("ignoredInterfaces") if "ignoredInterfaces" in spec else None,
+            ignored=_ignored(spec),
             advertised=_advertised(spec),
             cluster_ips=_cidrs(spec, "serviceClusterIPs"),
             external_ips=_cidrs(spec, "serviceExternalIPs"),
@@ -181,10 +182,10 @@ class BGPPeer(msgspec.Struct, frozen=True, gc=False):
             password=_secret(spec, "password"),
             bound=spec.choice("sourceAddress", ("UseNodeIP", "None"), "UseNodeIP") == "UseNodeIP",
             restart_time=_restart(spec, "maxRestartTime"),
-            keepalive=_seconds(spec, "keepaliveTime", 65535),
+            keepalive=_seconds(spec, "keepaliveTime", LONGEST_KEEPALIVE),
             own_as=spec.number("numAllowedLocalASNumbers", high=255),
             hops=spec.number("ttlSecurity", high=255),
-            reached_by=spec.address("reachableBy") if spec.text("reachableBy") else None,
+            reached_by=_gateway(spec, address),
             filters=spec.texts("filters"),
             mutual=spec.choice("reversePeering", (AUTO, "Manual"), AUTO) == AUTO,
         )
@@ -257,7 +258,15 @@ def _where(spec: Fields) -> tuple[Address | None, str, int]:
     if address.version == 6 and address.is_link_local and not interface:
         hint = f"{host}%eth0, with the node's interface"
         raise spec.refusal("peerIP", "is link-local and names no interface", hint=hint)
-    return address, interface, port
+    return address, interfaces(spec, "peerIP", interface) if interface else "", port
+
+
+def _gateway(spec: Fields, address: Address | None) -> Address | None:
+    """Return what a peer is reached by, of the peer's own family."""
+    found = spec.address("reachableBy") if spec.text("reachableBy") else None
+    if found is not None and address is not None and found.version != address.version:
+        raise spec.refusal("reachableBy", "is not of the family of peerIP")
+    return found
 
 
 def _next_hop(spec: Fields) -> str:
@@ -296,6 +305,12 @@ def _seconds(spec: Fields, key: str, most: int) -> int | None:
     if not 1 <= seconds <= most:
         raise spec.refusal(key, f"must be 1 to {most} seconds", hint="such as 120s")
     return seconds
+
+
+def _ignored(spec: Fields) -> tuple[str, ...] | None:
+    if "ignoredInterfaces" not in spec:
+        return None
+    return tuple(interfaces(spec, "ignoredInterfaces", each) for each in spec.texts("ignoredInterfaces"))
 
 
 def _cidrs(spec: Fields, key: str) -> tuple[Network, ...]:

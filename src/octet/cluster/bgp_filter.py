@@ -5,6 +5,7 @@ What it must not know: BIRD, which session uses which filter.
 Source: api/pkg/apis/projectcalico/v3 (bgpfilter.go), libcalico-go/lib/validator/v3.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -22,6 +23,8 @@ RULE = (
     *("cidr", "matchOperator", "prefixLength", "source", "interface", "action"),
     *("peerType", "communities", "asPathPrefix", "operations"),
 )
+
+_INTERFACES = re.compile(r"[A-Za-z0-9._:@*?-]+")
 
 
 class FilterRule(msgspec.Struct, frozen=True, gc=False):
@@ -93,6 +96,13 @@ def community(fields: Fields, key: str, text: str) -> Community:
     return tuple(map(int, parts))
 
 
+def interfaces(fields: Fields, key: str, text: str) -> str:
+    """Return a name or pattern of interfaces as it is; raises BadConfigurationError where it is none."""
+    if not _INTERFACES.fullmatch(text):
+        raise fields.refusal(key, f"{text!r} is no name or pattern of interfaces", hint="eth0, or eth*")
+    return text
+
+
 def _rule(fields: Fields, family: int) -> FilterRule:
     fields.only(RULE)
     if "action" not in fields:
@@ -109,7 +119,7 @@ def _rule(fields: Fields, family: int) -> FilterRule:
         operator=fields.choice("matchOperator", OPERATORS, "In"),
         lengths=_lengths(fields, cidr),
         learned=fields.choice("source", ("RemotePeers", ""), "") == "RemotePeers",
-        interface=fields.text("interface"),
+        interface=interfaces(fields, "interface", held) if (held := fields.text("interface")) else "",
         peer=fields.choice("peerType", (EXTERNAL, INTERNAL, ""), ""),
         communities=_communities(fields, "communities"),
         path=_numbers(fields, "asPathPrefix"),
@@ -138,7 +148,7 @@ def _communities(fields: Fields, key: str) -> tuple[Community, ...]:
 
 def _numbers(fields: Fields, key: str) -> tuple[int, ...]:
     held = fields.items(key)
-    found = [each for each in held if isinstance(each, int) and 1 <= each < 1 << 32]
+    found = [each for each in held if isinstance(each, int) and each is not True and 1 <= each < 1 << 32]
     if len(found) < len(held):
         raise fields.refusal(key, "must be an array of AS numbers")
     return tuple(found)

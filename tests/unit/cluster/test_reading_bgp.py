@@ -58,6 +58,7 @@ def test_communities_have_names():
         ),
         (r"communities\[0\].value", {"communities": [{"name": "x", "value": "70000:1"}]}),
         ("programClusterRoutes", {"programClusterRoutes": "Disabled"}),
+        ("ignoredInterfaces", {"ignoredInterfaces": ["a b"]}),
         ("localWorkloadPeeringIPV4", {"localWorkloadPeeringIPV4": "169.254.1.2"}),
     ],
 )
@@ -128,6 +129,9 @@ def test_a_peer_says_everything_about_its_session():
             },
         ),
         ("localWorkloadSelector", {"localWorkloadSelector": "all()"}),
+        ("keepaliveTime", {"peerIP": "192.0.2.1", "asNumber": 1, "keepaliveTime": "8h"}),
+        ("reachableBy", {"peerIP": "192.0.2.1", "asNumber": 1, "reachableBy": "2001:db8::1"}),
+        ("peerIP", {"peerIP": "fe80::1%eth 0", "asNumber": 1}),
     ],
 )
 def test_a_peer_is_refused_by_the_fields_name(field, spec):
@@ -178,6 +182,8 @@ def test_a_filters_rules():
         ("priority", {"action": "Accept", "priority": 512}),
         (r"operations\[0\].setPriority", {"action": "Accept", "operations": [{"setPriority": {"value": 1}}]}),
         ("asPathPrefix", {"action": "Accept", "asPathPrefix": ["x"]}),
+        ("asPathPrefix", {"action": "Accept", "asPathPrefix": [True]}),
+        ("interface", {"action": "Accept", "interface": "eth0 "}),
     ],
 )
 def test_a_rule_is_refused_by_the_fields_name(field, rule):

@@ -94,6 +94,19 @@ def test_a_refused_file_stays_as_it_was_and_the_others_go_on(here: Here) -> None
     assert here.loaded == {"a.conf": "text\n", "b.conf": "good\n", "bird.conf": "text\n"}
 
 
+def test_what_is_still_needed_stays_and_the_others_go_on(here: Here) -> None:
+    """A filter that a session names can't be taken away from under it; all other changes are in force."""
+    session = file("peer.a.conf", "needs filter.f.conf\n")
+    assert here.hold(*BASE, file("filter.f.conf"), session) == []
+    (failed,) = here.hold(*BASE[:2], file("a.conf", "new\n"), session)
+    assert "filter.f.conf" in failed
+    assert "it is still needed: peer.a.conf:1: No such thing as filter.f.conf" in failed
+    assert set(here.loaded) == {"a.conf", "bird.conf", "filter.f.conf", "peer.a.conf"}
+    assert here.loaded["a.conf"] == "new\n"
+    assert here.hold(*BASE) == []
+    assert set(here.loaded) == {"a.conf", "bird.conf"}
+
+
 def test_nothing_changes_when_the_main_file_is_refused(here: Here) -> None:
     """Where the daemon's own configuration is nonsense, the whole change waits and the old one runs on."""
     failed = here.hold(BASE[0], file("bird.conf", "bad\n"), file("a.conf", "new\n"))

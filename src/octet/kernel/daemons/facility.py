@@ -134,7 +134,7 @@ class Daemons:
         gone = {item.name: item for item in unwanted if isinstance(item, ConfigFile)}
         directory.prepare(bird.skipped((*files, *gone)))
         failed = self._draft(directory, files, gone)
-        failed |= self._check(directory, {**gone, **files}.keys() - failed.keys())
+        failed |= self._check(directory, files.keys() - failed.keys(), list(gone))
         good = {each: each in files for each in (*gone, *files) if each not in failed}
         directory.enact(good)
         items = {**gone, **files}
@@ -177,8 +177,10 @@ class Daemons:
                 directory.put(name, text)
         return failed
 
-    def _check(self, directory: Directory, changed: set[str]) -> dict[str, str]:
+    def _check(self, directory: Directory, changed: set[str], gone: list[str]) -> dict[str, str]:
         """Let the program read the draft; return what it refused, which is as it was before then.
+
+        Where it refuses what this change did not bring, something may need a file that is to go: that stays.
 
         Raises:
             OSError: it refuses what this change did not bring, or too many files; nothing changed.
@@ -192,6 +194,10 @@ class Daemons:
             if finished.code == _NOT_THERE:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), bird.PROGRAM)
             culprit, why = bird.complaint(finished, directory.draft)
+            if culprit != bird.MAIN and gone and culprit not in changed - failed.keys():
+                failed |= dict.fromkeys(gone, f"it is still needed: {why}")
+                _restore(directory, gone)
+                continue
             if culprit == bird.MAIN or culprit not in changed - failed.keys() or len(failed) >= REFUSED:
                 raise OSError(errno.EINVAL, f"bird refuses the configuration: {why}")
             failed[culprit] = f"bird refuses it: {why}"
@@ -251,6 +257,12 @@ def _daemon_of(item: KernelObject) -> str:
     if isinstance(item, ConfigFile):
         return item.daemon
     return item.name if isinstance(item, Daemon) else ""
+
+
+def _restore(directory: Directory, names: list[str]) -> None:
+    """Put files back into the draft as they are in force; none is left to be put back."""
+    while names:
+        directory.restore(names.pop())
 
 
 def _why_secret(item: ConfigFile, secrets: Callable[[Secret | Inline], str | None]) -> str:

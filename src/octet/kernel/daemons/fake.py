@@ -4,7 +4,7 @@ What lives here: ``FakeProcesses``. What it must not know: real processes, the s
 """
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from octet.kernel.daemons.port import Finished, Line, Reply
 
 BAD = "bad"
 """A file that holds this word is refused, by its name and line."""
+
+NEEDS = "needs"
+"""A file that holds this word and then another file's name is refused where that one is not there."""
 
 
 @dataclass
@@ -73,10 +76,8 @@ class FakeProcesses:
         self.read = set(texts)
         for name, text in texts.items():
             for number, line in enumerate(text.splitlines(), 1):
-                if BAD in line.split():
-                    return Finished(
-                        1, f"bird: {main.parent / name}:{number}:1 syntax error, unexpected BAD\n"
-                    )
+                if why := _complaint(line.split(), texts):
+                    return Finished(1, f"bird: {main.parent / name}:{number}:1 {why}\n")
         return Finished(0, "")
 
     def start(self, command: Sequence[str], directory: Path, last_words: Path) -> FakeProcess:
@@ -123,6 +124,13 @@ class FakeRoutes:
     def remove(self) -> None:
         """Take them away."""
         self.there = False
+
+
+def _complaint(words: Sequence[str], there: Container[str]) -> str:
+    if BAD in words:
+        return "syntax error, unexpected BAD"
+    lacks = words[:1] == [NEEDS] and words[1] not in there
+    return f"No such thing as {words[1]}" if lacks else ""
 
 
 def _texts(directory: Path) -> dict[str, str]:
