@@ -120,7 +120,14 @@ class Network:
         """Why some peers' pods or names can't be reached, or services told, though nothing failed here."""
         peers = [text for texts in self._obstacles.values() for text in texts]
         names = self._policing.naming.problem
-        return [*peers, *self._running.remarks(self.view), *([names] if names else [])]
+        said = [*self._running.remarks(self.view), *self.unsure]
+        return [*peers, *said, *([names] if names else [])]
+
+    @property
+    def unsure(self) -> list[str]:
+        """What of this node's part stays as it was, because what is said of it is wrong: a sentence each."""
+        held = self._running.unsure(self.view)
+        return list(dict.fromkeys(f"{each.files} stays as it was: {each.why}" for each in held))
 
     def is_settled(self) -> bool:
         """Does the kernel hold what is wanted, as far as it did not refuse?"""
@@ -177,7 +184,7 @@ class Network:
         """Decide about this node and its pods, and have every peer decided about again."""
         try:
             site = Site(self._running, self._running.network(self.view))
-            node = self._running.node(self.view)
+            node = self._part()
             self._unable = True
             self.refuse(node)
             self._unable = False
@@ -193,6 +200,13 @@ class Network:
         self.problem = ""
         self.generation += 1
         self.on_site(site)
+
+    def _part(self) -> Blueprint:
+        """Return this node's part; what of it can't be decided is what it was. Raises OctetError."""
+        node, unsure = self._running.node(self.view), self._running.unsure(self.view)
+        mine = self._desired.part(NODE)
+        kept = {item.key: item for item in mine if any(each.covers(item.key) for each in unsure)}
+        return Blueprint([*kept.values(), *(item for item in node if item.key not in kept)])
 
     def _replace_node(self, node: Blueprint) -> None:
         """Give the node's part; peers who have decided for a different object under one of its keys yield."""
@@ -222,7 +236,7 @@ class Network:
         """Decide about this node's own part alone: it advertises something else, and no peer minds."""
         self._stale = False
         try:
-            return self._desired.replace(NODE, self._running.node(self.view))
+            return self._desired.replace(NODE, self._part())
         except (OctetError, ValueError):
             self.decide()  # which says what is wrong
             return Change()

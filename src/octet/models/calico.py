@@ -76,7 +76,14 @@ def build(options: Options, source: str) -> Running:
     speaking = CalicoBgp(told, left)
     transport = Ways((speaking, IpipTransport(IN_IPIP, ANNOTATED), CalicoVxlan(IN_VXLAN, ANNOTATED, vni=vni)))
     blocks = replace(defaults_from(families, named, source), first=_first(options, source))
-    return Running(RoutedAttach(), transport, policy=True, blocks=blocks, advertises=speaking.advertises)
+    return Running(
+        RoutedAttach(),
+        transport,
+        policy=True,
+        blocks=blocks,
+        unsure=speaking.unsure,
+        advertises=speaking.advertises,
+    )
 
 
 @dataclass(frozen=True, slots=True)

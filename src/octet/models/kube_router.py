@@ -243,6 +243,7 @@ def build(options: Options, source: str) -> Running:
         spared=spared,
         served=partial(_served, flags=transport.flags.advertised, isolated=policy),
         remarks=transport.remarks,
+        unsure=transport.unsure,
         advertises=lambda _view: True,
     )
 

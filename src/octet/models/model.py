@@ -23,6 +23,7 @@ from octet.models.forwarding import forwarding
 from octet.policy.gates import Gate
 from octet.service import hostport
 from octet.transport import Transport
+from octet.transport.bgp.unsure import Unsure
 from octet.transport.masquerade import masquerade
 from octet.transport.reach import OF_THE_CLUSTER, PodNetworks, underlay
 
@@ -50,6 +51,11 @@ def no_remarks(_view: View) -> tuple[str, ...]:
     return ()
 
 
+def sure(_view: View) -> tuple[Unsure, ...]:
+    """Return nothing: most models speak no BGP."""
+    return ()
+
+
 def no_files(_network: NodeNetwork) -> Mapping[str, str]:
     """Return nothing: most models leave no files for other programs."""
     return {}
@@ -69,6 +75,7 @@ class Running:
         spared: stem of the sets of addresses to which pods' own address is kept, too; empty is none.
         served: what this node holds for service addresses that it advertises.
         remarks: what about services could not be done, a sentence each.
+        unsure: what of the node's part could not be decided, because what is said of it is wrong.
         advertises: does what this node holds depend on services and their endpoints now?
         files: what the original leaves for other programs to read: texts by file name.
     """
@@ -84,6 +91,7 @@ class Running:
     spared: str = ""
     served: Callable[[View, NodeNetwork], Blueprint] = field(default=no_services, compare=False)
     remarks: Callable[[View], tuple[str, ...]] = field(default=no_remarks, compare=False)
+    unsure: Callable[[View], tuple[Unsure, ...]] = field(default=sure, compare=False)
     advertises: Callable[[View], bool] = field(default=nothing, compare=False)
 
     @property

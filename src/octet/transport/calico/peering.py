@@ -8,8 +8,9 @@ Between two nodes there is one session at most: the first BGPPeer by name that b
 it is, the mesh where none does. Both nodes read the same objects, so both decide alike.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from msgspec.structs import replace as replace_fields
 
@@ -60,8 +61,11 @@ def with_node(view: View, speaker: Speaker, peer: Node) -> Iterator[Session]:
     yield from between(speaker, me, other, mesh(view))
 
 
-def with_routers(view: View, speaker: Speaker) -> Iterator[Session]:
-    """Yield the sessions with what is no node of the cluster, a BGPPeer each."""
+def with_routers(view: View, speaker: Speaker) -> Iterator[tuple[str, Callable[[], Session]]]:
+    """Yield the sessions with what is no node of the cluster, a BGPPeer each: its name, and what makes it.
+
+    What is made may raise BadConfigurationError.
+    """
     me, others = myself(view), _addresses(view)
     held: dict[tuple[Address, int], BGPPeer] = {}
     for each in _peers(view):
@@ -70,7 +74,7 @@ def with_routers(view: View, speaker: Speaker) -> Iterator[Session]:
     for (address, _), each in held.items():
         families = _families(speaker, each, address, held.values())
         if address not in (me.v4, me.v6) and address.version in families:
-            yield _as_said(each, _router(view, me, each, address, families))
+            yield each.name, partial(_with_router, view, me, each, address, families)
 
 
 def routed_outside(view: View, peer: Node) -> bool:
@@ -82,10 +86,10 @@ def routed_outside(view: View, peer: Node) -> bool:
     )
 
 
-def filters_of(view: View) -> Iterator[Filter]:
-    """Yield every BGPFilter as a filter."""
+def filters_of(view: View) -> Iterator[tuple[str, Callable[[], Filter]]]:
+    """Yield every BGPFilter as a filter: its name, and what makes it or raises BadConfigurationError."""
     for _, held in sorted(view.bgp_filters.items()):
-        yield _filter(held)
+        yield held.name, partial(_filter, held)
 
 
 def _peers(view: View) -> list[BGPPeer]:
@@ -150,6 +154,12 @@ def _router(view: View, me: Member, held: BGPPeer, address: Address, families: t
         passes_on=not ours,
         add_paths=ours,
     )
+
+
+def _with_router(
+    view: View, me: Member, held: BGPPeer, address: Address, families: tuple[int, ...]
+) -> Session:
+    return _as_said(held, _router(view, me, held, address, families))
 
 
 def _as_said(held: BGPPeer, session: Session) -> Session:

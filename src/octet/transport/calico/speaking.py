@@ -6,18 +6,30 @@ function is given), BIRD's language, processes.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
 from octet.cluster.objects import Network, Node
 from octet.cluster.view import View
-from octet.transport.bgp import Left, daemon, filters, session
+from octet.errors import BadConfigurationError
+from octet.transport.bgp import Filter, Left, Session, Speaker, daemon, filters, session
+from octet.transport.bgp.rendering import filter_file, peer_file
+from octet.transport.bgp.unsure import ALL, Decided, Unsure, each_alone
 from octet.transport.calico.advertising import advertised, advertises
 from octet.transport.calico.directory import ANNOTATED
 from octet.transport.calico.peering import filters_of, routed_outside, with_node, with_routers
 from octet.transport.calico.settings import configuration, speaker
 from octet.transport.host_gateway import direct_route
 from octet.transport.reach import FAMILIES, Obstacle, on_link, underlay
+
+
+def _session(speaker: Speaker, make: Callable[[], Session]) -> Blueprint:
+    return session(speaker, make())
+
+
+def _filters(make: Callable[[], Filter]) -> Blueprint:
+    return filters([make()])
 
 
 def _nothing(_view: View) -> tuple[Left, ...]:
@@ -43,12 +55,25 @@ class CalicoBgp:
 
     def node(self, view: View) -> Blueprint:
         """Return the daemon, filters and sessions with routers; nothing before there is an address."""
-        services = advertised(view, configuration(view, view.me))
-        me = speaker(view, self.owned(view), self.left(view), services)
+        return self._decided(view)[0]
+
+    def unsure(self, view: View) -> tuple[Unsure, ...]:
+        """Return what is not in the node's part because what is said of it is wrong."""
+        return self._decided(view)[1]
+
+    def _decided(self, view: View) -> Decided:
+        try:
+            services = advertised(view, configuration(view, view.me))
+            me = speaker(view, self.owned(view), self.left(view), services)
+            common = daemon(me) if me.families else Blueprint()
+        except BadConfigurationError as error:
+            return Blueprint(), (Unsure(ALL, str(error)),)
         if not me.families:
-            return Blueprint()
-        routers = (session(me, each) for each in with_routers(view, me))
-        return union([daemon(me), filters(filters_of(view)), *routers])
+            return common, ()
+        sessions = ((peer_file(name), partial(_session, me, make)) for name, make in with_routers(view, me))
+        held = ((filter_file(name), partial(_filters, make)) for name, make in filters_of(view))
+        made, unsure = each_alone([*held, *sessions])
+        return union([common, made]), unsure
 
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return the session with another node; nothing where there is none."""

@@ -68,7 +68,6 @@ class Own:
     routers: tuple[Router, ...] = ()
     prepend: Prepend | None = None
     communities: tuple[Community, ...] = ()
-    refused: tuple[Network, ...] = ()
     listen: tuple[Address, ...] = ()
 
 
@@ -80,6 +79,11 @@ def role(node: Node) -> Role:
 def own(node: Node) -> Own:
     """Return what a node says of itself alone. Raises BadConfigurationError naming node and annotation."""
     return _own(_Words.of(node))
+
+
+def rejected(node: Node) -> tuple[Network, ...]:
+    """Return what a node never believes. Raises BadConfigurationError naming node and annotation."""
+    return _Words.of(node).listed(REFUSED, Said.network)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,6 @@ def _own(words: _Words) -> Own:
         _routers(words),
         _prepend(words),
         words.listed(COMMUNITIES, Said.community),
-        words.listed(REFUSED, Said.network),
         words.listed(LISTEN, Said.address),
     )
 

@@ -6,6 +6,7 @@ What lives here: ``KubeRouter``. What it must not know: services, how annotation
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from octet.blueprint import Blueprint
@@ -14,9 +15,11 @@ from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.transport.bgp import Left, Member, Mesh, Session, Speaker, Timers, between, daemon, session
+from octet.transport.bgp.rendering import peer_file
+from octet.transport.bgp.unsure import ALL, EVERY_ROUTER, POLICY, Decided, Unsure, each_alone
 from octet.transport.host_gateway import direct_route
 from octet.transport.kube_router.advertising import offers, told
-from octet.transport.kube_router.annotations import ASN, POD_CIDRS, Own, own, role
+from octet.transport.kube_router.annotations import ASN, POD_CIDRS, Own, own, rejected, role
 from octet.transport.kube_router.flags import Flags
 from octet.transport.kube_router.overlay import Overlay
 from octet.transport.kube_router.routers import Router
@@ -55,16 +58,45 @@ class KubeRouter:
         """Return the daemon, and the sessions with routers; not before there are an address and an AS number.
 
         Raises:
-            BadConfigurationError: one of this node's annotations; what was in force stays.
+            BadConfigurationError: this node's pod CIDRs.
         """
-        speaker, said = self._speaker(view), self._own(view)
-        if not speaker.families or self._silent(view.here):
-            return self.overlay.node(view)
-        routers = self.flags.routers or said.routers
-        sessions = (self._router(speaker, said, each) for each in routers)
+        return self._decided(view)[0]
+
+    def unsure(self, view: View) -> tuple[Unsure, ...]:
+        """Return what is not in the node's part because this node's annotations are wrong."""
+        return self._decided(view)[1]
+
+    def _decided(self, view: View) -> Decided:
+        overlay = self.overlay.node(view)
+        try:
+            speaker = self._speaker(view)
+            if not speaker.families or self._silent(view.here):
+                return overlay, ()
+        except BadConfigurationError as error:
+            return overlay, (Unsure(ALL, str(error)),)
         advertised = self.flags.advertised
         services = told(view, offers(view, advertised).vips, advertised.aggregates)
-        return union([daemon(replace(speaker, services=services)), self.overlay.node(view), *sessions])
+        speaker, unsure = self._rejecting(view, replace(speaker, services=services))
+        sessions, unmade = self._sessions(view, speaker) if not unsure else (Blueprint(), ())
+        return union([daemon(speaker), overlay, sessions]), (*unsure, *unmade)
+
+    def _rejecting(self, view: View, speaker: Speaker) -> tuple[Speaker, tuple[Unsure, ...]]:
+        """Return the speaker with what this node says that it never believes."""
+        try:
+            more = rejected(view.here) if view.here is not None else ()
+        except BadConfigurationError as error:
+            return speaker, (Unsure(POLICY, str(error)), Unsure(EVERY_ROUTER, str(error)))
+        return replace(speaker, refused=(*speaker.refused, *more)), ()
+
+    def _sessions(self, view: View, speaker: Speaker) -> Decided:
+        """Return the sessions with routers."""
+        try:
+            said = self._own(view)
+        except BadConfigurationError as error:
+            return Blueprint(), (Unsure(EVERY_ROUTER, str(error)),)
+        routers = self.flags.routers or said.routers
+        make = partial(self._router, speaker, said)
+        return each_alone((peer_file(str(each.address)), partial(make, each)) for each in routers)
 
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return the sessions with a node, where its role and this node's want one, and its tunnel."""
@@ -180,7 +212,7 @@ class KubeRouter:
         )
 
     def _speaker(self, view: View) -> Speaker:
-        flags, said = self.flags, self._own(view)
+        flags = self.flags
         here = view.here or Node(view.me)
         asn = role(here).asn
         v4, v6 = view.underlay.v4, view.underlay.v6
@@ -195,7 +227,7 @@ class KubeRouter:
             strict_bind=True,
             owned=tuple(self._cidrs(view)),
             left=tuple(self._left(view)),
-            refused=(*view.service_cidrs, *self._service_ranges, *said.refused),
+            refused=(*view.service_cidrs, *self._service_ranges),
             restart_time=flags.restart_time,
             scan_time=flags.scan_time,
         )

@@ -1,8 +1,10 @@
 """Which sessions Calico's resources give to nodes: mesh, reflectors, routers, and what is told on them."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address, ip_network
 
 import pytest
+from msgspec import structs
 
 from octet.blueprint import ConfigFile, Secret
 from octet.cluster.changes import Underlay
@@ -60,7 +62,7 @@ def peers(view: View) -> dict[str, Session]:
 
 
 def routers(view: View) -> dict[str, Session]:
-    return {each.name: each for each in with_routers(view, speaker(view))}
+    return {name: make() for name, make in with_routers(view, speaker(view))}
 
 
 def both_ways(*objects: dict, **annotations: dict[str, str]) -> set[str]:
@@ -213,7 +215,8 @@ def test_filters_are_files_of_their_own() -> None:
     """A BGPFilter is one file; another one for one peer is one other file."""
     rule = {"action": "Reject", "cidr": "10.0.0.0/8", "matchOperator": "In", "prefixLength": {"min": 25}}
     view = seen("a1", TOR, resource("BGPFilter", "f", exportV4=[rule]))
-    (held,) = filters_of(view)
+    ((_, make),) = filters_of(view)
+    held = make()
     assert (held.export_v4[0].cidr, held.export_v4[0].lengths) == (ip_network("10.0.0.0/8"), (25, 32))
     files = {each.name: each for each in CalicoBgp(lambda _: ()).node(view).of(ConfigFile)}
     changed = seen(
@@ -325,3 +328,27 @@ def test_a_peers_change_is_one_files() -> None:
     }
     assert changed == {"a2": False, "b1": True, "b2": False}
     assert transport.node(before) == transport.node(after)
+
+
+def test_one_router_that_cannot_be_spoken_to_costs_itself() -> None:
+    """A session that no speaker can be told is named; filters, what is announced and other routers stand."""
+    view = seen("a1", TOR, resource("BGPPeer", "other", peerIP="10.1.1.253", asNumber=65002))
+    held = view.bgp_peers["", "tor"]
+    broken = replace(view, bgp_peers={**view.bgp_peers, ("", "tor"): structs.replace(held, keepalive=65535)})
+    speaking = CalicoBgp(lambda _: ())
+    files = {each.name for each in speaking.node(broken).of(ConfigFile)}
+    assert "peer.other.conf" in files
+    assert "owned.conf" in files
+    assert "peer.tor.conf" not in files
+    (unsure,) = speaking.unsure(broken)
+    assert unsure.files == "peer.tor.conf"
+    assert "timers.hold" in unsure.why
+
+
+def test_a_node_that_says_no_as_number_speaks_to_nobody() -> None:
+    """With a wrong one nothing of BGP is decided, and the reason says node and annotation."""
+    view, speaking = seen("a1", TOR, a1={"ASNumber": "many"}), CalicoBgp(lambda _: ())
+    assert len(speaking.node(view)) == 0
+    (unsure,) = speaking.unsure(view)
+    assert unsure.covers(("daemon", "bgp"))
+    assert "Node a1: metadata.annotations[projectcalico.org/ASNumber] = 'many'" in unsure.why

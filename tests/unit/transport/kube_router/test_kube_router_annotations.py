@@ -10,7 +10,7 @@ from octet.blueprint import Inline, Secret
 from octet.errors import BadConfigurationError
 from octet.transport.bgp import Bfd, Prepend
 from octet.transport.kube_router import Router
-from octet.transport.kube_router.annotations import Own, Role, own, role
+from octet.transport.kube_router.annotations import Own, Role, own, rejected, role
 
 SECRET = base64.b64encode(b"hush").decode()
 
@@ -30,19 +30,18 @@ def test_the_role_of_a_node() -> None:
 
 def test_what_concerns_the_node_alone() -> None:
     """Prepended path, communities of every spelling, prefixes that are never believed, own addresses."""
-    said = own(
-        node(
-            1,
-            prepend_as="64512",
-            prepend_n="3",
-            communities="65000:1, 65000:1:2,no-export,4259840001",
-            reject="10.0.0.0/8, 2001:db8::/32",
-            listen="192.0.2.1,2001:db8::1",
-        )
+    held = node(
+        1,
+        prepend_as="64512",
+        prepend_n="3",
+        communities="65000:1, 65000:1:2,no-export,4259840001",
+        reject="10.0.0.0/8, 2001:db8::/32",
+        listen="192.0.2.1,2001:db8::1",
     )
+    said = own(held)
     assert said.prepend == Prepend(64512, 3)
     assert said.communities == ((65000, 1), (65000, 1, 2), (65535, 65281), (65000, 1))
-    assert said.refused == (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
+    assert rejected(held) == (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
     assert said.listen == (ip_address("192.0.2.1"), ip_address("2001:db8::1"))
 
 
@@ -127,8 +126,9 @@ ROUTER = "remoteip: 192.0.2.254, remoteasn: 65001"
 )
 def test_a_bad_annotation_is_refused_by_name(said: dict[str, str], message: str) -> None:
     """Node, key, place in the list and value are in the refusal."""
+    bad = node(1, **said)
     with pytest.raises(BadConfigurationError, match=rf"^Node node1: metadata\.annotations\[.*{message}"):
-        role(node(1, **said)), own(node(1, **said))  # type: ignore[arg-type]
+        role(bad), own(bad), rejected(bad)
 
 
 @pytest.mark.parametrize("text", ["hush hush!", "secret:only/two", "aGVsbG8"])

@@ -116,10 +116,32 @@ def test_a_password_is_in_no_text_that_is_shown() -> None:
     assert any(getattr(part, "value", "") == "hush" for part in file.parts)
 
 
-def test_a_bad_annotation_of_this_node_stops_the_decision() -> None:
-    """Nothing is decided of half of what a node says; a peer's bad one is told as its obstacle."""
-    with pytest.raises(BadConfigurationError, match=r"rr\.client"):
-        KubeRouter().node(seen(node(1, rr_client="x")))
+@pytest.mark.parametrize(
+    ("said", "undecided"),
+    [({"prepend_as": "64512"}, ["peer.*"]), ({"reject": "x"}, ["policy.conf", "peer.*"])],
+)
+def test_a_bad_annotation_costs_the_sessions_with_routers_only(
+    said: dict[str, str], undecided: list[str]
+) -> None:
+    """What is said to routers or kept from them is not decided of half of it; nodes meet all the same."""
+    running, view = KubeRouter(Flags(routers=(TOR,))), seen(node(1, **said), node(2))  # type: ignore[arg-type]
+    assert [each.files for each in running.unsure(view)] == undecided
+    assert all("Node node1: metadata.annotations[" in each.why for each in running.unsure(view))
+    held = texts(running.node(view))
+    assert "owned.conf" in held
+    assert not any(name.startswith("peer.") for name in held)
+    assert texts(running.peer(view, node(2)))
+
+
+def test_a_bad_role_of_this_node_leaves_its_bgp_undecided() -> None:
+    """Who does not know its part says nothing; a peer's bad one is told as its obstacle."""
+    view = seen(node(1, rr_client="x"))
+    assert not texts(KubeRouter().node(view))
+    (unsure,) = KubeRouter().unsure(view)
+    assert unsure.covers(("daemon", "bgp"))
+    assert unsure.covers(("config", "bgp", "node.node2.conf"))
+    assert not unsure.covers(("route", "x"))
+    assert "rr.client" in unsure.why
     bad = node(2, rr_client="x")
     with pytest.raises(BadConfigurationError, match="Node node2"):
         KubeRouter().peer(seen(node(1), bad), bad)

@@ -28,8 +28,13 @@ def filters(wanted: Iterable[Filter]) -> Blueprint:
         BadConfigurationError: a rule that BIRD can't be told.
     """
     return Blueprint(
-        ConfigFile(DAEMON, f"filter.{slug(each.name)}.conf", (joined(_functions(each)),)) for each in wanted
+        ConfigFile(DAEMON, filter_file(each.name), (joined(_functions(each)),)) for each in wanted
     )
+
+
+def filter_file(name: str) -> str:
+    """Return the name of a filter's file."""
+    return f"filter.{slug(name)}.conf"
 
 
 def called(name: str, direction: str, family: int) -> str:

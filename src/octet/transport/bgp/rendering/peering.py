@@ -25,6 +25,13 @@ from octet.transport.bgp.speaker import Speaker
 BFD = ConfigFile(DAEMON, "bfd.conf", ("protocol bfd { }\n",))
 """The protocol that watches peers; it opens its ports, so it is there only while a session needs it."""
 
+ROUTER = "peer"
+
+
+def peer_file(name: str, kind: str = ROUTER) -> str:
+    """Return the name of a session's file."""
+    return f"{kind}.{slug(name)}.conf"
+
 
 def session(speaker: Speaker, peer: Session) -> Blueprint:
     """Return a session's file, and what it needs beside.
@@ -37,12 +44,12 @@ def session(speaker: Speaker, peer: Session) -> Blueprint:
     if missing:
         problem = "has families of which this node has no address"
         raise BadConfigurationError(f"peer {peer.name}", "families", ",".join(map(str, missing)), problem)
-    kind = "node" if peer.node else "peer"
+    kind = "node" if peer.node else ROUTER
     head, tail = _protocol(speaker, peer, kind)
     parts: tuple[str | Secret | Inline, ...] = (joined([*head, *tail, "}"]),)
     if peer.password is not None:
         parts = (joined(head) + '  password "', peer.password, '";\n' + joined([*tail, "}"]))
-    file = ConfigFile(DAEMON, f"{kind}.{slug(peer.name)}.conf", parts)
+    file = ConfigFile(DAEMON, peer_file(peer.name, kind), parts)
     return Blueprint([file, *([BFD] if peer.bfd is not None else [])])
 
 
