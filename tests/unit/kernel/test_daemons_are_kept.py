@@ -165,6 +165,22 @@ def test_a_secret_that_cannot_be_written_leaves_out_its_file(
     assert set(here.loaded) == {"a.conf", "b.conf", "bird.conf"}
 
 
+def test_an_open_session_does_not_wait_for_its_password(here: Here) -> None:
+    """A session that is to have a password ends where that is not known, even if nothing else changes."""
+    assert here.hold(*BASE, file("peer.conf", "open\n"), file("b.conf")) == []
+    wanted = (*BASE, file("peer.conf", 'password "', KEY, '";'), file("b.conf"))
+    here.secrets.clear()
+    (failed,) = here.hold(*wanted)
+    assert "is not known" in failed
+    assert set(here.loaded) == {"a.conf", "b.conf", "bird.conf"}
+    told = len(here.processes.commands)
+    assert len(here.hold(*wanted)) == 1
+    assert here.processes.commands[told:] == [], "nobody is told again of what is not there"
+    here.secrets[KEY] = "hush"
+    assert here.hold(*wanted) == []
+    assert here.loaded["peer.conf"] == 'password "hush";'
+
+
 def test_a_changed_secret_is_a_difference(here: Here) -> None:
     """When the secret behind a reference changes, the file is written anew and the daemon is told."""
     wanted = (*BASE, file("peer.conf", KEY))

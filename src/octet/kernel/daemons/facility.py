@@ -134,14 +134,15 @@ class Daemons:
         gone = {item.name: item for item in unwanted if isinstance(item, ConfigFile)}
         directory.prepare(bird.skipped((*files, *gone)))
         failed = self._draft(directory, files, gone)
+        lost = failed.keys() & set(directory.names())
         failed |= self._check(directory, files.keys() - failed.keys(), list(gone))
         good = {each: each in files for each in (*gone, *files) if each not in failed}
-        directory.enact(good)
+        directory.enact(good | dict.fromkeys(lost, False))
         items = {**gone, **files}
         refused = [Failure(items[each], errno.EINVAL, reason) for each, reason in failed.items()]
         done: list[KernelObject] = [items[each] for each in good]
         supervisor = self._supervisors.get(name)
-        if good and supervisor is not None and supervisor.running:
+        if (good or lost) and supervisor is not None and supervisor.running:
             supervisor.reload()
         for item in wanted:
             if isinstance(item, Daemon):
@@ -164,7 +165,7 @@ class Daemons:
     def _draft(
         self, directory: Directory, files: Mapping[str, ConfigFile], gone: Mapping[str, ConfigFile]
     ) -> dict[str, str]:
-        """Write the draft; return why files could not be written."""
+        """Write the draft; return why files could not be written, which are not in it."""
         failed: dict[str, str] = {}
         for name in gone:
             directory.put(name, None)
@@ -172,7 +173,7 @@ class Daemons:
             text = self._text(item)
             if text is None:
                 failed[name] = _why_secret(item, self._secret)
-                directory.restore(name)
+                directory.put(name, None)  # what is in force may have no password at all
             else:
                 directory.put(name, text)
         return failed
