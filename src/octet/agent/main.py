@@ -125,6 +125,7 @@ class Agent:
             config, self._network, endpoints, desired, self._watch, metrics, flows, sessions
         )
         self._report.why = Routing(config.running, self._network, desired, daemons, kernel.way).answer
+        sessions.failed, sessions.unsure = lambda: applier.failed, lambda: self._network.unsure
         self._underlay_news = asyncio.Event()
         self._police_waits = False
         self._keeper = self._keep_blocks(journal, reader, worker)
