@@ -81,6 +81,7 @@ def build(options: Options, source: str) -> Running:
         transport,
         policy=True,
         blocks=blocks,
+        remarks=speaking.remarks,
         unsure=speaking.unsure,
         advertises=speaking.advertises,
     )

@@ -9,6 +9,7 @@ it is, the mesh where none does. Both nodes read the same objects, so both decid
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,7 @@ from octet.cluster.bgp import KEEP, SELF, BGPFilter, BGPPeer
 from octet.cluster.bgp_filter import INTERNAL, FilterRule
 from octet.cluster.objects import Address, Node
 from octet.cluster.view import View
+from octet.errors import BadConfigurationError
 from octet.transport.bgp import (
     Action,
     Filter,
@@ -50,7 +52,7 @@ def with_node(view: View, speaker: Speaker, peer: Node) -> Iterator[Session]:
     """Yield the session with another node, if there is one. Raises BadConfigurationError for annotations."""
     me, other = myself(view), member(view, peer)
     for held in _peers(view):
-        mine, theirs = _means(held, view.here) and _selects(held, peer), _is_selected(view, held, peer)
+        mine, theirs = _means(held, view.here) and _selects(view, held, peer), _is_selected(view, held, peer)
         if mine or theirs:
             claimed = held.asn if mine else held.local_asn  # localASNumber is what the other end claims to be
             stated = replace(other, asn=claimed or other.asn, port=held.port or other.port)
@@ -66,15 +68,30 @@ def with_routers(view: View, speaker: Speaker) -> Iterator[tuple[str, Callable[[
 
     What is made may raise BadConfigurationError.
     """
-    me, others = myself(view), _addresses(view)
+    me = myself(view)
     held: dict[tuple[Address, int], BGPPeer] = {}
     for each in _peers(view):
-        if each.address is not None and each.address not in others and _means(each, view.here):
+        if each.address is not None and _means(each, view.here) and not _at(view, each):
             held.setdefault((each.address, each.port), each)
     for (address, _), each in held.items():
         families = _families(speaker, each, address, held.values())
         if address not in (me.v4, me.v6) and address.version in families:
             yield each.name, partial(_with_router, view, me, each, address, families)
+
+
+def mistaken(view: View) -> tuple[str, ...]:
+    """Return which BGPPeers have an address that a node claims in an annotation alone."""
+    found = []
+    for each in _peers(view):
+        claims = [node for node in view.nodes.values() if each.address in tuple(addresses_of(node))]
+        for node in claims if _means(each, view.here) else ():
+            if each.address not in node.internal_ips:
+                what = "node" if _is_at(view, each, node) else "router"
+                found.append(
+                    f"BGPPeer {each.name} is taken for a {what}: node {node.name} says in an "
+                    f"annotation that it is at {each.address}, which is no InternalIP of it"
+                )
+    return tuple(found)
 
 
 def routed_outside(view: View, peer: Node) -> bool:
@@ -105,11 +122,29 @@ def _means(held: BGPPeer, node: Node | None) -> bool:
     return not held.node or held.node == node.name
 
 
-def _selects(held: BGPPeer, node: Node) -> bool:
+def _selects(view: View, held: BGPPeer, node: Node) -> bool:
     """Is a node one of those that a BGPPeer gives sessions with?"""
     if held.peers is not None:
         return held.peers.matches(node.labels)
-    return held.address is not None and held.address in addresses_of(node)
+    return _is_at(view, held, node)
+
+
+def _at(view: View, held: BGPPeer) -> bool:
+    """Is a BGPPeer's address a node's?"""
+    return any(_is_at(view, held, node) for node in view.nodes.values())
+
+
+def _is_at(view: View, held: BGPPeer, node: Node) -> bool:
+    """Is a BGPPeer's address this node's: its InternalIP, or what it claims beside that AS number?"""
+    if held.address is None or held.address not in addresses_of(node):
+        return False
+    return held.address in node.internal_ips or held.asn == _own_as(view, node)
+
+
+def _own_as(view: View, node: Node) -> int:
+    with suppress(BadConfigurationError):
+        return member(view, node).asn
+    return 0
 
 
 def _is_selected(view: View, held: BGPPeer, peer: Node) -> bool:
@@ -118,11 +153,6 @@ def _is_selected(view: View, held: BGPPeer, peer: Node) -> bool:
     if here is None or wanted is None or not held.mutual:
         return False
     return _means(held, peer) and wanted.matches(here.labels)
-
-
-def _addresses(view: View) -> frozenset[Address]:
-    """Return the addresses that nodes say they have."""
-    return frozenset(address for node in view.nodes.values() for address in addresses_of(node))
 
 
 def _families(

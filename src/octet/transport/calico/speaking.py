@@ -18,7 +18,7 @@ from octet.transport.bgp.rendering import filter_file, peer_file
 from octet.transport.bgp.unsure import ALL, Decided, Unsure, each_alone
 from octet.transport.calico.advertising import advertised, advertises
 from octet.transport.calico.directory import ANNOTATED
-from octet.transport.calico.peering import filters_of, routed_outside, with_node, with_routers
+from octet.transport.calico.peering import filters_of, mistaken, routed_outside, with_node, with_routers
 from octet.transport.calico.settings import configuration, speaker
 from octet.transport.host_gateway import direct_route
 from octet.transport.reach import FAMILIES, Obstacle, on_link, underlay
@@ -60,6 +60,10 @@ class CalicoBgp:
     def unsure(self, view: View) -> tuple[Unsure, ...]:
         """Return what is not in the node's part because what is said of it is wrong."""
         return self._decided(view)[1]
+
+    def remarks(self, view: View) -> tuple[str, ...]:
+        """Return whose address a BGPPeer has that a node claims, too: a sentence each."""
+        return mistaken(view)
 
     def _decided(self, view: View) -> Decided:
         try:

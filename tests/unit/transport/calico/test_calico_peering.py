@@ -352,3 +352,16 @@ def test_a_node_that_says_no_as_number_speaks_to_nobody() -> None:
     (unsure,) = speaking.unsure(view)
     assert unsure.covers(("daemon", "bgp"))
     assert "Node a1: metadata.annotations[projectcalico.org/ASNumber] = 'many'" in unsure.why
+
+
+def test_a_node_that_claims_a_routers_address_takes_no_session_away() -> None:
+    """An annotation that is no InternalIP counts where the AS number fits, too; either way it is said."""
+    view = seen("a1", TOR, b1={"IPv4Address": "10.1.1.254/24"})
+    assert set(routers(view)) == {"tor"}
+    (why,) = CalicoBgp(lambda _: ()).remarks(view)
+    assert why.startswith("BGPPeer tor is taken for a router: node b1 says in an annotation that it is at")
+    view = seen("a1", TOR, b1={"IPv4Address": "10.1.1.254/24", "ASNumber": "65001"})
+    assert routers(view) == {}
+    (why,) = CalicoBgp(lambda _: ()).remarks(view)
+    assert why.startswith("BGPPeer tor is taken for a node")
+    assert CalicoBgp(lambda _: ()).remarks(seen("a1", TOR)) == ()
