@@ -310,7 +310,10 @@ class Endpoints:
             change = self._desired.replace(endpoint.attachment, plan.node)
         except ValueError as error:
             raise CniError(Code.IN_USE, str(error)) from error
-        _insist(self._kernel.apply(self._policing.attach(endpoint)))
+        policed = self._kernel.apply(self._policing.attach(endpoint))
+        if not policed.ok:
+            self.on_trouble()  # parts of what others are decided about may have been refused with it
+        _insist(policed)
         with self._kernel.enter(namespace) as pod:
             _insist(pod.apply(Change(add=tuple(plan.pod))))
         _insist(self._kernel.apply(change))

@@ -78,8 +78,6 @@ class Policing:
         self.engine = Engine(view, self._gate)
         self.engine.learn(view, self._ever)
         self._view = view
-        self.engine.learn(view, self._ever)
-        self._view = view
         self._changes.clear()
         self.engine.attach(*endpoints)
         self._take(self.engine.parts)
@@ -132,7 +130,7 @@ class Policing:
         if self.engine is None:
             return Change()
         self._note(self.engine)
-        change = self._take(self.engine.step()) if self.engine.waits else Change()
+        change = self._take(self.engine.step() if self.engine.waits else {})
         if self.engine.waits:
             self.on_news()
         return change

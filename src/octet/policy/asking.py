@@ -1,7 +1,7 @@
 """The programs that somebody has, and whom they ask for.
 
-What lives here: ``Asking``: which program asks for which groups, counted by users. What it must not know:
-endpoints, contributions.
+What lives here: ``Asking``: which program asks for which groups, counted by users; the pair of programs of an
+endpoint's two directions. What it must not know: endpoints, contributions.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +10,11 @@ from octet.policy.dirty import Dirty
 from octet.policy.holders import Entry, has_pods
 from octet.policy.indexing import Groups
 from octet.policy.programs import Program
+
+Pair = tuple[Program | None, Program | None]
+"""The programs of an endpoint: of what goes to it, of what comes from it."""
+
+NONE: Pair = (None, None)
 
 
 class Asking:
@@ -88,3 +93,13 @@ class Asking:
                 found[name] += held.get(stem, 0)
             total += held.get(stem, 0) if mine else 0
         return found, total
+
+
+def entrances(chosen: Pair) -> list[str]:
+    """Return the names of a pair's programs, empty for none."""
+    return [each.entrance if each is not None else "" for each in chosen]
+
+
+def identities(chosen: Pair) -> list[str]:
+    """Return what tells a pair's programs from their other versions."""
+    return [each.identity if each is not None else "" for each in chosen]

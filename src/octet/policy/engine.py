@@ -108,7 +108,10 @@ class Engine:
             self.affected.update(endpoint.addresses)
 
     def _at_once(self, dirty: Dirty) -> dict[Owner, Blueprint]:
-        for _ in self._turns.slices(dirty):
+        if not self.waits:
+            self._turns.begin()
+        waiting = self._amid[0] if self._amid is not None else self._noted
+        for _ in self._turns.slices(dirty, waiting if self.waits else None):
             pass
         return self._taken()
 
@@ -169,6 +172,7 @@ class Engine:
         """Decide about a slice of what was noted; ``waits`` tells whether there is more."""
         if self._amid is None:
             dirty, self._noted = self._noted, Dirty()
+            self._turns.begin()
             self._amid = dirty, self._turns.slices(dirty)
         if next(self._amid[1], self) is self:
             self._amid = None

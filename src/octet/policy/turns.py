@@ -20,7 +20,7 @@ from octet.cluster.netpol import EGRESS, INGRESS
 from octet.cluster.objects import Address, Pod
 from octet.cluster.view import Learned, View
 from octet.policy import limits
-from octet.policy.asking import Asking
+from octet.policy.asking import NONE, Asking, Pair, entrances, identities
 from octet.policy.attached import Attached
 from octet.policy.dirty import Dirty
 from octet.policy.gates import Gate, verdict
@@ -44,9 +44,6 @@ SLICE = 128
 
 WEIGHED = 1024
 """Elements that may come before what there is is compared with the limits again."""
-
-Pair = tuple[Program | None, Program | None]
-NONE: Pair = (None, None)
 
 
 class Turns:
@@ -78,6 +75,15 @@ class Turns:
         self._known: dict[tuple[object, ...], tuple[Stage, ...]] = {}
         self._labelled = Labelled()
         self._weighed = 0
+        self._seen = view
+
+    def begin(self) -> None:
+        """Decide by what is known now: no turn is half done, and nothing else waits.
+
+        Who belongs where is asked of this view until the next turn begins: by a newer one an old policy
+        could let somebody in whom a newer policy, not in force yet, keeps out.
+        """
+        self._seen = self.view
 
     def take(self, view: View) -> None:
         """Take the next version of the view."""
@@ -110,29 +116,34 @@ class Turns:
     def _pod_at(self, address: Address) -> Pod | None:
         return self.attached.pod_at(address, self.view)
 
-    def slices(self, dirty: Dirty) -> Iterator[None]:
-        """Decide, and yield where what has changed so far may be made so."""
+    def slices(self, dirty: Dirty, amid: Dirty | None = None) -> Iterator[None]:
+        """Decide, and yield where what has changed so far may be made so.
+
+        Amid another turn, or before one, endpoints come or go: where those belong is asked of what is known
+        now, and of what that turn is about nothing is let go.
+        """
         while True:
             try:
-                yield from self._turn(dirty)
+                yield from self._turn(dirty, amid)
             except TooLargeError as error:
                 self._refuse(error, dirty)
             else:
                 return
 
-    def _turn(self, dirty: Dirty) -> Iterator[None]:
+    def _turn(self, dirty: Dirty, amid: Dirty | None) -> Iterator[None]:
+        now = self._seen if amid is None else self.view
         self._choose(dirty)
         self._regroup(dirty)
         come = len(dirty.members)
         if self._mixed(dirty):
             self._switch(dirty)
             self._regroup(dirty)
-            self._decide(dirty, dirty.addresses)
+            self._decide(dirty, dirty.addresses, view=now)
             self._decide(dirty, dirty.members)
         elif come > SLICE or any(self._is_large(name, come) for name in dirty.programs):
             yield from self._fill(dirty)
         self._switch(dirty)
-        self._decide(dirty, dirty.addresses)
+        self._decide(dirty, dirty.addresses, view=now)
         self._decide(dirty, dirty.members)
         self._regroup(dirty)
         if len(dirty.members) <= SLICE:
@@ -142,7 +153,8 @@ class Turns:
             self._decide(dirty, dirty.members, SLICE)
         self._affect(dirty)
         for name in dirty.programs:
-            self._tidy(name)
+            if amid is None or name not in amid.programs:
+                self._tidy(name)
 
     def _mixed(self, dirty: Dirty) -> bool:
         """Does an endpoint come to, or leave, a program that becomes another one meanwhile?
@@ -151,7 +163,7 @@ class Turns:
         """
         held = {name for name in dirty.programs if ("policy", "program", name) in self.parts}
         for key in dirty.endpoints:
-            names = zip(_entrances(self._chosen.get(key, NONE)), _entrances(self.coming[key]), strict=True)
+            names = zip(entrances(self._chosen.get(key, NONE)), entrances(self.coming[key]), strict=True)
             if any(before != now and not held.isdisjoint((before, now)) for before, now in names):
                 return True
         return False
@@ -184,15 +196,19 @@ class Turns:
                 self.asking.use(each, -1, dirty)
 
     def _fill(self, dirty: Dirty) -> Iterator[None]:
-        """Declare and fill the sets of what comes."""
-        for name in tuple(dirty.programs):
-            each = self.asking.programs.get(name)
-            if each is None:
-                continue
+        """Declare and fill the sets of what comes.
+
+        All are declared before anything is yielded: who is attached meanwhile may be in any of them.
+        """
+        coming = {name: each for name in dirty.programs if (each := self.asking.programs.get(name))}
+        for name, each in coming.items():
             self._declare(name, each)
-            if ("policy", "program", name) not in self.parts:
+        for name, each in coming.items():
+            if ("policy", "program", name) not in self.parts and self.asking.programs.get(name) is each:
                 for _ in self._hold(name, each):
                     yield
+                    if self.asking.programs.get(name) is not each:
+                        break  # who asked is detached meanwhile, and its sets are gone
         while dirty.members:
             self._decide(dirty, dirty.members, SLICE)
             yield
@@ -214,7 +230,7 @@ class Turns:
         for key in dirty.endpoints:
             if key in self.coming:
                 self._lead(key, dirty)
-        if self._hosts is not self._coming_hosts:
+        if (dirty.hosts or self._hosts is None) and self._hosts is not self._coming_hosts:
             before, self._hosts = self._hosts or Hosts(), self._coming_hosts
             self.affected_hosts |= before != self._hosts
             self.parts.replace(("policy", "hosts"), Blueprint(self._hosts.objects))
@@ -238,7 +254,7 @@ class Turns:
             return
         self._chosen[key] = now
         self.parts.replace(("policy", "endpoint", key), self._entries(endpoint, now))
-        if _identities(now) != _identities(before):
+        if identities(now) != identities(before):
             self.affected.update(endpoint.addresses)
 
     def _entries(self, endpoint: Endpoint, now: Pair) -> Blueprint:
@@ -262,7 +278,7 @@ class Turns:
 
     def _hold(self, name: str, each: Program) -> Iterator[bool]:
         """Fill a program's sets with what is no pods'; yield whether a slice of it is another now."""
-        items, number = each.held(self.view), 0
+        items, number = each.held(self._seen), 0
         try:
             while part := list(islice(items, SLICE)):
                 yield self.parts.replace(("policy", "held", name, number), Blueprint(part)) is not None
@@ -280,12 +296,17 @@ class Turns:
             number += 1
         return number > first
 
-    def _decide(self, dirty: Dirty, addresses: dict[Address, None], most: int | None = None) -> None:
+    def _decide(
+        self, dirty: Dirty, addresses: dict[Address, None], most: int = 0, view: View | None = None
+    ) -> None:
         """Decide which sets addresses are in: these, or as many of them as make a slice."""
         work = 0
         for address in tuple(addresses):
             owner = ("policy", "address", address)
-            before, part = len(self.parts.get(owner, NOTHING)), Blueprint(self._memberships(address))
+            before, part = (
+                len(self.parts.get(owner, NOTHING)),
+                Blueprint(self._memberships(address, view or self._seen)),
+            )
             touched = self.parts.replace(owner, part)
             del addresses[address]
             if touched:
@@ -293,15 +314,15 @@ class Turns:
                 self._weigh()
                 work += before + len(part)
             work += 1
-            if most is not None and work >= most:
+            if most and work >= most:
                 return
 
-    def _memberships(self, address: Address) -> Iterable[KernelObject]:
+    def _memberships(self, address: Address, view: View) -> Iterable[KernelObject]:
         """Return what an address is in, by the pod that has it: of this node, or else by the API's word."""
-        pod = self._pod_at(address)
+        pod = self.attached.pod_at(address, view)
         if pod is None or pod.finished:
             return ()
-        candidate = Candidate(self.view, pod)
+        candidate = Candidate(view, pod)
         entries = (each for each in self.asking.groups.of(candidate) if address.version in each.families)
         return islice(of_address(address, pod, entries), limits.MOST_ON_NODE + 1)
 
@@ -309,14 +330,14 @@ class Turns:
         """Note the members of groups that came or went; of many groups everybody, which is less to ask."""
         groups, dirty.groups = dirty.groups, {}
         if len(groups) > FEW:
-            found = (address for pod in self.view.pods.values() for address in self.attached.addresses(pod))
+            found = (address for pod in self._seen.pods.values() for address in self.attached.addresses(pod))
         else:
             found = (address for group in groups for address in self._members(group))
         dirty.members |= dict.fromkeys(address for address in found if address not in dirty.addresses)
 
     def _members(self, group: Group) -> Iterator[Address]:
-        for pod in self._labelled.likely(group, self.view):
-            if group.has(Candidate(self.view, pod)):
+        for pod in self._labelled.likely(group, self._seen):
+            if group.has(Candidate(self._seen, pod)):
                 yield from self.attached.addresses(pod)
 
     def programs_of(self, endpoint: Endpoint | None, pod: Pod | None) -> Pair:
@@ -375,11 +396,3 @@ class Turns:
         dirty.endpoints |= dict.fromkeys(inside)
         dirty.hosts = True
         self._weighed = 0
-
-
-def _entrances(chosen: Pair) -> list[str]:
-    return [each.entrance if each is not None else "" for each in chosen]
-
-
-def _identities(chosen: Pair) -> list[str]:
-    return [each.identity if each is not None else "" for each in chosen]
