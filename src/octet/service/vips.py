@@ -16,6 +16,7 @@ from functools import lru_cache
 from ipaddress import ip_network
 
 from octet.blueprint import Blueprint, KernelObject
+from octet.blueprint.base import union
 from octet.blueprint.nft import (
     CT_DPORT,
     DPORT,
@@ -24,7 +25,6 @@ from octet.blueprint.nft import (
     Chain,
     Compare,
     ConntrackStatus,
-    Counter,
     Element,
     Hook,
     InlineVerdicts,
@@ -49,12 +49,13 @@ from octet.blueprint.nft import (
 from octet.cluster.backends import Vip
 from octet.cluster.objects import Address
 from octet.cluster.view import View
+from octet.service.loops import guard
 
 REMEMBERED = 1 << 14
 """Ports of addresses whose objects are kept: a change of one service makes none of the others anew."""
 
 PROTOCOLS = ("tcp", "udp", "sctp")
-_DEST_NAT, _FILTER, _SOURCE_NAT = -100, 0, 100  # priorities dstnat, filter and srcnat of nft(8)
+_DEST_NAT, _SOURCE_NAT = -100, 100  # priorities dstnat and srcnat of nft(8)
 
 _TRANSLATE = "service-translate"
 
@@ -128,11 +129,10 @@ def answered(held: Iterable[Frontend], addresses: Iterable[Network], around: Sur
     if not networks:
         return Blueprint()
     items: list[KernelObject] = [*_holders(around.families), *_hooks(around)]
-    for family in around.families:
-        items += [Element(f"service-address{family}", each) for each in collapse(networks, family)]
     for each in fronts:
         items += _frontend(each) if each.address.version in around.families else ()
-    return Blueprint(items)
+    pods_may = Compare(IIFNAME, around.link, negated=True)
+    return union([Blueprint(items), guard(networks, around.families, Reject(), pods_may)])
 
 
 def _digest(text: str) -> str:
@@ -148,7 +148,6 @@ def _holders(families: Iterable[int]) -> Iterator[KernelObject]:
         yield Set(f"service-self{family}", (f"ipv{family}_addr",) * 2)
         address, port = f"ipv{family}_addr", "inet_service"
         yield Map(f"service-lasting{family}", (*key, address), (address, port))
-        yield Set(f"service-address{family}", (f"ipv{family}_addr",), interval=True)
 
 
 def _hooks(around: Surround) -> Iterator[Chain]:
@@ -159,7 +158,6 @@ def _hooks(around: Surround) -> Iterator[Chain]:
     yield Chain("service-in", (Rule(jump(_TRANSLATE)),), Hook("nat", "prerouting", _DEST_NAT))
     yield Chain("service-out", (Rule(jump(_TRANSLATE)),), Hook("nat", "output", _DEST_NAT))
     yield Chain("service-back", tuple(_sources(around)), Hook("nat", "postrouting", _SOURCE_NAT))
-    yield Chain("service-guard", tuple(_refused(around)), Hook("filter", "forward", _FILTER))
 
 
 def _sources(around: Surround) -> Iterator[Rule]:
@@ -184,15 +182,6 @@ def _masqueraded(family: int, which: str, comment: str, *conditions: Part) -> It
     for protocol in PROTOCOLS:
         connection = (ConntrackStatus("dnat"), Compare(L4PROTO, protocol), asked)
         yield Rule(*connection, *conditions, Masquerade(), comment=comment)
-
-
-def _refused(around: Surround) -> Iterator[Rule]:
-    came = Compare(IIFNAME, around.link, negated=True)
-    for family in around.families:
-        unanswered = Lookup(daddr(family), into=f"service-address{family}")
-        yield Rule(
-            came, unanswered, Counter(), Reject(), comment="nobody answers here: no way round and round"
-        )
 
 
 @lru_cache(maxsize=REMEMBERED)
