@@ -22,9 +22,11 @@ from octet.blueprint.nft import (
     DPORT,
     IIFNAME,
     L4PROTO,
+    RETURN,
     Chain,
     Compare,
     ConntrackStatus,
+    Counter,
     Element,
     Hook,
     InlineVerdicts,
@@ -70,6 +72,7 @@ class Frontend:
         protocol: as nft writes it.
         targets: (address, port) of endpoints; at least one.
         masqueraded: is a client from outside given this node's address?
+        sources: networks of the clients that may come, of any family; None is everybody.
     """
 
     address: Address
@@ -77,6 +80,7 @@ class Frontend:
     port: int
     targets: tuple[Target, ...]
     masqueraded: bool
+    sources: tuple[Network, ...] | None = None
 
     @property
     def chain(self) -> str:
@@ -112,7 +116,7 @@ def frontends(view: View, vips: Iterable[Vip]) -> tuple[Frontend, ...]:
             protocol = port.protocol.lower()
             targets = vip.targets(view, port)
             if targets:
-                made = Frontend(vip.address, protocol, port.port, targets, masqueraded=not vip.local)
+                made = Frontend(vip.address, protocol, port.port, targets, not vip.local, vip.sources)
                 found.setdefault((vip.address, protocol, port.port), made)
     return tuple(found.values())
 
@@ -209,7 +213,19 @@ def _parts(front: Frontend) -> Iterator[KernelObject]:
         )
     ways = [goto(each.name) for each in chains]
     drawn = InlineVerdicts(numgen(len(ways)), tuple(enumerate(ways))) if len(ways) > 1 else ways[0]
-    yield Chain(front.chain, (Rule(drawn),))
+    yield Chain(front.chain, (*_strangers(front), Rule(drawn)))
+
+
+def _strangers(front: Frontend) -> Iterator[Rule]:
+    """Yield what leaves clients that may not come without a pod; they are refused where others are.
+
+    A family of which no network may come has strangers only, as where somebody limits IPv4 and forgets IPv6.
+    """
+    if front.sources is not None:
+        family = front.address.version
+        allowed = collapse(front.sources, family)
+        others = [Compare(saddr(family), *allowed, negated=True)] if allowed else []
+        yield Rule(*others, Counter(), RETURN, comment="may not come: loadBalancerSourceRanges")
 
 
 def _end(protocol: str, target: Target) -> Chain:

@@ -284,7 +284,7 @@ def test_a_local_service_is_announced_in_the_families_that_are_ready() -> None:
 
 @pytest.mark.parametrize("spec", [{"type": "ExternalName"}, {"clusterIP": "None"}])
 def test_a_service_that_no_proxy_answers_is_not_announced(spec: dict[str, str]) -> None:
-    """Names of something elsewhere, and headless services: kube-proxy skips both, whatever addresses they say."""
+    """Names of something elsewhere, and headless services: kube-proxy skips both, whatever they say."""
     web = service("web", externalIPs=["198.51.100.7"], **spec)
     assert announced(seen("a1", SERVICES, web)) == set()
 
