@@ -135,6 +135,24 @@ def test_no_refusal_shows_a_password() -> None:
     assert "hush" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("peer-router-passwords", ["hush", 1.5]),
+        ("peer-router-passwords", {"hush": 1}),
+        ("peer-router-password", "hush"),
+        ("Peer-Router-Passwords", ["hush"]),
+        ("peer-router-passwords-file", "hush"),
+    ],
+)
+def test_no_misspelling_shows_a_password(name: str, value: object) -> None:
+    """What stands under any name that speaks of passwords is not repeated, whatever is wrong with it."""
+    with pytest.raises(BadConfigurationError) as refused:
+        find("kube-router").parse({**ROUTERS, name: value}, source="agent.toml")
+    assert "hush" not in str(refused.value)
+    assert name in str(refused.value)
+
+
 def test_no_flag_is_listed_twice() -> None:
     """Each option that is shown is one."""
     assert len({option.name for option in OPTIONS}) == len(OPTIONS)
@@ -154,7 +172,7 @@ BEHIND = EndpointSlice.from_object({
 
 def test_an_advertised_service_is_told_and_answered() -> None:
     """One change of services is one file, and the rules for the ports that somebody serves."""
-    model = running(advertise_cluster_ip=True)
+    model = running(advertise_cluster_ip=True, service_cluster_ip_range="10.96.0.0/16")
     view = example.view(model)
     served = replace(view, services=Named.of([WEB]), slices=Slices.of([BEHIND]))
     before, after = model.node(view), model.node(served)
