@@ -4,16 +4,18 @@ What lives here: ``KubeRouter``. What it must not know: services, how annotation
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
+from octet.cluster.backends import Vip
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.transport.bgp import Left, Member, Mesh, Session, Speaker, Timers, between, daemon, session
+from octet.transport.bgp.sessions import FAR
 from octet.transport.host_gateway import direct_route
 from octet.transport.kube_router.advertising import offers, told
 from octet.transport.kube_router.annotations import ASN, POD_CIDRS, Own, own, role
@@ -63,8 +65,11 @@ class KubeRouter:
         routers = self.flags.routers or said.routers
         sessions = (self._router(speaker, said, each) for each in routers)
         advertised = self.flags.advertised
-        services = told(view, offers(view, advertised).vips, advertised.aggregates)
-        return union([daemon(replace(speaker, services=services)), self.overlay.node(view), *sessions])
+        vips = offers(view, advertised).vips
+        services = told(view, vips, advertised.aggregates)
+        refused = (*speaker.refused, *_strays(vips, speaker.refused))
+        ours = replace(speaker, services=services, refused=refused)
+        return union([daemon(ours), self.overlay.node(view), *sessions])
 
     def peer(self, view: View, peer: Node) -> Blueprint:
         """Return the sessions with a node, where its role and this node's want one, and its tunnel."""
@@ -232,7 +237,7 @@ class KubeRouter:
                 port=router.port,
                 source=source,
                 password=router.password,
-                hops=self.flags.hops,
+                hops=FAR if router.asn == speaker.asn else self.flags.hops,
                 tell_pods=self.flags.tell_pods,
                 next_hop_address=(source,) if self.flags.override_next_hop and source is not None else (),
                 bfd=router.bfd,
@@ -243,6 +248,13 @@ class KubeRouter:
                 communities=said.communities,
             ),
         )
+
+
+def _strays(vips: Iterable[Vip], ranges: Iterable[Network]) -> tuple[Network, ...]:
+    """Return the addresses that lie in no range, as networks of one, in order."""
+    held = {each.address for each in vips}
+    alone = (each for each in held if not any(each in network for network in ranges))
+    return tuple(sorted(map(ip_network, alone), key=lambda each: (each.version, each.network_address)))
 
 
 def _hashed(name: str) -> IPv4Address:
