@@ -268,7 +268,7 @@ def _refuse_others(options: Options, source: str) -> None:
 
 
 def _shown(name: str, value: object) -> object:
-    """Return what a refusal may say of a value: nothing where the name, misspelled or not, is a password's."""
+    """Return what a refusal may say of a value: nothing where the name is a password's, misspelled or not."""
     return "(not shown)" if "password" in name.lower() else value
 
 
