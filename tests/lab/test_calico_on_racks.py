@@ -12,7 +12,7 @@ import pytest
 
 from octet.lab import Lab
 from octet.lab.racks import Shape
-from racks import Streams, mark, reaches, resource, streaming, wait_for
+from racks import Streams, mark, reaches, resource, streaming, wait_for, ways
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -217,6 +217,39 @@ def carried(racks: Racks) -> set[str]:
         and each.destination.prefixlen < 32
         for hop in each.hops
     }
+
+
+def test_an_announced_range_goes_no_way_round(racks: Racks) -> None:
+    """From outside, an address of an announced range that is no service's: no packet comes back to a router.
+
+    With serviceLoopPrevention Disabled one does, until its hops are used up.
+    """
+    lab, looped = racks.lab, "Time to live exceeded"
+    web = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "default"},
+        "spec": {"clusterIP": "10.96.1.1", "ports": [{"port": 80}]},
+    }
+
+    def answer(told: str) -> bool:
+        return told in lab.exec("outside", ["ping", "-c", "2", "-W", "1", "10.96.7.7"]).stdout
+
+    ranges = [{"cidr": "10.96.0.0/16"}]
+    lab.put(
+        [resource("BGPConfiguration", "default", nodeToNodeMeshEnabled=True, serviceClusterIPs=ranges), web]
+    )
+    try:
+        wait_for(lambda: len(ways(lab, "outside", "10.96.0.0/16")) == 2)
+        assert not answer(looped)
+        lab.put([resource("FelixConfiguration", "default", serviceLoopPrevention="Disabled")])
+        wait_for(lambda: answer(looped))
+        lab.put([resource("FelixConfiguration", "default", serviceLoopPrevention="Reject")])
+        wait_for(lambda: answer("Packet filtered"))
+    finally:
+        lab.delete("felixconfigurations", "default")
+        lab.delete("services", "web")
+        racks.mesh(on=True)
 
 
 def test_frr_and_gobgp_peer_with_nodes_too() -> None:

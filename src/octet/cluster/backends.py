@@ -7,7 +7,7 @@ translated, which model asks.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from octet.cluster.objects import Address, EndpointSlice, Service, ServicePort, SliceEndpoint
+from octet.cluster.objects import Address, EndpointSlice, Network, Service, ServicePort, SliceEndpoint
 from octet.cluster.view import View
 
 LOCAL = "Local"
@@ -25,6 +25,12 @@ class Vip:
     address: Address
     service: Service
     local: bool
+
+    @property
+    def sources(self) -> tuple[Network, ...] | None:
+        """Who may come: loadBalancerSourceRanges, at a load balancer's addresses; None is everybody."""
+        limited = self.service.source_ranges and self.address in self.service.load_balancer_ips
+        return self.service.source_ranges if limited else None
 
     def endpoints(self, view: View) -> tuple[SliceEndpoint, ...]:
         """Return the endpoints that are ready and that this node answers with; none is no answer."""

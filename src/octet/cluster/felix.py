@@ -21,16 +21,15 @@ _SAID = {
     "interfacePrefix": ("cali",),
     "defaultEndpointToHostAction": ("Accept", "Return"),
     "deviceRouteProtocol": (0x6F,),
-    "removeExternalRoutes": (False,),
+    "removeExternalRoutes": (True, False),
     "ipv6Support": (True,),
     "floatingIPs": ("Disabled",),
     "workloadSourceSpoofing": ("Disabled",),
-    "serviceLoopPrevention": ("Disabled",),
     "natOutgoingExclusions": ("IPPoolsOnly",),
     "programClusterRoutes": ("EnabledIPIPOnly",),
     "allowVXLANPacketsFromWorkloads": (False,),
     "allowIPIPPacketsFromWorkloads": (False,),
-    "nftablesMode": ("Enabled", "Auto"),
+    "nftablesMode": ("Enabled", "Auto", "Disabled"),
     "nftablesFlowTableOffload": ("Disabled",),
     "nftablesFilterDenyAction": ("Drop",),
     "iptablesFilterDenyAction": ("Drop",),
@@ -41,13 +40,20 @@ _SAID = {
     "awsSrcDstCheck": ("DoNothing",),
     "usageReportingEnabled": (False,),
 }
-"""Fields about what is the same for everybody here, and the values that say how it is."""
+"""Fields about what is the same for everybody here, and the values that say how it is.
+
+Where Calico writes its defaults out, they are taken: ``removeExternalRoutes`` is about pods' devices, on
+which nobody else's routes last here either; ``nftablesMode`` about which of two programs writes the rules.
+"""
 
 _TAKEN = ("logSeverity", "reporting", "health", "prometheus", "bpf", "debug")
 """Beginnings of fields about a program that is not here: what it logs and measures, and its BPF data plane,
 which is off. They come with every installation of Calico, and are taken as they are."""
 
-MEANT = ("vxlanVNI", "vxlanMTU", "vxlanMTUV6", "ipipMTU")
+MEANT = ("vxlanVNI", "vxlanMTU", "vxlanMTUV6", "ipipMTU", "serviceLoopPrevention")
+
+LOOPS = ("", "Drop", "Reject", "Disabled")
+"""What may become of packets for announced services that nobody answers; the first is unstated."""
 
 
 class FelixConfiguration(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +63,7 @@ class FelixConfiguration(msgspec.Struct, frozen=True, gc=False):
         vni: of VXLAN, in the configuration of all nodes; 0 is unstated.
         vxlan_mtu, vxlan_mtu_v6, ipip_mtu: bytes of a pod's packets while there is such a tunnel, where it is
             less than what the path takes; 0 is unstated.
+        loops: what becomes of a packet for an announced service range that nobody answers, one of ``LOOPS``.
     """
 
     name: str
@@ -64,6 +71,7 @@ class FelixConfiguration(msgspec.Struct, frozen=True, gc=False):
     vxlan_mtu: int = 0
     vxlan_mtu_v6: int = 0
     ipip_mtu: int = 0
+    loops: str = ""
 
     @classmethod
     def from_object(cls, item: Mapping[str, Any]) -> Self:
@@ -79,6 +87,7 @@ class FelixConfiguration(msgspec.Struct, frozen=True, gc=False):
             vxlan_mtu=_mtu(spec, "vxlanMTU"),
             vxlan_mtu_v6=_mtu(spec, "vxlanMTUV6"),
             ipip_mtu=_mtu(spec, "ipipMTU"),
+            loops=spec.choice("serviceLoopPrevention", LOOPS, ""),
         )
 
     @property

@@ -11,7 +11,9 @@ from typing import Any
 
 from octet.attach.routed import RoutedAttach
 from octet.blueprint import Blueprint, Route
+from octet.blueprint.nft import DROP, Reject
 from octet.cluster import bgp, bgp_filter
+from octet.cluster.endpoint import NodeNetwork
 from octet.cluster.felix import DEFAULT, MEANT, OF_NODE, FelixConfiguration
 from octet.cluster.objects import Network, Node
 from octet.cluster.pools import IPPool, allocatable, pool_of
@@ -21,7 +23,10 @@ from octet.ipam.blocks.holdings import holdings
 from octet.ipam.blocks.selection import defaults_from
 from octet.models.encapsulation import IN_IPIP, IN_VXLAN, left
 from octet.models.model import Option, Options, Running
+from octet.service.loops import guard
+from octet.transport.calico.advertising import ranges
 from octet.transport.calico.directory import ADDRESS, ANNOTATED, AS_NUMBER, CLUSTER_ID
+from octet.transport.calico.settings import configuration
 from octet.transport.calico.speaking import CalicoBgp
 from octet.transport.calico.vxlan import VNI, CalicoVxlan
 from octet.transport.ipip import IpipTransport
@@ -83,6 +88,7 @@ def build(options: Options, source: str) -> Running:
         blocks=blocks,
         remarks=speaking.remarks,
         unsure=speaking.unsure,
+        served=_guarded,
         advertises=speaking.advertises,
     )
 
@@ -110,6 +116,19 @@ def vni(view: View) -> int:
     """Return the VXLAN network of all nodes."""
     held = view.felix_config.get(("", DEFAULT))
     return (held.vni if held is not None else 0) or VNI
+
+
+def _guarded(view: View, network: NodeNetwork) -> Blueprint:
+    """Return what keeps announced services from going round between node and router.
+
+    Source: felix/dataplane/linux/service_loop_mgr.go; the whole ranges, whether or not they are told now.
+    """
+    said = next((held.loops for held in _felix(view) if held.loops), "Drop")
+    if said == "Disabled":
+        return Blueprint()
+    families = {each.version for each in network.cluster}
+    held = ranges(configuration(view, view.me))
+    return guard(held, sorted(families), DROP if said == "Drop" else Reject())
 
 
 def told(view: View) -> tuple[Network, ...]:

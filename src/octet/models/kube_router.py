@@ -179,9 +179,8 @@ class _Flags:
             return None
         listed = value if isinstance(value, list | tuple) else [value]
         if not all(isinstance(each, str | int) for each in listed):
-            raise BadConfigurationError(
-                self.source, name, value, "must be a text or number, or a list of them"
-            )
+            problem = "must be a text or number, or a list of them"
+            raise BadConfigurationError(self.source, name, _shown(name, value), problem)
         texts = [str(each).lower() if isinstance(each, bool) else str(each) for each in listed]
         return Said(self.source, name, ",".join(texts))
 
@@ -261,12 +260,17 @@ def _refuse_others(options: Options, source: str) -> None:
     known = [option.name for option in OPTIONS]
     for name, value in options.items():
         if name in _ELSEWHERE:
-            raise BadConfigurationError(
-                source, name, value, "has no meaning here", hint=f"in its place: {_ELSEWHERE[name]}"
-            )
+            problem, hint = "has no meaning here", f"in its place: {_ELSEWHERE[name]}"
+            raise BadConfigurationError(source, name, _shown(name, value), problem, hint=hint)
         if name not in known:
             hint = f"known here: {', '.join(known)}"
-            raise BadConfigurationError(source, name, value, "is no option of kube-router", hint=hint)
+            problem = "is no option of kube-router"
+            raise BadConfigurationError(source, name, _shown(name, value), problem, hint=hint)
+
+
+def _shown(name: str, value: object) -> object:
+    """Return what a refusal may say of a value: nothing where the name is a password's, misspelled or not."""
+    return "(not shown)" if "password" in name.lower() else value
 
 
 def _flags(read: _Flags) -> Flags:

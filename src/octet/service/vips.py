@@ -16,11 +16,13 @@ from functools import lru_cache
 from ipaddress import ip_network
 
 from octet.blueprint import Blueprint, KernelObject
+from octet.blueprint.base import union
 from octet.blueprint.nft import (
     CT_DPORT,
     DPORT,
     IIFNAME,
     L4PROTO,
+    RETURN,
     Chain,
     Compare,
     ConntrackStatus,
@@ -49,12 +51,13 @@ from octet.blueprint.nft import (
 from octet.cluster.backends import Vip
 from octet.cluster.objects import Address
 from octet.cluster.view import View
+from octet.service.loops import guard
 
 REMEMBERED = 1 << 14
 """Ports of addresses whose objects are kept: a change of one service makes none of the others anew."""
 
 PROTOCOLS = ("tcp", "udp", "sctp")
-_DEST_NAT, _FILTER, _SOURCE_NAT = -100, 0, 100  # priorities dstnat, filter and srcnat of nft(8)
+_DEST_NAT, _SOURCE_NAT = -100, 100  # priorities dstnat and srcnat of nft(8)
 
 _TRANSLATE = "service-translate"
 
@@ -69,6 +72,7 @@ class Frontend:
         protocol: as nft writes it.
         targets: (address, port) of endpoints; at least one.
         masqueraded: is a client from outside given this node's address?
+        sources: networks of the clients that may come, of any family; None is everybody.
     """
 
     address: Address
@@ -76,6 +80,7 @@ class Frontend:
     port: int
     targets: tuple[Target, ...]
     masqueraded: bool
+    sources: tuple[Network, ...] | None = None
 
     @property
     def chain(self) -> str:
@@ -111,7 +116,7 @@ def frontends(view: View, vips: Iterable[Vip]) -> tuple[Frontend, ...]:
             protocol = port.protocol.lower()
             targets = vip.targets(view, port)
             if targets:
-                made = Frontend(vip.address, protocol, port.port, targets, masqueraded=not vip.local)
+                made = Frontend(vip.address, protocol, port.port, targets, not vip.local, vip.sources)
                 found.setdefault((vip.address, protocol, port.port), made)
     return tuple(found.values())
 
@@ -128,11 +133,10 @@ def answered(held: Iterable[Frontend], addresses: Iterable[Network], around: Sur
     if not networks:
         return Blueprint()
     items: list[KernelObject] = [*_holders(around.families), *_hooks(around)]
-    for family in around.families:
-        items += [Element(f"service-address{family}", each) for each in collapse(networks, family)]
     for each in fronts:
         items += _frontend(each) if each.address.version in around.families else ()
-    return Blueprint(items)
+    pods_may = Compare(IIFNAME, around.link, negated=True)
+    return union([Blueprint(items), guard(networks, around.families, Reject(), pods_may)])
 
 
 def _digest(text: str) -> str:
@@ -148,7 +152,6 @@ def _holders(families: Iterable[int]) -> Iterator[KernelObject]:
         yield Set(f"service-self{family}", (f"ipv{family}_addr",) * 2)
         address, port = f"ipv{family}_addr", "inet_service"
         yield Map(f"service-lasting{family}", (*key, address), (address, port))
-        yield Set(f"service-address{family}", (f"ipv{family}_addr",), interval=True)
 
 
 def _hooks(around: Surround) -> Iterator[Chain]:
@@ -159,7 +162,6 @@ def _hooks(around: Surround) -> Iterator[Chain]:
     yield Chain("service-in", (Rule(jump(_TRANSLATE)),), Hook("nat", "prerouting", _DEST_NAT))
     yield Chain("service-out", (Rule(jump(_TRANSLATE)),), Hook("nat", "output", _DEST_NAT))
     yield Chain("service-back", tuple(_sources(around)), Hook("nat", "postrouting", _SOURCE_NAT))
-    yield Chain("service-guard", tuple(_refused(around)), Hook("filter", "forward", _FILTER))
 
 
 def _sources(around: Surround) -> Iterator[Rule]:
@@ -184,15 +186,6 @@ def _masqueraded(family: int, which: str, comment: str, *conditions: Part) -> It
     for protocol in PROTOCOLS:
         connection = (ConntrackStatus("dnat"), Compare(L4PROTO, protocol), asked)
         yield Rule(*connection, *conditions, Masquerade(), comment=comment)
-
-
-def _refused(around: Surround) -> Iterator[Rule]:
-    came = Compare(IIFNAME, around.link, negated=True)
-    for family in around.families:
-        unanswered = Lookup(daddr(family), into=f"service-address{family}")
-        yield Rule(
-            came, unanswered, Counter(), Reject(), comment="nobody answers here: no way round and round"
-        )
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -220,7 +213,19 @@ def _parts(front: Frontend) -> Iterator[KernelObject]:
         )
     ways = [goto(each.name) for each in chains]
     drawn = InlineVerdicts(numgen(len(ways)), tuple(enumerate(ways))) if len(ways) > 1 else ways[0]
-    yield Chain(front.chain, (Rule(drawn),))
+    yield Chain(front.chain, (*_strangers(front), Rule(drawn)))
+
+
+def _strangers(front: Frontend) -> Iterator[Rule]:
+    """Yield what leaves clients that may not come without a pod; they are refused where others are.
+
+    A family of which no network may come has strangers only, as where somebody limits IPv4 and forgets IPv6.
+    """
+    if front.sources is not None:
+        family = front.address.version
+        allowed = collapse(front.sources, family)
+        others = [Compare(saddr(family), *allowed, negated=True)] if allowed else []
+        yield Rule(*others, Counter(), RETURN, comment="may not come: loadBalancerSourceRanges")
 
 
 def _end(protocol: str, target: Target) -> Chain:

@@ -199,8 +199,11 @@ def test_what_calico_installs_of_felix_is_taken():
         logSeverityScreen="Info",
         reportingInterval="0s",
         floatingIPs="Disabled",
+        removeExternalRoutes=True,
+        nftablesMode="Disabled",
     )
     assert held == FelixConfiguration("default")
+    assert [felix(serviceLoopPrevention=each).loops for each in ("Drop", "Reject")] == ["Drop", "Reject"]
     assert (felix(vxlanVNI=7, vxlanPort=4789).vni, felix("node.a", vxlanMTU=1400).vxlan_mtu) == (7, 1400)
 
 
@@ -212,7 +215,7 @@ def test_what_calico_installs_of_felix_is_taken():
         ("vxlanPort", {"vxlanPort": 8472}),
         ("vxlanEnabled", {"vxlanEnabled": False}),
         ("interfacePrefix", {"interfacePrefix": "tap"}),
-        ("removeExternalRoutes", {"removeExternalRoutes": True}),
+        ("serviceLoopPrevention", {"serviceLoopPrevention": "Perhaps"}),
         ("failsafeInboundHostPorts", {"failsafeInboundHostPorts": []}),
         ("vxlanMTU", {"vxlanMTU": 500}),
         ("routeTableRanges", {"routeTableRanges": [{"min": 1, "max": 250}]}),

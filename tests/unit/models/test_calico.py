@@ -1,11 +1,13 @@
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Interface, ip_network
+from ipaddress import IPv4Interface, ip_address, ip_network
 
 import pytest
 
 from octet.blueprint import Blueprint, ConfigFile, Link
+from octet.blueprint.nft import Chain, Packet
 from octet.cli.main import main
+from octet.cluster.bgp import BGPConfiguration
 from octet.cluster.changes import Underlay
 from octet.cluster.felix import FelixConfiguration
 from octet.cluster.indexes import Named, Nodes
@@ -13,6 +15,7 @@ from octet.cluster.objects import Node
 from octet.cluster.pools import IPPool
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
+from octet.kernel.fake_nft import Machine, Tracer
 from octet.models import Running, example, find
 from octet.models.calico import told
 
@@ -70,6 +73,44 @@ def test_an_operator_may_lower_the_mtu_of_a_tunnel(key: str, most: int) -> None:
     assert "vni 77" in str(
         next(link for link in running().node(view).of(Link) if link.name == "vxlan.calico")
     )
+
+
+def passed(destination: str, **loops: str) -> bool:
+    """Tell whether a node that announces 10.96.0.0/16 forwards a packet, by what configurations say."""
+    announced = {"metadata": {"name": "default"}, "spec": {"serviceClusterIPs": [{"cidr": "10.96.0.0/16"}]}}
+    said = [
+        FelixConfiguration.from_object(
+            {"metadata": {"name": name.replace("_", ".")}, "spec": {"serviceLoopPrevention": word}}
+        )
+        for name, word in loops.items()
+    ]
+    configured = Named.of([BGPConfiguration.from_object(announced)])
+    rules = running().node(replace(with_pool(), bgp_config=configured, felix_config=Named.of(said)))
+    routes = {ip_network("0.0.0.0/0"): "eth0"}
+    machine = Machine(addresses={"eth0": (ip_address("192.0.2.1"),)}, routes=routes)
+    packet = Packet(ip_address("198.51.100.1"), ip_address(destination), "tcp", 40000, 80, iif="eth0")
+    return Tracer(rules, machine).trace(packet).accepted
+
+
+@pytest.mark.parametrize(
+    ("loops", "passes"),
+    [
+        ({}, False),
+        ({"default": "Drop"}, False),
+        ({"default": "Reject"}, False),
+        ({"default": "Disabled"}, True),
+        ({"default": "Disabled", "node_node1": "Drop"}, False),
+    ],
+)
+def test_a_service_that_nobody_answers_goes_no_way_round(loops: dict[str, str], passes: bool) -> None:
+    """The router that knows the range from this node would get the packet back; other packets pass."""
+    assert passed("10.96.7.7", **loops) is passes
+    assert passed("203.0.113.9", **loops)
+
+
+def test_without_announced_services_nothing_is_guarded() -> None:
+    """A node that tells no range holds no rule for it."""
+    assert not [each for each in running().node(with_pool()).of(Chain) if each.name == "service-guard"]
 
 
 @pytest.mark.parametrize(

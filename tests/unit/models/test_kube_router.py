@@ -5,17 +5,20 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
 
 import pytest
+from msgspec import structs
 
 from octet.blueprint import ConfigFile, Inline
-from octet.blueprint.nft import Chain, Element
+from octet.blueprint.nft import Chain, Element, Packet
 from octet.cluster.indexes import Named, Slices
 from octet.cluster.objects import EndpointSlice, Service
 from octet.errors import BadConfigurationError
+from octet.kernel.fake_nft import Machine, Tracer
 from octet.models import Running, example, find
 from octet.models.kube_router import OPTIONS
 from octet.transport.kube_router import Flags, KubeRouter, Router
 from octet.transport.tunnelling import Mode
 
+NODE = ip_address("192.0.2.1")
 ROUTERS = {"peer-router-ips": ["10.0.0.254", "10.0.0.253"], "peer-router-asns": [65001, 65002]}
 
 
@@ -132,6 +135,24 @@ def test_no_refusal_shows_a_password() -> None:
     assert "hush" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("peer-router-passwords", ["hush", 1.5]),
+        ("peer-router-passwords", {"hush": 1}),
+        ("peer-router-password", "hush"),
+        ("Peer-Router-Passwords", ["hush"]),
+        ("peer-router-passwords-file", "hush"),
+    ],
+)
+def test_no_misspelling_shows_a_password(name: str, value: object) -> None:
+    """What stands under any name that speaks of passwords is not repeated, whatever is wrong with it."""
+    with pytest.raises(BadConfigurationError) as refused:
+        find("kube-router").parse({**ROUTERS, name: value}, source="agent.toml")
+    assert "hush" not in str(refused.value)
+    assert name in str(refused.value)
+
+
 def test_no_flag_is_listed_twice() -> None:
     """Each option that is shown is one."""
     assert len({option.name for option in OPTIONS}) == len(OPTIONS)
@@ -151,7 +172,7 @@ BEHIND = EndpointSlice.from_object({
 
 def test_an_advertised_service_is_told_and_answered() -> None:
     """One change of services is one file, and the rules for the ports that somebody serves."""
-    model = running(advertise_cluster_ip=True)
+    model = running(advertise_cluster_ip=True, service_cluster_ip_range="10.96.0.0/16")
     view = example.view(model)
     served = replace(view, services=Named.of([WEB]), slices=Slices.of([BEHIND]))
     before, after = model.node(view), model.node(served)
@@ -166,6 +187,23 @@ def test_an_advertised_service_is_told_and_answered() -> None:
         each.values[2] for each in change.add if isinstance(each, Element) and each.of == "service-port4"
     ]
     assert ports == [80]
+
+
+def test_a_load_balancers_address_answers_who_may_come() -> None:
+    """LoadBalancerSourceRanges are asked at the load balancer's addresses, and at no other one's."""
+    balanced, allowed = ip_address("192.0.2.200"), ip_network("198.51.100.0/24")
+    told = {f"advertise_{each}_ip": True for each in ("cluster", "loadbalancer")}
+    model = running(run_firewall=False, loadbalancer_ip_range="192.0.2.0/24", **told)
+    limited = structs.replace(WEB, load_balancer_ips=(balanced,), source_ranges=(allowed,))
+    view = replace(example.view(model), services=Named.of([limited]), slices=Slices.of([BEHIND]))
+    machine = Machine(addresses={"eth0": (NODE,)}, routes={ip_network("0.0.0.0/0"): "eth0"})
+    trace = Tracer(model.node(view), machine).trace
+    for address, client, passes in (
+        (balanced, "198.51.100.1", True),
+        (balanced, "203.0.113.9", False),
+        (ip_address("10.96.0.1"), "203.0.113.9", True),
+    ):
+        assert trace(Packet(ip_address(client), address, "tcp", 40000, 80, iif="eth0")).accepted is passes
 
 
 def test_an_address_without_anybody_is_kept_out_of_circles() -> None:

@@ -1,5 +1,6 @@
 """Packets for advertised service addresses, traced through the rules that answer them."""
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -79,6 +80,22 @@ def test_neighbours_on_a_bridge_answer_through_the_node() -> None:
     out = after(held(front(HERE), around=around), packet(ip_address("10.244.1.9"), iif="kube-bridge"))
     assert out is not None
     assert out.source == ip_address("10.244.1.1")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "passes"),
+    [
+        ((), False),
+        (("198.51.100.0/24",), True),
+        (("10.0.0.0/8", "203.0.113.0/24"), False),
+        (("fd00::/8",), False),
+    ],
+)
+def test_only_who_may_come_is_led_to_a_pod(allowed: tuple[str, ...], passes: bool) -> None:
+    """Where a service says from where it may be asked, others are refused, also of another family."""
+    limited = replace(front(), sources=tuple(ip_network(each) for each in allowed))
+    assert (after(held(limited), packet()) is not None) is passes
+    assert after(held(front()), packet()) is not None
 
 
 @pytest.mark.parametrize(

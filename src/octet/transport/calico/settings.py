@@ -14,6 +14,7 @@ from octet.cluster.bgp import DEFAULT, OF_NODE, PORT, BGPConfiguration, SecretKe
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.transport.bgp import Left, Member, Mesh, Speaker, Tagged, Timers
+from octet.transport.calico.advertising import ranges
 from octet.transport.calico.directory import ANNOTATED, as_number, cluster_id
 from octet.transport.reach import FAMILIES, Obstacle, underlay
 
@@ -102,7 +103,6 @@ def speaker(
     Sessions don't depend on what is announced on them: for one peer's no owner need be asked.
     """
     held, me = configuration(view, view.me), myself(view)
-    ours = (*held.cluster_ips, *held.external_ips, *held.load_balancer_ips)
     return Speaker(
         me.v4 if me.v4 is not None else _identity(view.me),
         me.asn,
@@ -113,7 +113,7 @@ def speaker(
         strict_bind=held.bound,
         owned=owned,
         services=services,
-        refused=(*view.service_cidrs, *ours),
+        refused=(*view.service_cidrs, *ranges(held)),
         tagged=tuple(Tagged(each.cidr, each.communities) for each in held.advertised),
         left=left,
         ignored_interfaces=IGNORED if held.ignored is None else ("cali*", *held.ignored),

@@ -4,18 +4,20 @@ What lives here: ``KubeRouter``. What it must not know: services, how annotation
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
+from octet.cluster.backends import Vip
 from octet.cluster.objects import Address, Network, Node
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.transport.bgp import Left, Member, Mesh, Session, Speaker, Timers, between, daemon, session
 from octet.transport.bgp.rendering import peer_file
+from octet.transport.bgp.sessions import FAR
 from octet.transport.bgp.unsure import ALL, EVERY_ROUTER, POLICY, Decided, Unsure, each_alone
 from octet.transport.host_gateway import direct_route
 from octet.transport.kube_router.advertising import offers, told
@@ -75,8 +77,10 @@ class KubeRouter:
         except BadConfigurationError as error:
             return overlay, (Unsure(ALL, str(error)),)
         advertised = self.flags.advertised
-        services = told(view, offers(view, advertised).vips, advertised.aggregates)
-        speaker, unsure = self._rejecting(view, replace(speaker, services=services))
+        vips = offers(view, advertised).vips
+        services = told(view, vips, advertised.aggregates)
+        refused = (*speaker.refused, *_strays(vips, speaker.refused))
+        speaker, unsure = self._rejecting(view, replace(speaker, services=services, refused=refused))
         sessions, unmade = self._sessions(view, speaker) if not unsure else (Blueprint(), ())
         return union([daemon(speaker), overlay, sessions]), (*unsure, *unmade)
 
@@ -264,7 +268,7 @@ class KubeRouter:
                 port=router.port,
                 source=source,
                 password=router.password,
-                hops=self.flags.hops,
+                hops=FAR if router.asn == speaker.asn else self.flags.hops,
                 tell_pods=self.flags.tell_pods,
                 next_hop_address=(source,) if self.flags.override_next_hop and source is not None else (),
                 bfd=router.bfd,
@@ -275,6 +279,13 @@ class KubeRouter:
                 communities=said.communities,
             ),
         )
+
+
+def _strays(vips: Iterable[Vip], ranges: Iterable[Network]) -> tuple[Network, ...]:
+    """Return the addresses that lie in no range, as networks of one, in order."""
+    held = {each.address for each in vips}
+    alone = (each for each in held if not any(each in network for network in ranges))
+    return tuple(sorted(map(ip_network, alone), key=lambda each: (each.version, each.network_address)))
 
 
 def _hashed(name: str) -> IPv4Address:

@@ -277,6 +277,21 @@ def test_a_local_service_is_announced_where_it_is_ready() -> None:
     assert announced(seen("a1", SERVICES, web)) == set()
 
 
+def test_a_local_service_is_announced_in_the_families_that_are_ready() -> None:
+    """A service of both families whose pods have IPv4 only has nobody to answer at its IPv6 address."""
+    ranges = [{"cidr": "10.96.0.0/16"}, {"cidr": "fd00:96::/112"}]
+    both = resource("BGPConfiguration", serviceClusterIPs=ranges)
+    web = service("web", "Local", clusterIPs=["10.96.0.10", "fd00:96::10"])
+    assert announced(seen("a1", both, web, endpoints("web", "a1"))) == {"10.96.0.10/32"}
+
+
+@pytest.mark.parametrize("spec", [{"type": "ExternalName"}, {"clusterIP": "None"}])
+def test_a_service_that_no_proxy_answers_is_not_announced(spec: dict[str, str]) -> None:
+    """Names of something elsewhere, and headless services: kube-proxy skips both, whatever they say."""
+    web = service("web", externalIPs=["198.51.100.7"], **spec)
+    assert announced(seen("a1", SERVICES, web)) == set()
+
+
 def test_one_missing_slice_blanks_nobody_else() -> None:
     """A service without its endpoint slices has no say in whether another one is announced."""
     other = service("other", "Local", externalIPs=["198.51.100.9"])

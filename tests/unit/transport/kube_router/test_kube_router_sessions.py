@@ -7,9 +7,10 @@ import pytest
 
 from kube_nodes import node, seen
 from octet.blueprint import Blueprint, ConfigFile
-from octet.cluster.objects import Node
+from octet.cluster.indexes import Named
+from octet.cluster.objects import Node, Service, ServicePort
 from octet.errors import BadConfigurationError
-from octet.transport.kube_router import Flags, KubeRouter, Overlay, Router
+from octet.transport.kube_router import Advertised, Flags, KubeRouter, Overlay, Router
 from octet.transport.kube_router.annotations import POD_CIDRS
 from octet.transport.reach import PodNetworks
 from octet.transport.tunnelling import Mode
@@ -75,6 +76,25 @@ def test_a_router_is_told_what_is_ours_alone() -> None:
     quiet = texts(KubeRouter(Flags(routers=(TOR,), tell_pods=False, hops=2)).node(seen(me)))
     assert "owned4" not in quiet["peer.192.0.2.254.conf"]
     assert "multihop 2;" in quiet["peer.192.0.2.254.conf"]
+
+
+def test_a_router_of_our_own_as_may_be_behind_a_hop() -> None:
+    """The flag is about eBGP's hops; within an AS peers may be anywhere (RFC 4271, 5.1.3)."""
+    ours = Router(ip_address("198.51.100.254"), 64512)
+    made = texts(KubeRouter(Flags(routers=(ours, TOR))).node(seen(node(1))))
+    assert "multihop" in made["peer.198.51.100.254.conf"]
+    assert "direct;" in made["peer.192.0.2.254.conf"]
+
+
+def test_a_told_address_is_never_believed() -> None:
+    """Without ranges, too: nobody may take a service's address away by telling it himself."""
+    web = Service("web", "shop", external_ips=(ip_address("203.0.113.7"),), ports=(ServicePort(80),))
+    told = Flags(advertised=Advertised(external=True, strict=False))
+    policy = texts(KubeRouter(told).node(seen(node(1), services=Named.of([web]))))["policy.conf"]
+    assert "203.0.113.7/32+" in policy
+    assert (
+        "203.0.113.7" not in texts(KubeRouter().node(seen(node(1), services=Named.of([web]))))["policy.conf"]
+    )
 
 
 def test_routers_of_flags_come_before_a_nodes_own() -> None:
