@@ -163,7 +163,7 @@ def test_a_flood_of_names_costs_nobody_else_his(believed: Cluster, tmp_path: Pat
         assert int(believed.exec("two", sys.executable, "-c", FLOOD, DNS, "2000")) > 1000
         assert reach(believed, "one", 3) == "yes"
         known = json.loads(agent(believed, "/state"))["names"]
-        assert known[believed.addresses["one"][0]] == {"www.example.com": [BEYOND]}
+        assert known[believed.addresses["one"][0]]["www.example.com"] == [BEYOND]
         assert 64 < len(known[believed.addresses["two"][0]]) <= 512
 
 
