@@ -4,13 +4,13 @@ What lives here: one command. What it must not know: BIRD, how sessions come abo
 """
 
 import json
-import sys
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from octet.cli import output
 from octet.cli.agent import CONFIG, ConfigFile, ask
+from octet.cli.on_node import LabName, Where, run_there
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,13 +32,9 @@ def bgp() -> None:
     )
 )
 def status(
-    node: Annotated[
-        str, typer.Argument(help="A node of a lab; without one, this machine's agent.", show_default=False)
-    ] = "",
+    node: Where = "",
     config: ConfigFile = CONFIG,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Which lab; may be left out where only one is up.")
-    ] = None,
+    name: LabName = None,
     as_json: output.Json = False,
 ) -> None:
     """Show every BGP session: state and for how long, prefixes in and out, the last error.
@@ -46,7 +42,7 @@ def status(
     Exit 3 when the agent does not answer, or a session is not established.
     """
     if node:
-        raise typer.Exit(_inside_lab(name, node, as_json=as_json))
+        raise typer.Exit(run_there(name, node, "bgp", "status", as_json=as_json))
     from octet.agent.config import load
 
     state = json.loads(ask(load(config).run / "health.sock", "/bgp"))
@@ -78,15 +74,3 @@ def _duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size}{large}{whole % size // below}{small}"
     return f"{whole}s"
-
-
-def _inside_lab(name: str | None, node: str, *, as_json: bool) -> int:
-    """Ask where the node's agent is: the same command, run on the node."""
-    from octet.lab import Lab
-    from octet.lab.cluster import HOME
-    from octet.lab.join import enter
-
-    config = HOME / node / "agent.toml"
-    command = [sys.executable, "-m", "octet.cli.main", "bgp", "status", "--config", str(config)]
-    with Lab.find(name).doors(node) as doors:
-        return enter(doors, [*command, *(["--json"] if as_json else [])])

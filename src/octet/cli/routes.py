@@ -4,7 +4,6 @@ What lives here: one command, and how its answer reads. What it must not know: m
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ import typer
 
 from octet.cli import output
 from octet.cli.agent import CONFIG, ConfigFile, ask
+from octet.cli.on_node import LabName, Where, run_there
 from octet.errors import BadConfigurationError
 
 app = typer.Typer(
@@ -37,13 +37,9 @@ def routes() -> None:
 )
 def why(
     address: Annotated[str, typer.Argument(help="An IP address: a pod's, a node's, any.")],
-    node: Annotated[
-        str, typer.Argument(help="A node of a lab; without one, this machine's agent.", show_default=False)
-    ] = "",
+    node: Where = "",
     config: ConfigFile = CONFIG,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Which lab; may be left out where only one is up.")
-    ] = None,
+    name: LabName = None,
     as_json: output.Json = False,
 ) -> None:
     """Say which block or node CIDR an address is in, whose it is, and the way a packet really takes.
@@ -57,7 +53,7 @@ def why(
         problem = "is no IP address"
         raise BadConfigurationError("octet routes why", "ADDRESS", address, problem) from None
     if node:
-        raise typer.Exit(_inside_lab(name, node, str(wanted), as_json=as_json))
+        raise typer.Exit(run_there(name, node, "routes", "why", str(wanted), as_json=as_json))
     from octet.agent.config import load
 
     path = f"/routes?{urlencode({'to': str(wanted)})}"
@@ -112,15 +108,3 @@ def _of(owner: str | None) -> str:
 
 def _hop(hop: dict[str, Any]) -> str:
     return " ".join([*(["via", hop["via"]] if hop["via"] else []), "dev", hop["dev"]])
-
-
-def _inside_lab(name: str | None, node: str, address: str, *, as_json: bool) -> int:
-    """Ask where the node's agent is: the same command, run on the node."""
-    from octet.lab import Lab
-    from octet.lab.cluster import HOME
-    from octet.lab.join import enter
-
-    config = HOME / node / "agent.toml"
-    command = [sys.executable, "-m", "octet.cli.main", "routes", "why", address, "--config", str(config)]
-    with Lab.find(name).doors(node) as doors:
-        return enter(doors, [*command, *(["--json"] if as_json else [])])
