@@ -12,7 +12,7 @@ import pytest
 
 from octet.lab import Lab
 from octet.lab.racks import Shape
-from racks import Streams, mark, reaches, resource, streaming, wait_for, ways
+from racks import mark, quiet, reaches, resource, restart_agents, streaming, wait_for, ways
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -90,12 +90,6 @@ def meshed(racks: Racks) -> Iterator[Racks]:
     racks.settled(node1={"node2", "node3", "node4", "tor1"}, node4={"node1", "node2", "node3", "tor2"})
 
 
-def quiet(streams: Streams) -> None:
-    """Nothing was lost."""
-    assert min(streams.sent.values()) > 50
-    assert set(streams.lost.values()) == {0}, streams.lost
-
-
 def test_from_a_mesh_to_reflectors_to_the_racks_routers_alone(meshed: Racks) -> None:
     """Each switch of the topology, there and back, costs a running stream less than a second."""
     lab = meshed.lab
@@ -139,12 +133,7 @@ def test_everything_at_once(meshed: Racks) -> None:
 def test_a_restart_of_agents_loses_nothing(racks: Racks) -> None:
     """Agents that are killed and come back are not noticed by any stream."""
     with streaming(racks.lab, racks.pairs) as streams:
-        for node in ("node1", "node3"):
-            racks.lab.kill_agent(node)
-        time.sleep(1)
-        for node in ("node1", "node3"):
-            racks.lab.start_agent(node)
-        time.sleep(1)
+        restart_agents(racks.lab, "node1", "node3")
     quiet(streams)
 
 

@@ -12,7 +12,7 @@ import pytest
 from octet.lab import Lab
 from octet.lab.names import OUTSIDE
 from octet.lab.provider import Octet
-from racks import Streams, mark, streaming, wait_for, ways
+from racks import mark, quiet, restart_agents, streaming, wait_for, ways
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -131,12 +131,6 @@ def racks() -> Iterator[Racks]:
         yield made
 
 
-def quiet(streams: Streams) -> None:
-    """Nothing was lost."""
-    assert min(streams.sent.values()) > 50
-    assert set(streams.lost.values()) == {0}, streams.lost
-
-
 def test_from_a_mesh_to_reflectors_to_the_racks_routers_alone(racks: Racks) -> None:
     """By annotations alone, live: each switch costs a running stream less than a second."""
     reflected = {
@@ -191,12 +185,7 @@ def test_a_bad_annotation_changes_nothing(racks: Racks) -> None:
 def test_a_restart_of_agents_loses_nothing(racks: Racks) -> None:
     """Agents that are killed and come back are not noticed by any stream."""
     with streaming(racks.lab, racks.pairs) as streams:
-        for node in ("node1", "node3"):
-            racks.lab.kill_agent(node)
-        time.sleep(1)
-        for node in ("node1", "node3"):
-            racks.lab.start_agent(node)
-        time.sleep(1)
+        restart_agents(racks.lab, "node1", "node3")
     quiet(streams)
 
 

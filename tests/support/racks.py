@@ -1,7 +1,7 @@
 """What tests of routed labs ask: is somebody reached, and over which devices.
 
-What lives here: questions to a lab, waiting for their answers, a stream that counts what is lost, changes of
-Node objects. What it must not know: any test.
+What lives here: questions to a lab, waiting for their answers, a stream that counts what is lost, agents that
+start anew, changes of Node objects. What it must not know: any test.
 """
 
 import re
@@ -96,3 +96,19 @@ def streaming(lab: Lab, pairs: Iterable[tuple[str, str]], interval: float = 0.01
         assert found, text
         streams.sent[name], received = map(int, found.groups())
         streams.lost[name] = streams.sent[name] - received
+
+
+def quiet(streams: Streams) -> None:
+    """Nothing was lost."""
+    assert min(streams.sent.values()) > 50
+    assert set(streams.lost.values()) == {0}, streams.lost
+
+
+def restart_agents(lab: Lab, *nodes: str) -> None:
+    """Kill nodes' agents, start them a second later, and give what follows another one."""
+    for node in nodes:
+        lab.kill_agent(node)
+    time.sleep(1)
+    for node in nodes:
+        lab.start_agent(node)
+    time.sleep(1)
