@@ -218,11 +218,6 @@ def pod_object(
     }
 
 
-def with_status(pod: Mapping[str, Any], **status: Any) -> Object:
-    """Return a pod with parts of its status replaced."""
-    return {**pod, "status": {**pod.get("status", {}), **status}}
-
-
 def command_of(pod: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what a manifest's first container would run; empty where it leaves that to an image."""
     containers = pod.get("spec", {}).get("containers") or [{}]
