@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from octet.choose.decision import from_json
+from octet.kernel import features
 from octet.lab import reference
 from octet.measure import metrics
 from octet.measure.candidates import Candidate, chosen
@@ -146,6 +147,27 @@ def test_what_cannot_work_on_a_fabric_is_said_before_it_starts(tmp_path: Path) -
     (failure,) = read(tmp_path / "results.json").failures
     assert (failure.candidate, failure.possible) == ("flannel:host-gw", False)
     assert "one layer-2 segment" in failure.reason
+
+
+@pytest.mark.parametrize("fabric", ["l2", "routed"])
+def test_rows_that_speak_bgp_are_compared_on_both_fabrics(fabric: str, tmp_path: Path) -> None:
+    """Calico and kube-router have every figure, on one network and on racks; what cannot work says why."""
+    command = [OCTET, "compare", "--quick", "--rounds", "1", "--fabric", fabric, "--out", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "--candidates", "calico,kube-router,kube-router:no-overlay"],
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = read(tmp_path / "results.json")
+    ruled_out = {failure.candidate: failure.reason for failure in found.failures if not failure.possible}
+    lacks = fabric == "routed" and features.probe()["ipip"].answer is features.Answer.NO
+    assert list(ruled_out) == (["kube-router"] if lacks else [])
+    assert all("CONFIG_NET_IPIP" in reason for reason in ruled_out.values())
+    measured = {row.candidate for row in summary(found) if row.value}
+    assert measured == set(found.candidates) - set(ruled_out)
 
 
 def test_a_figure_needs_its_path() -> None:

@@ -67,7 +67,8 @@ def compare(
     Each candidate is a cluster of two nodes in private namespaces. Every round takes all candidates
     in a new random order; ratios are between values of the same round; an identical copy of the
     baseline shows how large a difference means nothing. The recommendation for a usual case comes last.
-    A model that cannot work on the fabric is named with the reason. Exit code 1 when a candidate fails.
+    A model that cannot work on the fabric, or with this kernel, is named with the reason. Exit code 1
+    when a candidate fails.
     """
     from octet.choose.page import bundle
     from octet.measure import comparison, results

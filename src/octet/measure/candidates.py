@@ -4,7 +4,7 @@ What lives here: the list, and which device carries a candidate's packets betwee
 What it must not know: probes, labs that are up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from octet import models
@@ -13,6 +13,7 @@ from octet.lab.fabric import UPLINK
 from octet.lab.fabrics import ROUTED
 from octet.lab.provider import Foreign, Octet, reference
 from octet.models import example
+from octet.models.needs import between_nodes
 
 BASELINE = "bridge"
 """The reference every ratio is against: plain routing between nodes, no overlay, no policy."""
@@ -70,18 +71,23 @@ def candidates() -> tuple[Candidate, ...]:
     return (_reference("bridge"), _reference("ptp"), _masquerading(), *ours)
 
 
-def impossible(candidate: Candidate, fabric: str) -> str:
-    """Return why a candidate cannot work on a fabric; empty where nothing is known against it."""
+Lacking = Callable[[Iterable[str]], Sequence[str]]
+"""Returns a sentence for each of the named kernel features that this machine lacks."""
+
+
+def impossible(candidate: Candidate, fabric: str, lacking: Lacking) -> str:
+    """Return why a candidate cannot work on a fabric of this machine; empty where nothing is against it."""
     provider = candidate.provider
-    if fabric != ROUTED or not isinstance(provider, Octet):
+    if not isinstance(provider, Octet):
         return ""
+    routed = fabric == ROUTED
     running = models.find(provider.model).parse(provider.options, source=candidate.name)
-    if not example.apart(running):
-        return ""
-    return (
-        "it routes straight to the other node's address, which takes one layer-2 segment, "
-        f"and the nodes of the fabric {fabric} are in different subnets"
-    )
+    if routed and example.apart(running):
+        return (
+            "it routes straight to the other node's address, which takes one layer-2 segment, "
+            f"and the nodes of the fabric {fabric} are in different subnets"
+        )
+    return "; ".join(lacking(between_nodes(running, routed=routed)))
 
 
 def chosen(names: Sequence[str]) -> tuple[Candidate, ...]:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from octet.errors import BadConfigurationError, OctetError
+from octet.kernel import features
 from octet.lab.fabrics import FABRICS
 from octet.measure import machine, metrics, rounds
 from octet.measure.candidates import BASELINE, TWIN, Candidate, impossible
@@ -97,7 +98,7 @@ def compare(settings: Settings, tell: Tell) -> Results:
     begun, started = time.monotonic(), dt.datetime.now(dt.UTC)
     facts, versions = machine.facts(), machine.versions()
     before = machine.busy()
-    ruled_out = {each.name: why for each in settings.candidates if (why := impossible(each, settings.fabric))}
+    ruled_out = _ruled_out(settings)
     able = tuple(each for each in settings.candidates if each.name not in ruled_out)
     with ExitStack() as stack:
         run = _Run(replace(settings, candidates=able), tell, stack)
@@ -127,6 +128,12 @@ def compare(settings: Settings, tell: Tell) -> Results:
             *(Failure(name, reason) for name, reason in run.failures.items()),
         ],
     )
+
+
+def _ruled_out(settings: Settings) -> dict[str, str]:
+    """Return why some candidates are not even started, by name."""
+    reasons = {each.name: impossible(each, settings.fabric, features.lacking) for each in settings.candidates}
+    return {name: why for name, why in reasons.items() if why}
 
 
 def _start(run: _Run, candidate: Candidate, index: int) -> None:

@@ -41,7 +41,8 @@ class Failure(msgspec.Struct, frozen=True):
     """A candidate that gave no figures, and why; the other candidates' figures stand.
 
     Attributes:
-        possible: could it have? Without, it was never started: its model cannot work on this fabric.
+        possible: could it have? Without, it was never started: its model cannot work on this fabric, or with
+            this kernel.
     """
 
     candidate: str

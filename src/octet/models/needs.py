@@ -53,6 +53,13 @@ def sometimes(running: Running, families: tuple[int, ...] = (4, 6)) -> tuple[str
     return tuple(sorted(found - set(needs(running, families))))
 
 
+def between_nodes(running: Running, families: tuple[int, ...] = (4,), *, routed: bool) -> tuple[str, ...]:
+    """Return names of features that nodes need for their pods to meet: on one network, or in two subnets."""
+    view = example.view(running, families)
+    seen = example.between_routers(view) if routed else view
+    return tuple(sorted(of(running.node(seen)) | of(running.peer(seen, seen.peers[0]))))
+
+
 def of(items: Iterable[KernelObject]) -> frozenset[str]:
     """Return names of the features that these objects need."""
     return frozenset(feature for item in items for feature in _needed(item))

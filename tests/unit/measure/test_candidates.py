@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 import pytest
 
 from octet import models
@@ -51,12 +53,30 @@ def test_tunnels_are_expected_where_there_are_some() -> None:
     } == {"eth0"}
 
 
+def ruled_out(fabric: str, *features: str) -> dict[str, str]:
+    """Which candidates a machine without these features rules out, and why."""
+
+    def lacking(names: Iterable[str]) -> list[str]:
+        return [f"no {name}" for name in names if name in features]
+
+    return {each.name: why for each in candidates() if (why := impossible(each, fabric, lacking))}
+
+
 def test_a_model_that_needs_one_segment_is_ruled_out_between_racks() -> None:
     """Host gateways cannot work between subnets, which is known before anything starts; all others may."""
-    ruled_out = {each.name: why for each in candidates() if (why := impossible(each, "routed"))}
-    assert list(ruled_out) == ["flannel:host-gw"]
-    assert "takes one layer-2 segment" in ruled_out["flannel:host-gw"]
-    assert [each.name for each in candidates() if impossible(each, "l2")] == []
+    found = ruled_out("routed")
+    assert list(found) == ["flannel:host-gw"]
+    assert "takes one layer-2 segment" in found["flannel:host-gw"]
+    assert ruled_out("l2") == {}
+
+
+def test_a_model_whose_tunnel_the_kernel_lacks_is_ruled_out_where_it_would_be_used() -> None:
+    """kube-router tunnels between subnets only: without IPIP it is compared on one network, not on racks."""
+    assert ruled_out("routed", "ipip") == {**ruled_out("routed"), "kube-router": "no ipip"}
+    assert ruled_out("l2", "ipip") == {}
+    without = ruled_out("l2", "vxlan")
+    assert {"flannel", "canal", "kopeio-vxlan", "calico:vxlan"} <= set(without)
+    assert not {"flannel:host-gw", "calico", "kube-router"} & set(without)
 
 
 def test_providers_are_what_their_names_say() -> None:
