@@ -3,6 +3,7 @@
 What lives here: one command. What it must not know: how features are tried (``kernel.probes``).
 """
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,8 +53,15 @@ def doctor(
         as_json=as_json,
         json_rows=[*records, *(_program_record(name, why, str(model)) for name, why in programs.items())],
     )
-    lacking = features.lacking(feature.name for feature in needed) if model else ()
-    lacking += tuple(why for why in programs.values() if why)
+    if model:
+        _judge(model, needed, sometimes, programs)
+
+
+def _judge(
+    model: str, needed: Iterable[Feature], sometimes: Iterable[Feature], programs: Mapping[str, str]
+) -> None:
+    """Say what a model lacks here; exit code 1 if it can't run at all."""
+    lacking = [*features.lacking(feature.name for feature in needed), *filter(None, programs.values())]
     for sentence in lacking:
         output.note(f"{model} will not run here: {sentence}")
     for sentence in features.lacking(feature.name for feature in sometimes):

@@ -146,8 +146,8 @@ def program(
     """
     if not stages:
         return None
-    named = any(stage.named for stage in stages) and not passing
-    steady = tracked and not passing and sum(len(stage.policies) for stage in stages) > MANY_POLICIES
+    named = not passing and any(stage.named for stage in stages)
+    steady = tracked and not passing and _are_many(stages)
     key = (
         tuple(stage.identity for stage in stages),
         direction,
@@ -161,9 +161,8 @@ def program(
     held = _BUILT.get(key)
     if held is None:
         mine = tuple(resolved(stage, pod, direction) for stage in stages) if named else stages
-        identity = digest(key)
         lasting = tracked and not passing and _only_allows(mine)
-        names = identity
+        identity = names = digest(key)
         if steady or lasting:
             names = digest(("" if steady else stages[0].name, *key[1:]))
         writer = _Writer(mine, direction, families, names, allowed, tracked=tracked, passing=passing)
@@ -177,6 +176,10 @@ def forget() -> None:
     """Write everything anew from now on, though somebody may have it."""
     _BUILT.clear()
     _NEWEST.clear()
+
+
+def _are_many(stages: tuple[Stage, ...]) -> bool:
+    return sum(len(stage.policies) for stage in stages) > MANY_POLICIES
 
 
 def _only_allows(stages: tuple[Stage, ...]) -> bool:

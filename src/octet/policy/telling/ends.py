@@ -123,17 +123,24 @@ def parts(
 ) -> Iterator[End]:
     """Yield ends outside of the cluster, one for each set of named networks that an address can be in."""
     held = list(told)
-    taken = {address for view in views for pod in view.pods.values() for address in pod.own_ips}
-    taken |= {address for view in views for node in view.nodes.values() for address in node.internal_ips}
+    taken = {address for view in views for address in _inside(view)}
     for whole in wholes:
         seen: dict[frozenset[Network], End] = {}
         here = [each for each in held if each.version == whole.version and each.overlaps(whole)]
         for first, last in _atoms(whole, here):
             address = next((each for each in _addresses(whole, first, last) if each not in taken), None)
-            around = frozenset(each for each in here if address is not None and address in each)
-            if address is not None and around not in seen:
-                seen[around] = End(_name(whole, around, text), OUTSIDE, (address,))
+            if address is not None:
+                around = frozenset(each for each in here if address in each)
+                seen.setdefault(around, End(_name(whole, around, text), OUTSIDE, (address,)))
         yield from seen.values() if len(seen) != 1 or not text else [_whole(seen, text)]
+
+
+def _inside(view: View) -> Iterator[Address]:
+    """Yield the addresses of a cluster's pods and nodes."""
+    for pod in view.pods.values():
+        yield from pod.own_ips
+    for node in view.nodes.values():
+        yield from node.internal_ips
 
 
 def _whole(seen: dict[frozenset[Network], End], text: str) -> End:
