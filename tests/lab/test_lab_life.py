@@ -14,13 +14,18 @@ import pytest
 import machine as machines
 from octet.errors import OctetError
 from octet.lab import Lab, Octet, Registry, control, reference
+from octet.lab.janitor import LOG
 from ordinary_user import NOBODY, as_ordinary_user
 
 pytestmark = pytest.mark.lab
 
 OCTET = str(Path(sys.executable).with_name("octet"))
 ROOT = Path(__file__).parents[2]
-START = "from octet.lab import Lab; import sys; Lab.up('flannel', nodes=3, name=sys.argv[1])"
+START = (
+    "from octet.lab import Lab; import sys; "
+    "Lab.up('flannel', nodes=9, name=sys.argv[1], report=lambda step: print(step, flush=True))"
+)
+"""Of so many nodes that it is not ready before a test has killed who waits for it."""
 
 
 def parent(pid: int) -> int:
@@ -161,14 +166,43 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(registry: Registry) -> N
     assert registry.entries() == []
 
 
-def test_a_client_that_goes_away_during_the_start_ends_it(registry: Registry) -> None:
-    """Nobody waits for the lab any more, so it is not made."""
-    client = subprocess.Popen([sys.executable, "-c", START, "orphan"])
+@pytest.mark.parametrize("sign", ["the log", "a step"])
+def test_a_client_that_goes_away_during_the_start_ends_it(registry: Registry, sign: str) -> None:
+    """Nobody waits for the lab any more, so it is not made: its janitor, once there, leaves nothing.
+
+    The log is the first that a janitor makes, a step the first that a client is told.
+    """
+    client = subprocess.Popen([sys.executable, "-c", START, "orphan"], stdout=subprocess.PIPE)
     entry = registry.root / "orphan"
-    wait_for(entry.exists)
+    if sign == "a step":
+        assert client.stdout.readline()
+    else:
+        wait_for((entry / LOG).exists)
+    client.kill()
+    client.communicate()
+    wait_for(lambda: not entry.exists())
+
+
+def test_a_client_that_goes_away_before_there_is_a_janitor_is_swept(registry: Registry) -> None:
+    """Its entry waits for the next look at the registry, for there is nobody else."""
+    died = "from octet.lab import launch; import os; launch._start = lambda *_: os.kill(os.getpid(), 9); "
+    client = subprocess.run([sys.executable, "-c", died + START, "orphan"], check=False)
+    assert client.returncode == -signal.SIGKILL
+    assert (registry.root / "orphan").exists()
+    assert registry.entries() == []
+    assert not (registry.root / "orphan").exists()
+
+
+@pytest.mark.parametrize("delay", [0, 0.002, 0.01, 0.05, 0.2])
+def test_whenever_a_client_goes_away_nobody_finds_its_lab(registry: Registry, delay: float) -> None:
+    """At whichever moment of a start its client is killed, whoever looks soon sees no lab."""
+    client = subprocess.Popen([sys.executable, "-c", START, "orphan"], stdout=subprocess.DEVNULL)
+    wait_for((registry.root / "orphan").exists)
+    time.sleep(delay)
     client.kill()
     client.wait()
-    wait_for(lambda: not entry.exists())
+    wait_for(lambda: registry.entries() == [])
+    assert not (registry.root / "orphan").exists()
 
 
 def test_a_name_is_given_once() -> None:

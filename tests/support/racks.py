@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from octet.lab import Lab
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait until something is so; fail when it takes longer."""
+def wait_for(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until something is so; fail when it takes longer.
+
+    Sessions that broke several times wait up to their hold time (9 s) before they try again.
+    """
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"

@@ -5,7 +5,8 @@ What it must not know: what the supervisor does.
 
 ``python -m octet.lab.janitor ENTRY LOCK`` with the client's socket as stdin. Killed janitor: the supervisor
 reads the end of a pipe, removes the entry and ends. Killed supervisor: the first process ends, so all end,
-and the janitor removes the entry. Both killed: the lock is free and the next command sweeps.
+and the janitor removes the entry. Both killed, or the client before there is a janitor: the lock is free and
+the next command sweeps.
 """
 
 import contextlib

@@ -5,7 +5,6 @@ client came by its request, the walls it lives in (``sandbox``).
 """
 
 import asyncio
-import contextlib
 import os
 import socket
 import traceback
@@ -73,8 +72,10 @@ class _Life:
         await control.serve(listener, requests.handle)
 
     def _tell(self, answer: protocol.Answer) -> None:
-        with contextlib.suppress(OSError):
+        try:
             self._client.sendall(protocol.encode(answer))
+        except OSError:
+            self._end.set()  # nobody waits for the lab any more
 
     def _orphaned(self) -> None:
         asyncio.get_running_loop().remove_reader(self._janitor)
