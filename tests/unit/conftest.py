@@ -16,7 +16,7 @@ settings.register_profile("lean", max_examples=LEAN)
 settings.register_profile("long", max_examples=LONG)
 settings.load_profile("lean")
 
-gc.set_threshold(100_000, 50, 100)  # thousands of tests and their modules stay; to look through them costs a quarter
+gc.set_threshold(100_000, 50, 100)  # what modules and tests hold stays; to look through it costs a quarter
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -104,7 +104,7 @@ def _weights(stated: tuple[float, ...]) -> Sequence[Sequence[float]]:
 
 
 def _dot(weights: Sequence[float], values: Sequence[float]) -> float:
-    return sum(map(operator.mul, weights, values))
+    return float(sum(map(operator.mul, weights, values)))
 
 
 def _ahead(mine: Sequence[float], theirs: Sequence[float]) -> float:
