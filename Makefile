@@ -8,6 +8,7 @@ PLUGIN := $(wildcard src/octet/cni/plugin/*.c src/octet/cni/plugin/Makefile)
 WEB := $(wildcard web/*.json web/*.mjs web/src/*)
 PAGE := src/octet/choose/page/bundle/page.js
 SKIPS := report/skips.txt
+unexport PYTHONDONTWRITEBYTECODE  # set in many containers: each of thousands of processes would compile us again
 unit-half := $(addprefix tests/unit/,choose cli house)
 unit-rest := $(filter-out $(unit-half:%=%/),$(wildcard tests/unit/*/))
 

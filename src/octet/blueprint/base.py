@@ -62,10 +62,23 @@ class Blueprint:
 
     def __init__(self, objects: Iterable[KernelObject] = ()) -> None:
         self._objects: dict[Key, KernelObject] = {}
-        for item in objects:
-            held = self._objects.setdefault(item.key, item)
+        self._take((item.key, item) for item in objects)
+
+    @classmethod
+    def joined(cls, parts: Iterable["Blueprint"]) -> "Blueprint":
+        """Return the union of many; ValueError when two disagree about a key."""
+        whole = cls()
+        for part in parts:
+            whole._take(part.items())
+        return whole
+
+    def _take(self, items: Iterable[tuple[Key, KernelObject]]) -> None:
+        """Hold these, too, while the blueprint is still being made."""
+        hold = self._objects.setdefault
+        for key, item in items:
+            held = hold(key, item)
             if held is not item and held != item:
-                raise ValueError(f"two blueprints for {item.key}: {held} and {item}")
+                raise ValueError(f"two blueprints for {key}: {held} and {item}")
 
     def __iter__(self) -> Iterator[KernelObject]:
         return iter(self._objects.values())
@@ -88,6 +101,10 @@ class Blueprint:
     def __str__(self) -> str:
         return "\n".join(sorted(str(item) for item in self))
 
+    def items(self) -> Iterable[tuple[Key, KernelObject]]:
+        """Return the objects with their keys, in insertion order."""
+        return self._objects.items()
+
     def get(self, key: Key) -> KernelObject | None:
         """Return the object with this key, or None."""
         return self._objects.get(key)
@@ -98,7 +115,7 @@ class Blueprint:
 
     def __or__(self, other: "Blueprint") -> "Blueprint":
         """Union; ValueError when both hold different objects under one key."""
-        return Blueprint([*self, *other])
+        return Blueprint.joined((self, other))
 
     def __sub__(self, other: "Blueprint") -> "Blueprint":
         """Return the objects whose key is not in the other."""
@@ -119,4 +136,4 @@ class Blueprint:
 
 def union(blueprints: Iterable[Blueprint]) -> Blueprint:
     """Return the union of many blueprints; ValueError when two disagree about a key."""
-    return Blueprint(item for each in blueprints for item in each)
+    return Blueprint.joined(blueprints)

@@ -196,11 +196,11 @@ def _best_first(options: Sequence[Option], weights: Mapping[str, float]) -> tupl
 def _dominated(contenders: Sequence[Option], weights: Mapping[str, float]) -> dict[str, str]:
     """Return who is dominated, each with the best of those that dominate it and are not dominated."""
     found: dict[str, str] = {}
-    ordered = _best_first(contenders, weights)
-    for option in ordered:
-        by = next((other for other in ordered if dominates(other, option, weights)), None)
+    ordered = [_Worth.of(option, weights) for option in _best_first(contenders, weights)]
+    for one in ordered:
+        by = next((other for other in ordered if other.dominates(one)), None)
         if by is not None:
-            found[option.name] = by.name
+            found[one.name] = by.name
     return found
 
 
@@ -209,20 +209,32 @@ def dominates(one: Option, other: Option, weights: Mapping[str, float]) -> bool:
 
     An option with a doubt that the other doesn't have takes nobody's place.
     """
-    if not weights or not _doubts(one) <= _doubts(other):
-        return False
-    mine = [part for name in weights for part in _parts(one.scores[name])]
-    theirs = [part for name in weights for part in _parts(other.scores[name])]
-    pairs = list(zip(mine, theirs, strict=True))
-    if any(low < high - EQUAL for (low, _), (_, high) in pairs):
-        return False
-    return any(sum(its) > sum(others) + EQUAL for its, others in pairs)
+    return _Worth.of(one, weights).dominates(_Worth.of(other, weights))
 
 
-def _parts(scored: Scored) -> tuple[tuple[float, float], ...]:
-    """Return what must be compared one by one: a mean hides who has what."""
-    return scored.parts or ((scored.low, scored.high),)
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    """What two options are compared by.
 
+    Attributes:
+        parts: (low, high) of what must be compared one by one: a mean hides who has what.
+    """
 
-def _doubts(option: Option) -> set[str]:
-    return {finding.constraint for finding in option.doubts}
+    name: str
+    doubts: frozenset[str]
+    parts: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def of(cls, option: Option, weights: Mapping[str, float]) -> "_Worth":
+        scores = (option.scores[name] for name in weights)
+        parts = tuple(part for each in scores for part in each.parts or ((each.low, each.high),))
+        return cls(option.name, frozenset(finding.constraint for finding in option.doubts), parts)
+
+    def dominates(self, other: "_Worth") -> bool:
+        if not self.doubts <= other.doubts:
+            return False
+        pairs = list(zip(self.parts, other.parts, strict=True))
+        for (low, _), (_, high) in pairs:
+            if low < high - EQUAL:
+                return False
+        return any(sum(its) > sum(others) + EQUAL for its, others in pairs)

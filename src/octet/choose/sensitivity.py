@@ -5,9 +5,11 @@ seed, and the exact tipping weights. What it must not know: reasons, requirement
 """
 
 import math
+import operator
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from octet.choose.ranking import EQUAL, Option, value
 
@@ -63,7 +65,7 @@ def acceptability(race: Sequence[Option], weights: Mapping[str, float]) -> Accep
     if not race:
         return Acceptability({}, ())
     stated = list(weights.values())
-    drawn = _weights(stated)
+    drawn = _weights(tuple(stated))
     fixed, varied = {}, {}
     for option in race:
         facts = [list(row) for row in zip(*(_values(option, name) for name in weights), strict=True)]
@@ -89,7 +91,9 @@ def _values(option: Option, criterion: str) -> list[float]:
     return [scored.low + (scored.high - scored.low) * pick.random() for _ in range(DRAWS)]
 
 
-def _weights(stated: Sequence[float]) -> list[list[float]]:
+@lru_cache(16)
+def _weights(stated: tuple[float, ...]) -> Sequence[Sequence[float]]:
+    """Return draws of weights; most questions ask with the same few."""
     pick = random.Random(SEED)
     found = []
     for _ in range(DRAWS):
@@ -100,7 +104,7 @@ def _weights(stated: Sequence[float]) -> list[list[float]]:
 
 
 def _dot(weights: Sequence[float], values: Sequence[float]) -> float:
-    return sum(weight * each for weight, each in zip(weights, values, strict=True))
+    return float(sum(map(operator.mul, weights, values)))
 
 
 def _ahead(mine: Sequence[float], theirs: Sequence[float]) -> float:

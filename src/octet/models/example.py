@@ -38,12 +38,11 @@ def name(index: int) -> str:
 def view(running: Running, families: tuple[int, ...] = (4,), nodes: int = 2, me: int = 1) -> View:
     """Return what one node of the cluster sees after every node said what it has to say."""
     silent = tuple(_node(index, families) for index in range(1, nodes + 1))
-    known = Nodes.of(silent)
+    known = _world(silent, running, families)
     heard = [
-        _said(each, running, _seen_from(index, known, running, families))
-        for index, each in enumerate(silent, start=1)
+        _said(each, running, _seen_from(index, known, families)) for index, each in enumerate(silent, start=1)
     ]
-    return _seen_from(me, Nodes.of(heard), running, families)
+    return _seen_from(me, replace(known, nodes=Nodes.of(heard)), families)
 
 
 def between_routers(view: View) -> View:
@@ -104,16 +103,24 @@ def _tunnels(view: View) -> dict[str, str]:
     return {each.annotation: str(own[each.family][1]) for each in wanted}
 
 
-def _seen_from(index: int, nodes: Nodes, running: Running, families: tuple[int, ...]) -> View:
-    underlay = Underlay(
+def _world(nodes: tuple[Node, ...], running: Running, families: tuple[int, ...]) -> View:
+    """Return what every node sees alike, from the first one."""
+    cluster = tuple(ip_network(CLUSTER[family]) for family in families)
+    seen = View(me=name(1), underlay=_underlay(1, families), nodes=Nodes.of(nodes), pod_cidrs=cluster)
+    return seen if running.blocks is None else _with_blocks(seen, running.blocks)
+
+
+def _seen_from(index: int, world: View, families: tuple[int, ...]) -> View:
+    return replace(world, me=name(index), underlay=_underlay(index, families))
+
+
+def _underlay(index: int, families: tuple[int, ...]) -> Underlay:
+    return Underlay(
         "eth0",
         UNDERLAY_MTU,
         v4=IPv4Interface(f"192.0.2.{index}/24") if 4 in families else None,
         v6=IPv6Interface(f"2001:db8::{index}/64") if 6 in families else None,
     )
-    cluster = tuple(ip_network(CLUSTER[family]) for family in families)
-    seen = View(me=name(index), underlay=underlay, nodes=nodes, pod_cidrs=cluster)
-    return seen if running.blocks is None else _with_blocks(seen, running.blocks)
 
 
 def _with_blocks(view: View, defaults: Defaults) -> View:

@@ -4,6 +4,7 @@ import pytest
 
 from octet.attach.routed import RoutedAttach
 from octet.blueprint import Blueprint, Shaper, Sysctl, nft
+from octet.blueprint.base import union
 from octet.cluster.endpoint import Bandwidth, HostPort
 from octet.models import Running, example, find, names
 
@@ -83,8 +84,11 @@ def test_many_pods_and_their_node_never_conflict(name: str, families: str) -> No
     """What a hundred pods add goes together with what the node has."""
     model = running(name)
     view = example.view(model, example.FAMILIES[families])
-    network, held = model.network(view), model.node(view)
-    for host in range(10, 110):
-        pod = example.endpoint(model.attach, network, host)
-        held |= model.endpoint(network, replace(pod, host_ports=(HostPort(8000 + host, 80),))).node
-    assert len({item.key for item in held}) == len(held)
+    network = model.network(view)
+    pods = {host: example.endpoint(model.attach, network, host) for host in range(10, 110)}
+    parts = [
+        model.endpoint(network, replace(pod, host_ports=(HostPort(8000 + host, 80),))).node
+        for host, pod in pods.items()
+    ]
+    held = union([model.node(view), *parts])
+    assert {item.key for item in held} == {item.key for part in [model.node(view), *parts] for item in part}

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 from octet import models
 from octet.choose import packet
@@ -104,13 +105,21 @@ def of(name: str, today: dt.date, here: Mapping[str, tuple[Truth, str]] | None =
 def _our(name: str, row: Model | None, today: dt.date, here: Mapping[str, tuple[Truth, str]]) -> OurModel:
     if row is None:
         return OurModel(name, runs=False)
-    features = needs(row.parse({}, source=name))
-    found = {key: _fact(key, value, name, note, today) for key, value, note in _facts(row, features)}
+    features, worked_out = _worked_out(name)
+    found = {key: _fact(key, value, name, note, today) for key, value, note in worked_out}
     wanted = tuple(
         Need(feature, *here[feature]) if feature in here else Need(feature) for feature in features
     )
     variants = tuple(f"{name}:{variant}" for variant in row.variants)
     return OurModel(name, runs=True, variants=variants, facts=found, needs=wanted)
+
+
+@cache
+def _worked_out(name: str) -> tuple[tuple[str, ...], tuple[tuple[str, Value | None, str], ...]]:
+    """Return what a row needs of the kernel and what is true of it: the same on every day."""
+    row = next(model for model in models.MODELS if model.name == name)
+    features = needs(row.parse({}, source=name))
+    return features, tuple(_facts(row, features))
 
 
 def _fact(key: str, value: Value | None, name: str, note: str, today: dt.date) -> Fact:
