@@ -10,6 +10,15 @@ from octet.blueprint.nft.fields import Field
 from octet.blueprint.nft.packet import Packet, Step, Surroundings
 from octet.blueprint.nft.values import BITMASKS, WORDS, Value, canonical, check_name, fits, holds, text
 
+CUT = 0x1000_0000
+"""Bit of a connection's mark: policy forbids it by now, no packet of it passes, and it is not forgotten.
+
+A mark, because it is there for every connection, also for one that is older than our table (a label is not),
+lasts as long as the connection and goes with it. Of the bits, one that nobody is known to use there: Istio
+0x539, the AWS plugin 0x80, Tailscale 0x00ff0000; the packet mark, with kube-proxy's 0xc000 and Calico's
+0xffff0000, is another field. It is set and cleared under its mask.
+"""
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Compare:
