@@ -68,11 +68,14 @@ class Parts(Mapping[Owner, Blueprint]):
 
     def _vacate(self, sets: set[str]) -> None:
         """Let go of what is left in those of some sets that are not declared any more."""
-        left = {name for name in sets if self._held[name] and not self._declared[name]}
+        gone = {name for name in sets if not self._declared[name]}
+        left = {name for name in gone if self._held[name]}
         for owner, part in tuple(self._parts.items()) if left else ():
             kept = [item for item in part if not isinstance(item, Element) or item.of not in left]
             if len(kept) < len(part):
                 self.replace(owner, Blueprint(kept))
+        for name in gone:
+            del self._declared[name], self._held[name]
 
     def _count(self, items: Blueprint, by: int, held: Blueprint, part: Blueprint) -> Iterator[str]:
         """Count the elements and the sets that only one of two parts has; yield the stems of elements."""
