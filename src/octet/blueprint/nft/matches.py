@@ -79,7 +79,9 @@ class Marked:
         return f"{left} {'!=' if self.negated else '=='} 0x{self.value:08x}"
 
     def evaluate(self, packet: Packet, _: Surroundings) -> Step:
-        """Go on if the masked mark is ours."""
+        """Go on if the masked mark is ours; without a connection there is none of that, negated or not."""
+        if self.connection and not packet.tracked:
+            return None
         mark = packet.connection_mark if self.connection else packet.mark
         return packet if (mark & self.mask == self.value) != self.negated else None
 
@@ -146,7 +148,7 @@ class ConntrackStatus:
 
     def evaluate(self, packet: Packet, _: Surroundings) -> Step:
         """Go on if one of the flags is there."""
-        return packet if packet.status.intersection(self.flags) else None
+        return packet if packet.tracked and packet.status.intersection(self.flags) else None
 
 
 @dataclass(frozen=True, slots=True)
