@@ -18,7 +18,7 @@ from octet.cluster.objects import Address
 from octet.cluster.view import View
 from octet.policy import copying
 from octet.policy.book import Meaning
-from octet.policy.groups import LEARNED, DomainAddresses, covers
+from octet.policy.groups import LEARNED, DomainAddresses
 from octet.policy.holders import Entry, merged, name, word
 from octet.policy.programs import Program
 from octet.policy.rules import Span
@@ -190,7 +190,7 @@ def _about(own: Address, names: Iterable[str], entries: Iterable[Entry]) -> list
         for each in entries
         if own.version in each.families
         and isinstance(each.group, DomainAddresses)
-        and any(covers(frozenset(each.group.domains), one) for one in asked)
+        and any(each.group.covers(one) for one in asked)
     ]
 
 
