@@ -10,6 +10,7 @@ import pytest
 from octet.blueprint import Change
 from octet.blueprint.nft import (
     CT_STATE,
+    CUT,
     DPORT,
     DROP,
     L4PROTO,
@@ -21,7 +22,7 @@ from octet.blueprint.nft import (
     NatMap,
     Rule,
 )
-from octet.kernel import namespaces
+from octet.kernel import connections, namespaces
 from octet.kernel.conntrack import Flow, by_filter, by_listing, forget
 from octet.kernel.netlink.wire import NETLINK_NETFILTER, Socket
 from octet.kernel.nft import NftFacility
@@ -76,10 +77,16 @@ def _tracked(pod_ns: int) -> object:
         facility.close()
 
 
-def listing(socket: Socket, flows: Sequence[Flow]) -> bool:
+def listing(socket: Socket, flows: Sequence[Flow], spared: int = 0) -> bool:
     """Delete by listing, in the form of the other way."""
-    by_listing(socket, flows)
+    by_listing(socket, flows, spared)
     return True
+
+
+def mark(port: int, value: int) -> None:
+    """Give the connections to a port a mark."""
+    found = [each for each in connections.listed([4, 6]) if each.asked_port == port]
+    assert connections.mark(found, value, 0xFFFF_FFFF)
 
 
 CASES = [
@@ -127,6 +134,36 @@ def test_many_flows_at_once() -> None:
     """More flows than are worth a sweep each are forgotten by one listing."""
     forget(Flow(4, UDP, port) for port in range(40, 60))
     assert entries() == {("::1", "53")}
+
+
+@pytest.mark.usefixtures("_tracked")
+@pytest.mark.parametrize("way", [by_filter, listing])
+def test_what_bears_a_mark_is_spared(way: Callable[..., bool]) -> None:
+    """Any of the bits spares a connection, with others beside it or not; other bits alone do not."""
+    mark(53, 0x80)
+    mark(54, CUT | 0x80)
+    flows = [Flow(4, UDP, 53, LOOP), Flow(4, UDP, 54), Flow(6, UDP, 53)]
+    with Socket(NETLINK_NETFILTER) as socket:
+        assert way(socket, flows, CUT)
+        assert entries() == {("127.0.0.2", "53"), ("127.0.0.1", "54")}
+        assert way(socket, flows, CUT | 0x100)
+        assert entries() == {("127.0.0.2", "53"), ("127.0.0.1", "54")}
+        assert way(socket, flows)
+    assert entries() == {("127.0.0.2", "53")}
+
+
+@pytest.mark.usefixtures("_tracked")
+def test_a_cut_connection_outlives_a_changed_mapping() -> None:
+    """What policy has cut is not forgotten when a UDP translation comes or goes: it would begin anew."""
+    facility = NftFacility()
+    first = next(each for each in connections.listed([4]) if (each.asked, each.asked_port) == (LOOP, 53))
+    connections.mark([first], CUT, CUT)
+    here = Element("ports", "udp", 53, target=(LOOP, 99))
+    assert facility.apply(Change(add=(PORTS, OUT, here))).ok
+    assert entries() == {("127.0.0.1", "53"), ("::1", "53"), ("127.0.0.1", "54")}
+    facility.apply(Change(remove=(here,)))
+    assert ("127.0.0.1", "53") in entries()
+    facility.close()
 
 
 @pytest.mark.usefixtures("_tracked")

@@ -4,14 +4,30 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 
 import pytest
 
 from octet.blueprint import Change
-from octet.blueprint.nft import ACCEPT, CT_STATE, DPORT, L4PROTO, Chain, Compare, Hook, Nat, Rule
+from octet.blueprint.nft import (
+    ACCEPT,
+    CT_STATE,
+    CUT,
+    DPORT,
+    DROP,
+    L4PROTO,
+    Chain,
+    Compare,
+    Hook,
+    Marked,
+    Nat,
+    Notrack,
+    Packet,
+    Rule,
+)
 from octet.kernel import connections, features, namespaces
+from octet.kernel.fake_nft import trace
 from octet.kernel.nft import NftFacility
 
 pytestmark = pytest.mark.kernel
@@ -140,3 +156,33 @@ def test_this_kernel_filters_or_not_but_never_wrongly() -> None:
 def test_the_nodes_own_addresses_are_known(space: int) -> None:
     """Whoever begins a connection from an address of the node itself is told from pods."""
     assert {ip_address("127.0.0.1"), ip_address("::1")} <= connections.own_addresses(space)
+
+
+@pytest.mark.parametrize("asked", [Marked(0, CUT, connection=True), Marked(CUT, CUT, True, connection=True)])
+def test_what_is_not_tracked_has_no_mark(asked: Marked) -> None:
+    """A datagram that is kept from tracking passes a rule about marks, negated or not; its twin does not."""
+    udp, number = Compare(L4PROTO, "udp"), namespaces.create()
+    apart = Chain("apart", (Rule(udp, Compare(DPORT, 8001), Notrack()),), Hook("filter", "output", -300))
+    judged = Chain("judged", (Rule(udp, asked, DROP),), Hook("filter", "output", 0))
+    facility, here = NftFacility(number), ip_address(HERE[4])
+    assert facility.apply(Change(add=(apart, judged))).ok
+    with namespaces.inside(number):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        for port, passes in ((8000, False), (8001, True)):
+            packet = Packet(here, here, "udp", 9, port, oif="lo")
+            assert trace([apart, judged], packet).accepted is passes
+            assert _arrives(port) is passes
+    facility.close()
+    os.close(number)
+
+
+def _arrives(port: int) -> bool:
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+        server.bind((HERE[4], port))
+        server.settimeout(0.3)
+        with suppress(PermissionError):  # the sender is told that its packet was dropped
+            client.sendto(b"x", (HERE[4], port))
+        try:
+            return server.recv(1) == b"x"
+        except TimeoutError:
+            return False

@@ -25,7 +25,7 @@ from octet.cluster.changes import (
     SliceChanged,
     UnderlayChanged,
 )
-from octet.cluster.objects import Node
+from octet.cluster.objects import Address, Node
 from octet.cluster.resolvers import Resolvers
 from octet.cluster.view import Learned, View, ViewChange
 from octet.errors import BadConfigurationError, OctetError
@@ -114,6 +114,11 @@ class Network:
     def refused(self) -> Mapping[str, str]:
         """Policies that are too large to be enforced, and why; the pods that they select are isolated."""
         return self._policing.refused
+
+    @property
+    def resolvers(self) -> frozenset[Address]:
+        """Whose answers about names are believed."""
+        return self._policing.naming.resolvers
 
     @property
     def obstacles(self) -> list[str]:

@@ -197,7 +197,8 @@ class Policing:
         Who lets go comes last, so that an object which two owners want in turn is never away between.
         """
         if self.engine is not None and self._view is not None:
-            parts = {**parts, **self.naming.settle(self._view, self.engine.outgoing())}
+            named = self.naming.settle(self._view, self.engine.outgoing(), self.engine.local)
+            parts = {**parts, **named}
         self._tell()
         self._lasting = None
         if self.engine is not None and (self.engine.affected or self.engine.affected_hosts):

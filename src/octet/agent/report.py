@@ -20,7 +20,6 @@ from octet.agent.records import Entry
 from octet.agent.sessions import Sessions
 from octet.agent.watch import Watch
 from octet.cluster.objects import Address
-from octet.policy.copying import resolvers
 
 TEXT = "text/plain; charset=utf-8"
 _LONGEST_NUMBER = 20
@@ -119,7 +118,7 @@ class Report:
             "peers": [peer.name for peer in view.peers],
             "wanted": len(self._desired.objects),
             "names": {str(asker): _names(held) for asker, held in view.learned.items()},
-            "resolvers": sorted(map(str, resolvers(view))),
+            "resolvers": sorted(map(str, self._network.resolvers)),
             "refused": self._network.refused,
             "closed": self._config.running.gate.closed if self._config.running.gate is not None else (),
             "failures": self._failures,

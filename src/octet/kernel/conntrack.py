@@ -24,7 +24,8 @@ _SUBSYSTEM = 1 << 8
 _GET, _DELETE = _SUBSYSTEM | 1, _SUBSYSTEM | 2
 _HEADER = struct.Struct("=BBH")  # struct nfgenmsg: family, version, resource
 _FAMILY = {4: 2, 6: 10}
-_ORIGINAL, _REPLY, _FILTER = 1, 2, 25
+_ORIGINAL, _REPLY, _MARK, _MARK_MASK, _FILTER = 1, 2, 8, 21, 25
+_U32 = struct.Struct("!I")
 _IP, _PROTOCOL = 1, 2
 _SOURCE = {4: 1, 6: 3}
 _DESTINATION = {4: 2, 6: 4}
@@ -54,12 +55,13 @@ class Flow:
     answered_by: Address | None = None
 
 
-def forget(flows: Iterable[Flow], namespace: int | None = None) -> None:
+def forget(flows: Iterable[Flow], namespace: int | None = None, *, spared: int = 0) -> None:
     """Delete every conntrack entry that one of the flows describes; the next packet is a new connection.
 
     Args:
         flows: what to forget.
         namespace: descriptor of the network namespace; None is the calling thread's.
+        spared: bits of the connections' marks; what has any of them stays as it is.
 
     Raises:
         OSError: the kernel would not; an absent entry is no error.
@@ -74,8 +76,8 @@ def forget(flows: Iterable[Flow], namespace: int | None = None) -> None:
             socket = Socket(NETLINK_NETFILTER)
     with socket:
         few = len(wanted) <= _MANY and all(map(_findable, wanted))
-        if not few or not by_filter(socket, wanted):
-            by_listing(socket, wanted)
+        if not few or not by_filter(socket, wanted, spared):
+            by_listing(socket, wanted, spared)
 
 
 def _findable(flow: Flow) -> bool:
@@ -84,9 +86,10 @@ def _findable(flow: Flow) -> bool:
     return not addressed or connections.filters(flow.family)
 
 
-def by_filter(socket: Socket, flows: Sequence[Flow]) -> bool:
+def by_filter(socket: Socket, flows: Sequence[Flow], spared: int = 0) -> bool:
     """Have the kernel delete by filter (Linux 6.9); False where it can't. Raises OSError."""
-    for answer in socket.batch([Message(_DELETE, 0, _filter(flow)) for flow in flows]):
+    unmarked = wire.attribute(_MARK, bytes(4)) + wire.attribute(_MARK_MASK, _U32.pack(spared))
+    for answer in socket.batch([Message(_DELETE, 0, _filter(flow) + unmarked) for flow in flows]):
         if answer.errno in _NO_FILTER:
             return False
         if answer.errno not in {0, errno.ENOENT}:
@@ -94,14 +97,15 @@ def by_filter(socket: Socket, flows: Sequence[Flow]) -> bool:
     return True
 
 
-def by_listing(socket: Socket, flows: Sequence[Flow]) -> None:
+def by_listing(socket: Socket, flows: Sequence[Flow], spared: int = 0) -> None:
     """List the table once and delete what fits, entry by entry: what every kernel can. Raises OSError."""
     going: list[Message] = []
     for family in sorted({flow.family for flow in flows}):
         of_family = [flow for flow in flows if flow.family == family]
         for _, body in socket.dump(Message(_GET, 0, _HEADER.pack(_FAMILY[family], 0, 0))):
             found = wire.attributes(body, _HEADER.size)
-            if any(_fits(flow, found) for flow in of_family):
+            mark = int.from_bytes(found.get(_MARK, b""))
+            if not mark & spared and any(_fits(flow, found) for flow in of_family):
                 original = wire.attribute(_ORIGINAL | wire.NESTED, found[_ORIGINAL])
                 going.append(Message(_DELETE, 0, _HEADER.pack(_FAMILY[family], 0, 0) + original))
     for answer in socket.batch(going):

@@ -9,7 +9,7 @@ not tracked; those are known by the addresses in them. Each pod has a chain with
 floods makes us miss its own answers, not another's.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from octet.blueprint import KernelObject
 from octet.blueprint.nft import (
@@ -36,6 +36,7 @@ from octet.blueprint.nft import (
 )
 from octet.cluster.endpoint import Endpoint
 from octet.cluster.objects import Address
+from octet.cluster.services import Service, SliceEndpoint
 from octet.cluster.view import View
 from octet.policy.told import plain
 
@@ -105,10 +106,12 @@ def of_resolvers(addresses: Iterable[Address]) -> Iterator[KernelObject]:
     return (Element(f"{RESOLVERS}{address.version}", address) for address in addresses)
 
 
-def resolvers(view: View) -> frozenset[Address]:
+def resolvers(view: View, local: Mapping[Address, tuple[str, str]]) -> frozenset[Address]:
     """Return who is believed: what the configuration says, services' addresses, and who is behind those.
 
-    An address that another namespace's pod has now is nobody's behind a service, whatever a slice still says.
+    Args:
+        view: what is known now.
+        local: which pod (namespace, name) has an address of this node, whatever its status says yet.
     """
     found = set(view.resolvers.addresses)
     for key in view.resolvers.services:
@@ -117,7 +120,24 @@ def resolvers(view: View) -> frozenset[Address]:
             continue
         found |= set(service.cluster_ips)
         for each in view.slices.behind(key).values():
-            behind = (address for endpoint in each.endpoints for address in endpoint.addresses)
-            pods = ((address, view.pods.at(address)) for address in behind)
-            found |= {address for address, pod in pods if pod is None or pod.namespace == service.namespace}
+            for endpoint in each.endpoints:
+                held = ((address, _holder(address, view, local)) for address in endpoint.addresses)
+                found |= {address for address, who in held if _is_behind(service, endpoint, who, view)}
     return frozenset(found)
+
+
+def _holder(address: Address, view: View, local: Mapping[Address, tuple[str, str]]) -> tuple[str, str] | None:
+    if address in local:
+        return local[address]
+    pod = view.pods.at(address)
+    return pod.key if pod is not None else None
+
+
+def _is_behind(service: Service, endpoint: SliceEndpoint, holder: tuple[str, str] | None, view: View) -> bool:
+    """Is an address still what a slice says? Not where another namespace's pod has it by now.
+
+    Nor where nobody is known to have it and the pod of the slice is gone: it may be anybody's next.
+    """
+    if holder is not None:
+        return holder[0] == service.namespace
+    return not endpoint.pod or view.pods.get((service.namespace, endpoint.pod)) is not None

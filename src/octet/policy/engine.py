@@ -68,6 +68,11 @@ class Engine:
         return self._turns.view.refused
 
     @property
+    def local(self) -> Mapping[Address, tuple[str, str]]:
+        """Which pod (namespace, name) has an address of this node, whatever its status says yet."""
+        return self._turns.attached.local
+
+    @property
     def waits(self) -> bool:
         """Is there anything for ``step``?"""
         return self._amid is not None or bool(self._noted)

@@ -21,6 +21,7 @@ from octet.blueprint.nft import (
     ACCEPT,
     CT_DIRECTION,
     CT_STATE,
+    CUT,
     DPORT,
     DROP,
     ICMP_TYPE,
@@ -63,15 +64,6 @@ OWN = "policy-own"
 
 ERRORS = "policy-errors"
 """The chain of pods' packets about connections: only of their own they may say something."""
-
-CUT = 0x1000_0000
-"""Bit of a connection's mark: policy forbids it by now, and no packet of it passes.
-
-A mark, because it is there for every connection, also for one that is older than our table (a label is not),
-lasts as long as the connection and goes with it. Of the bits, one that nobody is known to use there: Istio
-0x539, the AWS plugin 0x80, Tailscale 0x00ff0000; the packet mark, with kube-proxy's 0xc000 and Calico's
-0xffff0000, is another field. It is set and cleared under its mask.
-"""
 
 FILTER, RAW = 0, -300
 """Priorities (nft(8)): between the translations of destination and source; before connection tracking."""
@@ -279,4 +271,4 @@ def _at(hook: str) -> Hook:
     return Hook("filter", hook, FILTER)
 
 
-__all__ = ["Gate", "verdict"]
+__all__ = ["CUT", "Gate", "verdict"]

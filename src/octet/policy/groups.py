@@ -7,7 +7,7 @@ that are no pod's (asked when one of its other sources changes).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_range
 from typing import Protocol
@@ -325,6 +325,14 @@ class DomainAddresses:
     """What names mean to the pod that asked for them; ``*.`` is one or more labels."""
 
     domains: tuple[str, ...]
+    _each: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_each", frozenset(self.domains))
+
+    def covers(self, name: str) -> bool:
+        """Is it about a name?"""
+        return covers(self._each, name)
 
     @property
     def watches(self) -> frozenset[str]:
@@ -345,9 +353,8 @@ class DomainAddresses:
 
     def means(self, view: View, asker: Address) -> Iterator[Address]:
         """Yield what the pod with an address was answered when it asked for the names."""
-        wanted = frozenset(self.domains)
         for name, addresses in view.learned.get(asker, {}).items():
-            if covers(wanted, name):
+            if self.covers(name):
                 yield from addresses
 
 

@@ -7,7 +7,7 @@ The sets hold the pod's own address beside the other one (``own . far``), so pod
 share what they know, and a packet meets as many lookups as if they did.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -18,7 +18,7 @@ from octet.cluster.objects import Address
 from octet.cluster.view import View
 from octet.policy import copying
 from octet.policy.book import Meaning
-from octet.policy.groups import LEARNED, DomainAddresses, covers
+from octet.policy.groups import LEARNED, DomainAddresses
 from octet.policy.holders import Entry, merged, name, word
 from octet.policy.programs import Program
 from octet.policy.rules import Span
@@ -66,7 +66,6 @@ class Naming:
         self.resolvers: frozenset[Address] = frozenset()
         self._held: dict[Attachment, _Held] = {}
         self._owners: dict[Address, Attachment] = {}
-        self._sources: tuple[object, ...] = ()
 
     @property
     def problem(self) -> str:
@@ -83,8 +82,16 @@ class Naming:
         """Return the names, also ``*.`` ones, that an endpoint's policies are about."""
         return self._held[key].domains if key in self._held else frozenset()
 
-    def settle(self, view: View, endpoints: Iterable[Outgoing]) -> dict[Owner, Blueprint]:
-        """Return the contributions that are different from before; those of who is gone are empty."""
+    def settle(
+        self, view: View, endpoints: Iterable[Outgoing], local: Mapping[Address, tuple[str, str]]
+    ) -> dict[Owner, Blueprint]:
+        """Return the contributions that are different from before; those of who is gone are empty.
+
+        Args:
+            view: what is known now.
+            endpoints: of this node.
+            local: which pod (namespace, name) has an address of this node.
+        """
         changed: dict[Owner, Blueprint] = {}
         gone = set(self._held)
         for endpoint, programs in endpoints:
@@ -98,10 +105,10 @@ class Naming:
             self._names(view, held, changed)
         for key in gone:
             self._forget(key, changed)
-        sources = (view.resolvers, view.services, view.slices, view.pods)
-        if any(new is not old for new, old in zip(sources, self._sources or (None,) * 4, strict=True)):
-            self._sources, self.resolvers = sources, copying.resolvers(view)
-            changed[RESOLVERS] = Blueprint(copying.of_resolvers(self.resolvers))
+        believed = copying.resolvers(view, local)
+        if believed != self.resolvers:
+            self.resolvers = believed
+            changed[RESOLVERS] = Blueprint(copying.of_resolvers(believed))
         return changed
 
     def _begin(
@@ -183,7 +190,7 @@ def _about(own: Address, names: Iterable[str], entries: Iterable[Entry]) -> list
         for each in entries
         if own.version in each.families
         and isinstance(each.group, DomainAddresses)
-        and any(covers(frozenset(each.group.domains), one) for one in asked)
+        and any(each.group.covers(one) for one in asked)
     ]
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from octet.blueprint import Blueprint
-from octet.blueprint.nft import Element
+from octet.blueprint.nft import Element, Map, Set
 
 Owner = tuple[object, ...]
 """Who contributes what: ("policy", kind, name)."""
@@ -16,7 +16,10 @@ NOTHING = Blueprint()
 
 
 class Parts(Mapping[Owner, Blueprint]):
-    """What each owner contributes.
+    """What each owner contributes. Nobody's element stays in a set that no part declares any more.
+
+    Most are gone by then. But amid slices pods are decided about by views that differ: who is asked of a
+    later one, or has yet to be asked of this one, may be in a set that by this one has no such member.
 
     Attributes:
         changed: those that are different since ``taken``; an empty one where an owner has none any more.
@@ -29,6 +32,8 @@ class Parts(Mapping[Owner, Blueprint]):
         self.total = 0
         self.sizes: Counter[str] = Counter()
         self._parts: dict[Owner, Blueprint] = {}
+        self._declared: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
         for owner, part in parts.items():
             self.replace(owner, part)
 
@@ -57,14 +62,30 @@ class Parts(Mapping[Owner, Blueprint]):
             self._parts[owner] = part
         else:
             self._parts.pop(owner, None)
+        if any(isinstance(item, Set | Map) and item.key not in part for item in held):
+            self._vacate({item.name for item in held if isinstance(item, Set | Map)})
         return touched
 
+    def _vacate(self, sets: set[str]) -> None:
+        """Let go of what is left in those of some sets that are not declared any more."""
+        gone = {name for name in sets if not self._declared[name]}
+        left = {name for name in gone if self._held[name]}
+        for owner, part in tuple(self._parts.items()) if left else ():
+            kept = [item for item in part if not isinstance(item, Element) or item.of not in left]
+            if len(kept) < len(part):
+                self.replace(owner, Blueprint(kept))
+        for name in gone:
+            del self._declared[name], self._held[name]
+
     def _count(self, items: Blueprint, by: int, held: Blueprint, part: Blueprint) -> Iterator[str]:
-        """Count the elements that only one of two parts has."""
+        """Count the elements and the sets that only one of two parts has; yield the stems of elements."""
         other = part if items is held else held
         for item in items:
             if isinstance(item, Element) and item.key not in other:
                 stem = item.of.rpartition("-")[0]
                 self.total += by
                 self.sizes[stem] += by
+                self._held[item.of] += by
                 yield stem
+            elif isinstance(item, Set | Map) and item.key not in other:
+                self._declared[item.name] += by

@@ -171,9 +171,9 @@ class Turns:
     def _tidy(self, name: str) -> None:
         """Let go of a program's sets that nobody asks any more."""
         each = self.asking.programs.get(name)
-        self.parts.replace(("policy", "sets", name), Blueprint(each.sets) if each is not None else NOTHING)
         if each is None:
             self._forget(name)
+        self.parts.replace(("policy", "sets", name), Blueprint(each.sets) if each is not None else NOTHING)
 
     def _choose(self, dirty: Dirty) -> None:
         """Choose the programs of endpoints and of this node's own interfaces; old ones stay in force."""

@@ -26,5 +26,5 @@ def compile(  # noqa: A001 - the word of the field, and this module has no use f
     """
     engine, naming = Engine(view, Gate(bridge)), Naming()
     engine.attach(*endpoints)
-    named = naming.settle(view, engine.outgoing())
+    named = naming.settle(view, engine.outgoing(), engine.local)
     return union([engine.blueprint(), *named.values()])

@@ -1,12 +1,13 @@
 """Daemons and their files, over processes in memory: nothing unchecked is in force, nothing stays dead."""
 
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, Inline, Secret
-from octet.kernel.daemons import Daemons, bird
+from octet.kernel.daemons import Daemons, absent
 from octet.kernel.daemons.fake import FakeProcesses, FakeRoutes
 from octet.kernel.daemons.supervisor import Backoff, Supervisor
 
@@ -268,15 +269,22 @@ def test_an_unknown_kind_of_daemon_is_refused(here: Here) -> None:
     assert len(here.processes.made) == started
 
 
-def test_a_missing_program_is_named(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where BIRD is not installed, the failure says what to install."""
+@pytest.mark.parametrize(("program", "said"), [("bird", "Debian: bird2"), ("setpriv", "Debian: util-linux")])
+def test_a_missing_program_is_named(
+    here: Here, monkeypatch: pytest.MonkeyPatch, program: str, said: str
+) -> None:
+    """Where BIRD or what confines it is not installed, the failure says which, and what to install."""
 
-    def absent(*_: object) -> None:
-        raise FileNotFoundError(2, "No such file or directory", "bird")
+    def refuse(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", program)
 
-    monkeypatch.setattr(here.processes, "run", absent)
-    monkeypatch.setattr(bird, "installed", lambda: False)
-    assert "Debian: bird2" in here.hold(*BASE, file("b.conf"))[0]
+    def found(name: str, path: str) -> str | None:
+        return None if name == program else f"{path}/{name}"
+
+    monkeypatch.setattr(here.processes, "run", refuse)
+    monkeypatch.setattr(shutil, "which", found)
+    assert said in here.hold(*BASE, file("b.conf"))[0]
+    assert said in absent("bird")
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "", "x" * 201, "a\0", "a b"])

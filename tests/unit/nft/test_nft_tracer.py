@@ -20,6 +20,7 @@ from octet.blueprint.nft import (
     SADDR4,
     Chain,
     Compare,
+    ConntrackStatus,
     Counter,
     Element,
     Hook,
@@ -32,6 +33,7 @@ from octet.blueprint.nft import (
     Nat,
     NatMap,
     Packet,
+    Part,
     Range,
     Reject,
     ReversePath,
@@ -96,6 +98,23 @@ def test_a_negated_match_needs_the_field() -> None:
     """``ip saddr != X`` says nothing about IPv6."""
     v6 = Packet(A6, ip_address("fd01::1"), iif="cni0")
     assert trace(forward(Rule(Compare(SADDR4, B, negated=True), DROP)), v6).accepted
+
+
+@pytest.mark.parametrize("state", ["invalid", "untracked"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Marked(0, 0x80, connection=True),
+        Marked(0x80, 0x80, negated=True, connection=True),
+        ConntrackStatus("dnat"),
+    ],
+)
+def test_without_a_connection_nothing_of_one_matches(state: str, asked: Part) -> None:
+    """What connection tracking makes nothing of has neither mark nor status, whatever is asked."""
+    going = replace(PACKET, status=frozenset({"dnat"}))
+    rules = forward(Rule(asked, DROP))
+    assert not accepts(rules, going)
+    assert accepts(rules, replace(going, state=state))
 
 
 def test_a_forged_source_has_no_way_back() -> None:

@@ -137,3 +137,27 @@ def test_labels_that_change_amid_slices_open_nothing() -> None:
         assert not node.lets(100 + CROWD - 1, 1)
         node.step()
     assert not node.lets(100 + CROWD - 1, 1)
+
+
+def test_a_program_that_goes_amid_slices_leaves_nobody_in_its_sets() -> None:
+    """A pod elsewhere is not yet what it will be when the last who asked for what it was is detached."""
+    node = Node(policy("q", "two", labelled(app="crowd")))
+    node.note(pod(100, "x"), "Pod", "MODIFIED")
+    node.note(policy("large", "one", labelled(all="yes")))
+    node.step()
+    node.apply(node.policing.detach(endpoint(1).attachment))
+    node.settle()
+    assert node.lets(100, 0)
+
+
+def test_a_program_that_goes_leaves_nobody_who_was_attached_amid_slices() -> None:
+    """A pod attached amid slices is more than was known at their start; who asked for that is detached."""
+    node = Node(policy("q", "two", labelled(app="x")))
+    node.note(policy("large", "one", labelled(all="yes")))
+    node.step()
+    node.note(pod(2, "x", "node1"), "Pod", "MODIFIED")
+    node.apply(node.policing.attach(endpoint(2)))
+    assert node.policing.waits
+    node.apply(node.policing.detach(endpoint(1).attachment))
+    node.settle()
+    assert node.lets(2, 0)

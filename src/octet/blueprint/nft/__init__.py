@@ -38,7 +38,7 @@ from octet.blueprint.nft.fields import (
     numgen,
     saddr,
 )
-from octet.blueprint.nft.matches import Compare, ConntrackStatus, Lookup, Marked, Midstream, ReversePath
+from octet.blueprint.nft.matches import CUT, Compare, ConntrackStatus, Lookup, Marked, Midstream, ReversePath
 from octet.blueprint.nft.objects import (
     TABLE,
     Chain,
@@ -86,6 +86,7 @@ __all__ = [
     "CT_DIRECTION",
     "CT_DPORT",
     "CT_STATE",
+    "CUT",
     "DADDR4",
     "DADDR6",
     "DPORT",

@@ -105,7 +105,7 @@ def _goal(packet: Packet, family: int) -> Value | None:
 
 def _tracked(packet: Packet, value: Value | None) -> Value | None:
     """Return what is known of a packet's connection, if connection tracking makes something of it."""
-    return None if packet.state in {"invalid", "untracked"} else value
+    return value if packet.tracked else None
 
 
 def saddr(family: int) -> Field:

@@ -10,6 +10,15 @@ from octet.blueprint.nft.fields import Field
 from octet.blueprint.nft.packet import Packet, Step, Surroundings
 from octet.blueprint.nft.values import BITMASKS, WORDS, Value, canonical, check_name, fits, holds, text
 
+CUT = 0x1000_0000
+"""Bit of a connection's mark: policy forbids it by now, no packet of it passes, and it is not forgotten.
+
+A mark, because it is there for every connection, also for one that is older than our table (a label is not),
+lasts as long as the connection and goes with it. Of the bits, one that nobody is known to use there: Istio
+0x539, the AWS plugin 0x80, Tailscale 0x00ff0000; the packet mark, with kube-proxy's 0xc000 and Calico's
+0xffff0000, is another field. It is set and cleared under its mask.
+"""
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Compare:
@@ -70,7 +79,9 @@ class Marked:
         return f"{left} {'!=' if self.negated else '=='} 0x{self.value:08x}"
 
     def evaluate(self, packet: Packet, _: Surroundings) -> Step:
-        """Go on if the masked mark is ours."""
+        """Go on if the masked mark is ours; without a connection there is none of that, negated or not."""
+        if self.connection and not packet.tracked:
+            return None
         mark = packet.connection_mark if self.connection else packet.mark
         return packet if (mark & self.mask == self.value) != self.negated else None
 
@@ -137,7 +148,7 @@ class ConntrackStatus:
 
     def evaluate(self, packet: Packet, _: Surroundings) -> Step:
         """Go on if one of the flags is there."""
-        return packet if packet.status.intersection(self.flags) else None
+        return packet if packet.tracked and packet.status.intersection(self.flags) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class Packet:
         protocol: as nft names it: ``tcp``, ``udp``, ``sctp``, ``icmp``, ``icmpv6``; a number without a name.
         iif: where it came in; empty for the node's own.
         oif: where it will leave; empty before the routing decision and for what is delivered here.
-        state: connection tracking's opinion (``new``, ``established``, ``related``, ``invalid``).
+        state: connection tracking's word: ``new``, ``established``, ``related``, ``invalid``, ``untracked``.
         status: connection tracking's flags; ``snat`` and ``dnat`` once translated.
         icmp_type: word of ICMP and ICMPv6 (a number for types without one), or empty.
         opens: of TCP: does it begin a connection (SYN without ACK, FIN and RST)?
@@ -47,6 +47,11 @@ class Packet:
     direction: str = "original"
     ends: tuple[NetworkAddress, NetworkAddress] | None = None
     asked: tuple[NetworkAddress, int | None] | None = None
+
+    @property
+    def tracked(self) -> bool:
+        """Has it a connection? Else no match that asks about one holds (net/netfilter/nft_ct.c)."""
+        return self.state not in {"invalid", "untracked"}
 
     @property
     def goal(self) -> tuple[NetworkAddress, int | None]:

@@ -16,4 +16,4 @@ def absent(program: str) -> str:
     """Return what to install where a kind of daemon cannot run here; empty where it can."""
     if program != bird.PROGRAM:
         return f"there is no kind of daemon called {program}"
-    return "" if bird.installed() else bird.ABSENT
+    return bird.missing()

@@ -13,6 +13,8 @@ from octet.kernel.daemons.port import SEARCHED, Finished, Reply
 
 PROGRAM = "bird"
 ABSENT = "the program bird is not installed (Debian: bird2)"
+CONFINER = "setpriv"
+UNCONFINED = "the program setpriv, which confines bird, is not installed (Debian: util-linux)"
 MAIN = "bird.conf"
 CAPABILITIES = ("net_admin", "net_bind_service", "net_raw")
 """What it may: set routes, listen on port 179, bind sockets to devices (capabilities(7))."""
@@ -64,12 +66,19 @@ def _confined(*capabilities: str) -> Sequence[str]:
     """
     left = ",".join(["-all", *(f"+{each}" for each in capabilities)])
     none = ("--inh-caps", "-all", "--ambient-caps", "-all")
-    return ("setpriv", "--no-new-privs", "--bounding-set", left, *none, "--")
+    return (CONFINER, "--no-new-privs", "--bounding-set", left, *none, "--")
 
 
 def installed() -> bool:
     """Is the program there?"""
     return shutil.which(PROGRAM, path=SEARCHED) is not None
+
+
+def missing() -> str:
+    """Return what to install so that it can be started; empty where all is there."""
+    if not installed():
+        return ABSENT
+    return "" if shutil.which(CONFINER, path=SEARCHED) is not None else UNCONFINED
 
 
 RELOAD = "configure"

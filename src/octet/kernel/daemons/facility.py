@@ -286,6 +286,5 @@ def _unfit(text: str) -> str:
 
 
 def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError) and not bird.installed():
-        return bird.ABSENT
-    return error.strerror or str(error)
+    gone = bird.missing() if isinstance(error, FileNotFoundError) else ""
+    return gone or error.strerror or str(error)

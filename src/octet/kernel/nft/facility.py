@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from octet.blueprint import Blueprint, Change, KernelObject
-from octet.blueprint.nft import TABLE, Chain, Element, Map, NftObject, Set, Table
+from octet.blueprint.nft import CUT, TABLE, Chain, Element, Map, NftObject, Set, Table
 from octet.kernel import conntrack, namespaces
 from octet.kernel.nft import raw
 from octet.kernel.nft.elements import decode
@@ -158,7 +158,7 @@ class NftFacility:
     def _settle(self, change: Change) -> Outcome:
         """Make connections of before follow the change too, where they would never notice it."""
         try:
-            conntrack.forget(outdated(change), self._namespace)
+            conntrack.forget(outdated(change), self._namespace, spared=CUT)
         except OSError as error:
             reason = f"in force, but connections of before go on as they were: {error.strerror}"
             moved = [item for item in _objects(change) if isinstance(item, Element)]
