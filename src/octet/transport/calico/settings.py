@@ -48,6 +48,12 @@ def configuration(view: View, node: str) -> BGPConfiguration:
     )
 
 
+def ports(view: View) -> tuple[int, ...]:
+    """Return the ports at which nodes and routers speak BGP, whichever sessions there are."""
+    stated = [each.port for each in (*view.bgp_config.values(), *view.bgp_peers.values()) if each.port]
+    return tuple(sorted({PORT, *stated}))
+
+
 def secret(held: SecretKey | None) -> Secret | None:
     """Return where a password is kept."""
     return Secret(SECRETS, held.name, held.key) if held is not None else None

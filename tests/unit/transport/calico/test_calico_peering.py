@@ -14,7 +14,7 @@ from octet.transport.bgp import NextHop, Session
 from octet.transport.calico.advertising import advertised
 from octet.transport.calico.directory import ANNOTATED
 from octet.transport.calico.peering import filters_of, with_node, with_routers
-from octet.transport.calico.settings import configuration, speaker
+from octet.transport.calico.settings import configuration, ports, speaker
 from octet.transport.calico.speaking import CalicoBgp
 from octet.transport.reach import Obstacle
 
@@ -143,6 +143,17 @@ def test_the_meshs_password_and_ports() -> None:
     held = peers(view)
     assert (held["b1"].port, held["b2"].port, speaker(view).port) == (1791, 1790, 1790)
     assert (held["b1"].password, held["b1"].restart_time) == (Secret("kube-system", "m", "p"), 90)
+
+
+def test_ports_of_bgp_are_everybodys() -> None:
+    """The usual port, those at which nodes listen, and those of routers."""
+    listening = resource("BGPConfiguration", listenPort=1790)
+    one, other = (
+        resource("BGPPeer", "a", peerIP="10.0.0.1:1791", asNumber=1),
+        resource("BGPPeer", "b", peerIP="10.0.0.2", asNumber=1),
+    )
+    assert ports(seen("a1", listening, one, other)) == (179, 1790, 1791)
+    assert ports(seen("a1")) == (179,)
 
 
 def test_nodes_have_as_numbers_of_their_own() -> None:
