@@ -50,8 +50,9 @@ def configuration(view: View, node: str) -> BGPConfiguration:
 
 def ports(view: View) -> tuple[int, ...]:
     """Return the ports at which nodes and routers speak BGP, whichever sessions there are."""
-    stated = [each.port for each in (*view.bgp_config.values(), *view.bgp_peers.values()) if each.port]
-    return tuple(sorted({PORT, *stated}))
+    nodes = {each.port for each in view.bgp_config.values()}
+    routers = {each.port for each in view.bgp_peers.values() if each.port}
+    return tuple(sorted({PORT} | nodes | routers))
 
 
 def secret(held: SecretKey | None) -> Secret | None:
