@@ -371,6 +371,16 @@ def test_one_router_that_cannot_be_spoken_to_costs_itself() -> None:
     assert "timers.hold" in unsure.why
 
 
+def test_a_filter_that_nobody_knows_is_named() -> None:
+    """BIRD does not say which filter a session lacks; a remark does, on the nodes it is about."""
+    lost = resource("BGPPeer", "far", node="a1", peerIP="10.9.9.9", asNumber=65009, filters=["f", "nowhere"])
+    known = resource("BGPFilter", "f")
+    speaking = CalicoBgp(lambda _: ())
+    said = "BGPPeer far: spec.filters: nowhere is no BGPFilter's name, so BIRD refuses its session"
+    assert speaking.remarks(seen("a1", TOR, lost, known)) == (said,)
+    assert speaking.remarks(seen("a2", TOR, lost, known)) == ()
+
+
 def test_a_node_that_says_no_as_number_speaks_to_nobody() -> None:
     """With a wrong one nothing of BGP is decided, and the reason says node and annotation."""
     view, speaking = seen("a1", TOR, a1={"ASNumber": "many"}), CalicoBgp(lambda _: ())
