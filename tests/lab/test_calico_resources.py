@@ -1,5 +1,6 @@
 """Calico's resources in a lab of racks: what an operator changes is so a moment later."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -138,6 +139,36 @@ def test_a_host_endpoint_shuts_a_node_but_not_its_bgp(racks: Racks) -> None:
     finally:
         lab.delete("hostendpoint", "node1-eth0")
     wait_for(lambda: reaches(lab, "node3", "172.31.1.1", 1), 10)
+
+
+OPENING = """
+import socket, struct, sys
+claimed = socket.inet_aton(sys.argv[2])
+body = struct.pack("!BHH", 4, 64512, 90) + claimed + bytes([10, 2, 8, 1, 4, 0, 1, 0, 1, 64, 0])
+said = socket.create_connection((sys.argv[1], 179), 5)
+said.sendall(bytes([255]) * 16 + struct.pack("!HB", 19 + len(body), 1) + body)
+print(len(said.recv(4096)))
+"""
+"""Opens BGP as a node of AS 64512 that restarts gracefully, and prints the bytes of the answer."""
+
+
+def test_no_pod_speaks_bgp_for_its_node(racks: Racks) -> None:
+    """A pod that opens BGP to another node or to the racks' router is nobody's peer, and ends no session."""
+    racks.settled(node1={"node2", "node3", "node4", "tor1"}, node2={"node1", "node3", "node4", "tor1"})
+
+    def since() -> dict[str, str]:
+        told = {node: json.loads(racks.lab.ask_agent(node, "/bgp")) for node in ("node1", "node2")}
+        return {
+            f"{node} {each['peer']}": each["since"]
+            for node, said in told.items()
+            for each in said["sessions"]
+        }
+
+    before = since()
+    for other in ("172.31.1.2", "172.31.2.3", "172.31.1.254"):
+        answer = racks.lab.exec("on-node1", [sys.executable, "-c", OPENING, other, "172.31.1.1"])
+        assert answer.stdout == "0\n", f"{other}: {answer}"
+    assert since() == before
 
 
 def test_where_nodes_listen(racks: Racks) -> None:

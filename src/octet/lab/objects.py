@@ -14,6 +14,7 @@ from typing import Any
 from octet.cluster import objects
 from octet.errors import BadConfigurationError
 from octet.lab.names import check_labels
+from octet.lab.spelling import refuse_unknown
 
 Object = dict[str, Any]
 
@@ -158,6 +159,7 @@ def checked(item: Any, source: str) -> Object:
         raise BadConfigurationError(source, "apiVersion", version, problem, hint=f"use {kind.version}")
     whole = {**item, "metadata": _metadata(item.get("metadata"), kind, source)}
     getattr(objects, kind.name).from_object(whole)  # refuses what the API would refuse
+    refuse_unknown(kind.name, whole)
     return whole
 
 

@@ -26,7 +26,7 @@ from octet.models.model import Option, Options, Running
 from octet.service.loops import guard
 from octet.transport.calico.advertising import ranges
 from octet.transport.calico.directory import ADDRESS, ANNOTATED, AS_NUMBER, CLUSTER_ID
-from octet.transport.calico.settings import configuration
+from octet.transport.calico.settings import configuration, ports
 from octet.transport.calico.speaking import CalicoBgp
 from octet.transport.calico.vxlan import VNI, CalicoVxlan
 from octet.transport.ipip import IpipTransport
@@ -90,6 +90,7 @@ def build(options: Options, source: str) -> Running:
         unsure=speaking.unsure,
         served=_guarded,
         advertises=speaking.advertises,
+        speaking=ports,
     )
 
 

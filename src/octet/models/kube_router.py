@@ -244,6 +244,7 @@ def build(options: Options, source: str) -> Running:
         remarks=transport.remarks,
         unsure=transport.unsure,
         advertises=lambda _view: True,
+        speaking=transport.speaking,
     )
 
 

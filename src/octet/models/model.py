@@ -56,6 +56,11 @@ def sure(_view: View) -> tuple[Unsure, ...]:
     return ()
 
 
+def silent(_view: View) -> tuple[int, ...]:
+    """Return nothing: most models speak no BGP."""
+    return ()
+
+
 def no_files(_network: NodeNetwork) -> Mapping[str, str]:
     """Return nothing: most models leave no files for other programs."""
     return {}
@@ -77,6 +82,7 @@ class Running:
         remarks: what about services could not be done, a sentence each.
         unsure: what of the node's part could not be decided, because what is said of it is wrong.
         advertises: does what this node holds depend on services and their endpoints now?
+        speaking: TCP ports of BGP, this node's and its peers': what pods send there keeps their own address.
         files: what the original leaves for other programs to read: texts by file name.
     """
 
@@ -93,6 +99,7 @@ class Running:
     remarks: Callable[[View], tuple[str, ...]] = field(default=no_remarks, compare=False)
     unsure: Callable[[View], tuple[Unsure, ...]] = field(default=sure, compare=False)
     advertises: Callable[[View], bool] = field(default=nothing, compare=False)
+    speaking: Callable[[View], tuple[int, ...]] = field(default=silent, compare=False)
 
     @property
     def gate(self) -> Gate | None:
@@ -170,9 +177,10 @@ class Running:
     def _outgoing(
         self, view: View, cluster: tuple[Network, ...], own: tuple[IPv4Network | IPv6Network, ...]
     ) -> Blueprint:
+        speaking = self.speaking(view)
         if self.blocks is not None:
-            return pooled.contribution(view, masqueraded=self.masquerade)
-        return masquerade(cluster, own, self.spared) if self.masquerade else Blueprint()
+            return pooled.contribution(view, speaking, masqueraded=self.masquerade)
+        return masquerade(cluster, own, self.spared, speaking) if self.masquerade else Blueprint()
 
     def _cidr(self, view: View, family: int) -> Network:
         cidr = self.networks.own(view, family)

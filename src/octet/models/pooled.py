@@ -4,6 +4,8 @@ What lives here: its share of the pod network, its blackholes, whose packets are
 What it must not know: any particular model, transports, how a pod gets its address.
 """
 
+from collections.abc import Iterable
+
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
 from octet.cluster.endpoint import NodeNetwork
@@ -30,9 +32,13 @@ def network(view: View, defaults: Defaults, mtu: int) -> NodeNetwork:
     return NodeNetwork(mtu=mtu, cluster=inside, pooled=families(view, defaults))
 
 
-def contribution(view: View, *, masqueraded: bool) -> Blueprint:
-    """Return blackholes for own blocks, and masquerade from pools with natOutgoing to where no pool is."""
+def contribution(view: View, speaking: Iterable[int] = (), *, masqueraded: bool) -> Blueprint:
+    """Return blackholes for own blocks, and masquerade from pools with natOutgoing to where no pool is.
+
+    ``speaking`` is as in ``masquerade``.
+    """
     pools = allocatable(view.pools.values())
     sources = [pool.cidr for pool in pools if pool.nat_outgoing]
-    chain = masquerade([pool.cidr for pool in pools], sources) if masqueraded and sources else Blueprint()
-    return union([blackholes(view), chain])
+    if not masqueraded or not sources:
+        return blackholes(view)
+    return union([blackholes(view), masquerade([pool.cidr for pool in pools], sources, speaking=speaking)])

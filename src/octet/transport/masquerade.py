@@ -8,6 +8,8 @@ from ipaddress import ip_network
 
 from octet.blueprint import Blueprint
 from octet.blueprint.nft import (
+    DPORT,
+    L4PROTO,
     RETURN,
     Chain,
     Compare,
@@ -33,19 +35,29 @@ SOURCE_NAT = 100
 MULTICAST = {4: ip_network("224.0.0.0/4"), 6: ip_network("ff00::/8")}
 """Never masqueraded: the group is the same inside and outside (as flannel's ``--ip-masq``)."""
 
+BFD = (3784, 4784)
+"""UDP ports of BFD, for one hop and for several (RFC 5881, 4; RFC 5883, 5)."""
+
 
 def masquerade(
-    cluster: Iterable[Network], sources: Iterable[Network] | None = None, spared: str = ""
+    cluster: Iterable[Network],
+    sources: Iterable[Network] | None = None,
+    spared: str = "",
+    speaking: Iterable[int] = (),
 ) -> Blueprint:
     """Return the chain that masquerades pods' packets to the world outside.
 
     kube-proxy's mark is tested under its mask, since other bits of the mark belong to others, and a packet
     that has it is left to kube-proxy: two masquerade rules for one packet were flannel-io/flannel#1279.
 
+    BGP and BFD know a peer by its address. A pod's with its node's address would be taken for the node, which
+    takes the node's session over where peers restart gracefully (RFC 4724, 4.2); with its own it is nobody's.
+
     Args:
         cluster: pod networks of the whole cluster; between them no address is ever rewritten.
         sources: whose packets are masqueraded: this node's pod networks; None is the cluster's.
         spared: stem of the sets of addresses to which none is rewritten either; empty where there are none.
+        speaking: TCP ports at which nodes and routers speak BGP; none where the node does not.
     """
     inside = tuple(cluster)
     outgoing = inside if sources is None else tuple(sources)
@@ -54,7 +66,14 @@ def masquerade(
     )
     rules = [rule for family in (4, 6) for rule in _rules(family, inside, outgoing, spared)]
     hook = Hook("nat", "postrouting", SOURCE_NAT)
-    return Blueprint([Chain(CHAIN, (theirs, *rules), hook)] if rules else [])
+    return Blueprint([Chain(CHAIN, (theirs, *_spoken(speaking), *rules), hook)] if rules else [])
+
+
+def _spoken(ports: Iterable[int]) -> Iterator[Rule]:
+    held = sorted(set(ports))
+    for protocol, numbers in (("tcp", held), ("udp", BFD)) if held else ():
+        comment = f"{'BGP' if protocol == 'tcp' else 'BFD'}: no pod speaks for its node"
+        yield Rule(Compare(L4PROTO, protocol), Compare(DPORT, *numbers), RETURN, comment=comment)
 
 
 def _rules(

@@ -10,7 +10,7 @@ from msgspec import structs
 from octet.blueprint import ConfigFile, Inline
 from octet.blueprint.nft import Chain, Element, Packet
 from octet.cluster.indexes import Named, Slices
-from octet.cluster.objects import EndpointSlice, Service
+from octet.cluster.objects import EndpointSlice, Node, Service
 from octet.errors import BadConfigurationError
 from octet.kernel.fake_nft import Machine, Tracer
 from octet.models import Running, example, find
@@ -39,6 +39,18 @@ def test_without_a_flag_it_is_as_the_original() -> None:
     assert transport().overlay.mode is Mode.CROSS_SUBNET
     assert running().policy
     assert running().masquerade
+
+
+def test_ports_of_bgp_are_the_nodes_and_the_routers() -> None:
+    """Where nodes listen, and routers of flags or annotations do; unreadable ones say nothing."""
+    model = running(bgp_port=1790, **ROUTERS, peer_router_ports=[1791, 179])
+    view = example.view(model)
+    assert model.speaking(view) == (179, 1790, 1791)
+    annotations = {"kube-router.io/peers": "- remoteip: 10.0.0.1\n  remoteasn: 65000\n  port: 1792"}
+    here = structs.replace(view.here or Node(view.me), annotations=annotations)
+    assert running().speaking(replace(view, nodes={view.me: here})) == (179, 1792)
+    annotations["kube-router.io/peers"] = "- nobody: here"
+    assert running().speaking(replace(view, nodes={view.me: here})) == (179,)
 
 
 def test_what_flags_come_to() -> None:

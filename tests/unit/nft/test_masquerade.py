@@ -60,6 +60,31 @@ def test_other_nodes_pods_are_not_ours() -> None:
     assert trace(masquerade(CLUSTER), packet, MACHINE).packet.source == HOST
 
 
+@pytest.mark.parametrize(
+    ("protocol", "port", "rewritten"),
+    [
+        ("tcp", 179, False),
+        ("tcp", 1790, False),
+        ("udp", 3784, False),
+        ("udp", 4784, False),
+        ("udp", 179, True),
+        ("tcp", 3784, True),
+        ("tcp", 80, True),
+    ],
+)
+@pytest.mark.parametrize("destination", ["192.0.2.2", "2001:db8:1::1"])
+def test_no_pod_speaks_bgp_with_its_nodes_address(
+    protocol: str, port: int, rewritten: bool, destination: str
+) -> None:
+    """What a pod sends to BGP and BFD bears its own address where the node speaks BGP, else the node's."""
+    source = "10.244.1.2" if "." in destination else "fd00:10:0:1::2"
+    packet = Packet(ip_address(source), ip_address(destination), protocol, 40000, port, iif="cni0")
+    own, node = packet.source, HOST if packet.family == 4 else HOST6
+    there = trace(masquerade(CLUSTER, OWN, speaking=(1790, 179, 179)), packet, MACHINE)
+    assert there.packet.source == (node if rewritten else own)
+    assert trace(masquerade(CLUSTER, OWN), packet, MACHINE).packet.source == node
+
+
 def test_the_chain_reads_well() -> None:
     """An operator sees what the rules are for; source ports are fully random."""
     (chain,) = masquerade(CLUSTER[:1], OWN[:1])

@@ -94,6 +94,16 @@ def mistaken(view: View) -> tuple[str, ...]:
     return tuple(found)
 
 
+def unfiltered(view: View) -> tuple[str, ...]:
+    """Return which BGPPeers name a filter that nobody knows: BIRD refuses such a session."""
+    return tuple(
+        f"BGPPeer {each.name}: spec.filters: {name} is no BGPFilter's name, so BIRD refuses its session"
+        for each in _peers(view)
+        for name in (each.filters if _means(each, view.here) else ())
+        if ("", name) not in view.bgp_filters
+    )
+
+
 def routed_outside(view: View, peer: Node) -> bool:
     """Tell whether this node has a session with a router, which may know the way to a peer."""
     known = set(addresses_of(peer))

@@ -48,6 +48,13 @@ def configuration(view: View, node: str) -> BGPConfiguration:
     )
 
 
+def ports(view: View) -> tuple[int, ...]:
+    """Return the ports at which nodes and routers speak BGP, whichever sessions there are."""
+    nodes = {each.port for each in view.bgp_config.values()}
+    routers = {each.port for each in view.bgp_peers.values() if each.port}
+    return tuple(sorted({PORT} | nodes | routers))
+
+
 def secret(held: SecretKey | None) -> Secret | None:
     """Return where a password is kept."""
     return Secret(SECRETS, held.name, held.key) if held is not None else None

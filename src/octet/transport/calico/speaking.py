@@ -18,7 +18,14 @@ from octet.transport.bgp.rendering import filter_file, peer_file
 from octet.transport.bgp.unsure import ALL, Decided, Unsure, each_alone
 from octet.transport.calico.advertising import advertised, advertises
 from octet.transport.calico.directory import ANNOTATED
-from octet.transport.calico.peering import filters_of, mistaken, routed_outside, with_node, with_routers
+from octet.transport.calico.peering import (
+    filters_of,
+    mistaken,
+    routed_outside,
+    unfiltered,
+    with_node,
+    with_routers,
+)
 from octet.transport.calico.settings import configuration, speaker
 from octet.transport.host_gateway import direct_route
 from octet.transport.reach import FAMILIES, Obstacle, on_link, underlay
@@ -62,8 +69,8 @@ class CalicoBgp:
         return self._decided(view)[1]
 
     def remarks(self, view: View) -> tuple[str, ...]:
-        """Return whose address a BGPPeer has that a node claims, too: a sentence each."""
-        return mistaken(view)
+        """Return which BGPPeers have an address that a node claims, or a filter that is not there."""
+        return (*mistaken(view), *unfiltered(view))
 
     def _decided(self, view: View) -> Decided:
         try:

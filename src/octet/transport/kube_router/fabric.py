@@ -18,6 +18,7 @@ from octet.errors import BadConfigurationError
 from octet.transport.bgp import Left, Member, Mesh, Session, Speaker, Timers, between, daemon, session
 from octet.transport.bgp.rendering import peer_file
 from octet.transport.bgp.sessions import FAR
+from octet.transport.bgp.speaker import BGP_PORT
 from octet.transport.bgp.unsure import ALL, EVERY_ROUTER, POLICY, Decided, Unsure, each_alone
 from octet.transport.host_gateway import direct_route
 from octet.transport.kube_router.advertising import offers, told
@@ -67,6 +68,14 @@ class KubeRouter:
     def unsure(self, view: View) -> tuple[Unsure, ...]:
         """Return what is not in the node's part because this node's annotations are wrong."""
         return self._decided(view)[1]
+
+    def speaking(self, view: View) -> tuple[int, ...]:
+        """Return the ports at which nodes and routers speak BGP; of unreadable routers the usual one."""
+        try:
+            routers = (*self.flags.routers, *self._own(view).routers)
+        except BadConfigurationError:
+            routers = self.flags.routers
+        return tuple(sorted({BGP_PORT, self.flags.port, *(each.port for each in routers)}))
 
     def _decided(self, view: View) -> Decided:
         overlay = self.overlay.node(view)

@@ -14,7 +14,7 @@ from octet.transport.bgp import NextHop, Session
 from octet.transport.calico.advertising import advertised
 from octet.transport.calico.directory import ANNOTATED
 from octet.transport.calico.peering import filters_of, with_node, with_routers
-from octet.transport.calico.settings import configuration, speaker
+from octet.transport.calico.settings import configuration, ports, speaker
 from octet.transport.calico.speaking import CalicoBgp
 from octet.transport.reach import Obstacle
 
@@ -143,6 +143,13 @@ def test_the_meshs_password_and_ports() -> None:
     held = peers(view)
     assert (held["b1"].port, held["b2"].port, speaker(view).port) == (1791, 1790, 1790)
     assert (held["b1"].password, held["b1"].restart_time) == (Secret("kube-system", "m", "p"), 90)
+
+
+def test_ports_of_bgp_are_everybodys() -> None:
+    """The usual port, those at which nodes listen, and those of routers."""
+    router = resource("BGPPeer", "a", peerIP="10.0.0.1:1791", asNumber=1)
+    assert ports(seen("a1", resource("BGPConfiguration", listenPort=1790), router)) == (179, 1790, 1791)
+    assert ports(seen("a1", TOR)) == (179,)
 
 
 def test_nodes_have_as_numbers_of_their_own() -> None:
@@ -358,6 +365,14 @@ def test_one_router_that_cannot_be_spoken_to_costs_itself() -> None:
     (unsure,) = speaking.unsure(broken)
     assert unsure.files == "peer.tor.conf"
     assert "timers.hold" in unsure.why
+
+
+def test_a_filter_that_nobody_knows_is_named() -> None:
+    """BIRD does not say which filter a session lacks; a remark does, on the nodes it is about."""
+    lost = resource("BGPPeer", "far", node="a1", peerIP="10.9.9.9", asNumber=65009, filters=["f", "nowhere"])
+    said = "BGPPeer far: spec.filters: nowhere is no BGPFilter's name, so BIRD refuses its session"
+    told = {me: CalicoBgp(tuple).remarks(seen(me, lost, resource("BGPFilter", "f"))) for me in ("a1", "a2")}
+    assert told == {"a1": (said,), "a2": ()}
 
 
 def test_a_node_that_says_no_as_number_speaks_to_nobody() -> None:
