@@ -47,14 +47,16 @@ class Policing:
     Attributes:
         engine: None before ``begin``, and without a gate.
         naming: which destinations by name there are.
-        on_news: told that ``flush`` has something to do.
+        on_news: told that ``step`` has something to do.
         on_affected: told that something is decided otherwise about running connections.
         on_detach: told which endpoint goes, before it is gone.
+        behind: does the kernel lack something that was decided? Pods with policies are not attached then.
     """
 
     def __init__(self, desired: Desired, gate: Gate | None) -> None:
         self.engine: Engine | None = None
         self.naming = Naming()
+        self.behind = False
         self.on_news: Callable[[], None] = lambda: None
         self.on_affected: Callable[[], None] = lambda: None
         self.on_detach: Callable[[Attachment], None] = lambda _key: None
@@ -83,10 +85,16 @@ class Policing:
         self._take(self.engine.parts)
 
     def attach(self, endpoint: Endpoint) -> Change:
-        """Return what an endpoint's policy changes in the kernel; what has nothing to do with it waits."""
+        """Return what an endpoint's policy changes in the kernel; what has nothing to do with it waits.
+
+        Raises:
+            NotReadyError: the kernel lacks what its policies may build on; nothing has changed.
+        """
         if self.engine is None:
             return Change()
         self._note(self.engine)
+        if self.behind and self.engine.is_selected(endpoint):
+            raise NotReadyError("the kernel does not hold all that policies say yet")
         return self._take(self.engine.attach(endpoint))
 
     def detach(self, key: Attachment) -> Change:
@@ -111,7 +119,8 @@ class Policing:
         if self.engine is None:
             return Change()
         self.engine.learn(view, ever)
-        return merged([self.flush(), self._take({})])
+        self._note(self.engine)
+        return self._take({})
 
     def flush(self) -> Change:
         """Decide about all that was noted; return what changes in the kernel."""
