@@ -17,7 +17,7 @@ from octet.errors import NotReadyError
 from octet.policy.engine import Engine, Owner
 from octet.policy.gates import Gate
 from octet.policy.lasting import Lasting
-from octet.policy.naming import Naming
+from octet.policy.naming import Naming, opened
 from octet.policy.told import Told
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,15 @@ class Affected:
     Attributes:
         addresses: of this node's endpoints, or of such that are gone.
         hosts: are this node's host endpoints?
+        named: addresses of endpoints that may reach more by name, so that what was cut of theirs may go on.
     """
 
     addresses: frozenset[Address] = frozenset()
     hosts: bool = False
+    named: frozenset[Address] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.addresses) or self.hosts
+        return bool(self.addresses or self.named) or self.hosts
 
 
 class Policing:
@@ -67,6 +69,7 @@ class Policing:
         self._changes: list[ViewChange] = []
         self._told: set[tuple[str, str]] = set()
         self._lasting: Lasting | None = None
+        self._named: set[Address] = set()
 
     @property
     def wanted(self) -> bool:
@@ -158,8 +161,10 @@ class Policing:
         """Take away what something is decided otherwise about."""
         if self.engine is None:
             return Affected()
-        found = Affected(frozenset(self.engine.affected), self.engine.affected_hosts)
+        engine, named = self.engine, frozenset(self._named - self.engine.affected)
+        found = Affected(frozenset(engine.affected), engine.affected_hosts, named)
         self.engine.affected.clear()
+        self._named.clear()
         self.engine.affected_hosts = False
         return found
 
@@ -168,6 +173,7 @@ class Policing:
         if self.engine is not None:
             self.engine.affected.update(affected.addresses)
             self.engine.affected_hosts |= affected.hosts
+            self._named |= affected.named
 
     def doubt(self) -> None:
         """Have all endpoints' connections looked at: the kernel held something else than what is wanted."""
@@ -206,10 +212,12 @@ class Policing:
         Who lets go comes last, so that an object which two owners want in turn is never away between.
         """
         if self.engine is not None and self._view is not None:
-            parts = {**parts, **self.naming.settle(self._view, self.engine.outgoing())}
+            names = self.naming.settle(self._view, self.engine.outgoing())
+            self._named.update(opened(names))
+            parts = {**parts, **names}
         self._tell()
         self._lasting = None
-        if self.engine is not None and (self.engine.affected or self.engine.affected_hosts):
+        if self.engine is not None and (self.engine.affected or self.engine.affected_hosts or self._named):
             self.on_affected()
         ordered = sorted(parts.items(), key=lambda each: len(each[1]) == 0)
         return merged([self._desired.replace(owner, part) for owner, part in ordered])
