@@ -10,7 +10,7 @@ import pytest
 from agent_node import AgentNode
 from octet.agent import pieces, repair
 from octet.blueprint import Blueprint
-from octet.blueprint.nft import Packet
+from octet.blueprint.nft import NftObject, Packet
 from octet.cluster.resolvers import Resolvers
 from octet.cni.spec.failures import Code
 from octet.kernel.fake import FakeKernel
@@ -181,6 +181,32 @@ async def test_a_refused_add_has_everything_compared(here: Any) -> None:
     assert let_in(here) == set()
     await here.repair.turn()
     assert let_in(here) == {OTHER}
+
+
+async def test_a_refused_del_has_everything_compared(here: Any) -> None:
+    """Rules of a pod that is gone, which the kernel would not let go, are gone after the next turn."""
+    link = next(each.endpoint.host_link for each in here.endpoints)
+    here.kernel.refuse(("nft-element", "policy-to-link", link), ENOMEM)
+    assert here.call("DEL", "c1") == {}
+    assert here.kernel.holds(("nft-element", "policy-to-link", link))
+    assert not here.network.is_settled()
+    await here.repair.turn()
+    assert not here.kernel.holds(("nft-element", "policy-to-link", link))
+    assert here.network.is_settled()
+
+
+async def test_a_table_that_is_refused_is_nothing_to_build_on(here: Any) -> None:
+    """Our table is gone and the kernel will not have it back yet: what changes meanwhile waits for that."""
+    before = here.kernel.read(here.desired.blueprint())
+    rules = [item for item in before if isinstance(item, NftObject)]
+    for each in rules:
+        here.kernel.delete(each.key)
+    here.kernel.refuse(rules[0].key, ENOMEM)
+    here.repair.table(gone=True)
+    assert not here.network.is_settled()
+    await here.repair.turn()
+    assert here.kernel.read(here.desired.blueprint()) == before
+    assert here.network.is_settled()
 
 
 async def test_nothing_that_is_decided_amid_a_comparison_is_lost(here: Any) -> None:
