@@ -14,7 +14,7 @@ import pytest
 
 from octet.lab import Lab
 from policy_lab import DNS, Cluster, dns_service, egress, octet, until
-from policy_programs import ASK, FLOOD, KEEP, RESOLVE, RESOLVER, SERVER, TALK
+from policy_programs import ASK, DUET, ECHO, FLOOD, KEEP, RESOLVE, RESOLVER, SERVER, TALK
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
@@ -100,6 +100,23 @@ def test_a_name_opens_to_who_asked_and_for_its_time(believed: Cluster) -> None:
     assert reach(believed, "two") == "silence"
     time.sleep(max(begun + TTL + 1 - time.monotonic(), 0))
     assert reach(believed, "one") == "silence"
+
+
+def test_what_was_cut_for_want_of_a_name_goes_on_when_it_is_known(believed: Cluster, tmp_path: Path) -> None:
+    """A flow that runs falls silent under a policy about a name nobody asked for, and is heard once one did.
+
+    It is the same connection all the time: the pod sends on from its port, and nothing else is allowed there.
+    """
+    believed.run("late", "node1", label="late")
+    far = believed.running("outside", sys.executable, "-c", ECHO, BEYOND, "9000")
+    with far, believed.voice("late", sys.executable, "-c", DUET, "9001", BEYOND, "9000") as flow:
+        assert until(lambda: flow.last == "heard", 20)
+        with believed.policy(tmp_path, named("late")):
+            assert until(lambda: flow.last == "silence", 20)
+            assert reach(believed, "late") == "silence"
+            assert flow.last == "silence"
+            assert resolve(believed, "late", "www.example.com") == BEYOND
+            assert until(lambda: flow.last == "heard", 20)
 
 
 def test_rogue_resolvers_teach_nothing(believed: Cluster) -> None:

@@ -31,6 +31,15 @@ while True:
                 chosen.unregister(key.fileobj)
                 key.fileobj.close()
 """
+ECHO = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], int(sys.argv[2])))
+print("up", flush=True)
+while True:
+    data, who = s.recvfrom(100)
+    s.sendto(data, who)
+"""
 ASK = """
 import socket, sys
 kind, address, port, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 GATHER = 0.01
 """Seconds in which changes gather: one look at the connections serves them all."""
 
+HEAL = 0.25
+"""Seconds between two looks for what only names opened: a pod may learn some a hundred times a second."""
+
 RETRY = 1.0
 """Seconds until connections that could not be looked at are looked at again."""
 
@@ -66,6 +69,7 @@ class Cutting:
         self._worker = worker
         self._settled = settled
         self._news = asyncio.Event()
+        self._healed = 0.0
 
     def notice(self) -> None:
         """Take note that policy changed in the kernel."""
@@ -96,13 +100,26 @@ class Cutting:
             OSError: not all could be looked at, or marked; all will be looked at next time.
         """
         affected = self._policing.affected() if self._settled() else Affected()
-        if not affected:
+        if not affected or self._is_early(affected):
             return 0
         try:
             return await self._look(affected)
         except BaseException:
             self._policing.affect(affected)
             raise
+
+    def _is_early(self, affected: Affected) -> bool:
+        """Have what names alone have opened wait where somebody looked for such a moment ago."""
+        if affected.addresses or affected.hosts:
+            return False
+        loop = asyncio.get_running_loop()
+        wait = self._healed + HEAL - loop.time()
+        if wait <= 0:
+            self._healed = loop.time()
+            return False
+        self._policing.affect(affected)
+        loop.call_later(wait, self.notice)
+        return True
 
     async def _look(self, affected: Affected) -> int:
         loop = asyncio.get_running_loop()
@@ -123,7 +140,7 @@ class Cutting:
                 await asyncio.sleep(0)
                 end = loop.time() + SLICE
             judge = self._policing.lasting()
-            ends = affected.addresses.intersection((each.source, each.destination))
+            ends = (affected.addresses | affected.named).intersection((each.source, each.destination))
             if any(not judge.is_here(address) for address in ends):
                 found.gone.append(each)
             elif judge.allows(way) is bool(each.mark & CUT):
@@ -150,6 +167,9 @@ def _ways(affected: Affected, *, whole: bool) -> Iterator[list[tuple[Connection,
     found = connections.listed((4, 6), among=None if everybodys else affected.addresses)
     if affected.hosts and not whole:  # there may have been host endpoints
         found = chain(found, connections.marked(CUT, CUT))
+    elif affected.named and not everybodys:  # a name opens only what its pod began, and was cut
+        marked = connections.marked(CUT, CUT)
+        found = chain(found, (each for each in marked if each.source in affected.named))
     while some := list(islice(found, MANY)):
         ends = {end for each in some for end in (each.source, each.destination)} if whole else set()
         if new := ends - own - links.keys():

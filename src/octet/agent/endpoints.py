@@ -330,8 +330,8 @@ class Endpoints:
         stuck = next((each for each in outcome.failed if each.item.key == ("link", link)), None)
         if stuck is not None:
             raise RefusedByKernelError(stuck.item, stuck.errno, hint="the pod may still be connected")
-        self._applier.apply(self._policing.detach(key))
-        if outcome.failed:
+        policed = self._applier.apply(self._policing.detach(key))
+        if outcome.failed or policed.failed:
             self.on_trouble()
         del self._entries[key]
         self._claims.give_back(entry)

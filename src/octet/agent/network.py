@@ -5,7 +5,8 @@ What it must not know: the store, tasks, time, how the kernel is read.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from octet.agent.applying import Applier
@@ -88,6 +89,8 @@ class Network:
         self._unable = False  # what peers add would need what this node can't hold: all stays as it was
         self._obstacles: dict[str, tuple[str, ...]] = {}
         self._pods: list[str] = []
+        self._comparing = False
+        self._taught: Learned | None = None  # what names ever meant, amid a comparison
 
     @property
     def trouble(self) -> list[str]:
@@ -165,22 +168,65 @@ class Network:
 
     def police(self) -> None:
         """Make what policy wants so, as far as the view changed, a slice of it."""
-        change = self._policing.step()
-        if change and self.is_settled():
-            for piece in pieces(change):
-                self._applier.apply(piece)
-            self.on_policed()
+        if not self._waits():
+            self._enforce(self._policing.step())
 
     def learn(self, now: Learned, ever: Learned, resolvers: Resolvers) -> None:
         """Take what names mean and whose answers are believed, and have it in force."""
         self.view = replace(self.view, learned=now, resolvers=resolvers)
-        change = self._policing.learn(self.view, ever)
-        if change and self.is_settled():
-            self._applier.apply(change)
+        if self._waits():
+            self._taught = ever
+        else:
+            self._enforce(self._policing.learn(self.view, ever))
+
+    def _enforce(self, change: Change) -> None:
+        """Make a change of policy so; nothing that follows a refused piece is, until all was compared.
+
+        What follows may ask the sets that lack what was refused, or let go what an old rule still needs.
+        """
+        if not self.is_settled():
+            self._policing.behind |= bool(change)
+            return
+        for piece in pieces(change):
+            if not self._applier.apply(piece).ok:
+                self.doubt()
+                return
+        if change:
+            self.on_policed()
+
+    def doubt(self) -> None:
+        """Have everything compared: the kernel refused something, so nothing builds on what it holds."""
+        self.unsettle()
+        self.on_work()
+
+    def unsettle(self) -> None:
+        """Take note that the kernel does not hold what was decided, and until when nobody knows."""
+        self.generation += 1
+        self._policing.behind = True
+
+    def _waits(self) -> bool:
+        """Must what is decided wait? Amid a comparison that makes it so nobody else would, and it not yet."""
+        return self._comparing and not self.is_settled()
+
+    @contextmanager
+    def comparing(self) -> Iterator[None]:
+        """Have policy stay as it is meanwhile where only a comparison would make it so; it goes on after."""
+        self._comparing = True
+        try:
+            yield
+        finally:
+            self._comparing = False
+            if self._taught is not None:
+                ever, self._taught = self._taught, None
+                self._enforce(self._policing.learn(self.view, ever))
+            if self._policing.waits:
+                self._policing.on_news()
 
     def compared(self, generation: int, *, differed: bool) -> None:
         """Take note that the kernel was made to hold what was wanted at a generation."""
         self.settled = generation
+        if self.is_settled():
+            self._policing.behind = False
         if differed:
             self._policing.doubt()
         self.on_policed()

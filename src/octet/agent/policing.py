@@ -17,7 +17,7 @@ from octet.errors import NotReadyError
 from octet.policy.engine import Engine, Owner
 from octet.policy.gates import Gate
 from octet.policy.lasting import Lasting
-from octet.policy.naming import Naming
+from octet.policy.naming import Naming, opened
 from octet.policy.told import Told
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,15 @@ class Affected:
     Attributes:
         addresses: of this node's endpoints, or of such that are gone.
         hosts: are this node's host endpoints?
+        named: addresses of endpoints that may reach more by name, so that what was cut of theirs may go on.
     """
 
     addresses: frozenset[Address] = frozenset()
     hosts: bool = False
+    named: frozenset[Address] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.addresses) or self.hosts
+        return bool(self.addresses or self.named) or self.hosts
 
 
 class Policing:
@@ -47,14 +49,16 @@ class Policing:
     Attributes:
         engine: None before ``begin``, and without a gate.
         naming: which destinations by name there are.
-        on_news: told that ``flush`` has something to do.
+        on_news: told that ``step`` has something to do.
         on_affected: told that something is decided otherwise about running connections.
         on_detach: told which endpoint goes, before it is gone.
+        behind: does the kernel lack something that was decided? Pods with policies are not attached then.
     """
 
     def __init__(self, desired: Desired, gate: Gate | None) -> None:
         self.engine: Engine | None = None
         self.naming = Naming()
+        self.behind = False
         self.on_news: Callable[[], None] = lambda: None
         self.on_affected: Callable[[], None] = lambda: None
         self.on_detach: Callable[[Attachment], None] = lambda _key: None
@@ -65,6 +69,7 @@ class Policing:
         self._changes: list[ViewChange] = []
         self._told: set[tuple[str, str]] = set()
         self._lasting: Lasting | None = None
+        self._named: set[Address] = set()
 
     @property
     def wanted(self) -> bool:
@@ -83,10 +88,16 @@ class Policing:
         self._take(self.engine.parts)
 
     def attach(self, endpoint: Endpoint) -> Change:
-        """Return what an endpoint's policy changes in the kernel; what has nothing to do with it waits."""
+        """Return what an endpoint's policy changes in the kernel; what has nothing to do with it waits.
+
+        Raises:
+            NotReadyError: the kernel lacks what its policies may build on; nothing has changed.
+        """
         if self.engine is None:
             return Change()
         self._note(self.engine)
+        if self.behind and self.engine.is_selected(endpoint):
+            raise NotReadyError("the kernel does not hold all that policies say yet")
         return self._take(self.engine.attach(endpoint))
 
     def detach(self, key: Attachment) -> Change:
@@ -111,7 +122,8 @@ class Policing:
         if self.engine is None:
             return Change()
         self.engine.learn(view, ever)
-        return merged([self.flush(), self._take({})])
+        self._note(self.engine)
+        return self._take({})
 
     def flush(self) -> Change:
         """Decide about all that was noted; return what changes in the kernel."""
@@ -149,8 +161,10 @@ class Policing:
         """Take away what something is decided otherwise about."""
         if self.engine is None:
             return Affected()
-        found = Affected(frozenset(self.engine.affected), self.engine.affected_hosts)
+        engine, named = self.engine, frozenset(self._named - self.engine.affected)
+        found = Affected(frozenset(engine.affected), engine.affected_hosts, named)
         self.engine.affected.clear()
+        self._named.clear()
         self.engine.affected_hosts = False
         return found
 
@@ -159,6 +173,7 @@ class Policing:
         if self.engine is not None:
             self.engine.affected.update(affected.addresses)
             self.engine.affected_hosts |= affected.hosts
+            self._named |= affected.named
 
     def doubt(self) -> None:
         """Have all endpoints' connections looked at: the kernel held something else than what is wanted."""
@@ -197,11 +212,12 @@ class Policing:
         Who lets go comes last, so that an object which two owners want in turn is never away between.
         """
         if self.engine is not None and self._view is not None:
-            named = self.naming.settle(self._view, self.engine.outgoing(), self.engine.local)
-            parts = {**parts, **named}
+            names = self.naming.settle(self._view, self.engine.outgoing(), self.engine.local)
+            self._named.update(opened(names))
+            parts = {**parts, **names}
         self._tell()
         self._lasting = None
-        if self.engine is not None and (self.engine.affected or self.engine.affected_hosts):
+        if self.engine is not None and (self.engine.affected or self.engine.affected_hosts or self._named):
             self.on_affected()
         ordered = sorted(parts.items(), key=lambda each: len(each[1]) == 0)
         return merged([self._desired.replace(owner, part) for owner, part in ordered])

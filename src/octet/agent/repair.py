@@ -72,7 +72,7 @@ class Repair:
         self._work = asyncio.Event()
         self._suspicion = self._at_once = False
         network.on_work = self._work.set
-        endpoints.on_trouble = self.suspect
+        endpoints.on_trouble = network.doubt
 
     def begin(self) -> None:
         """Take note that everything has been listed: from now on what is not wanted may be removed."""
@@ -91,11 +91,14 @@ class Repair:
         """
         self._at_once = True
         if gone and self._settled:
+            generation = self._network.generation
             rules = tuple(item for item in self._desired.objects.values() if isinstance(item, NftObject))
             outcome = self._applier.apply(Change(add=rules))
             log.warning("our table was gone", extra={"objects": len(outcome.done)})
             self._metrics.repaired("nft-table")
-            self._network.compared(self._network.generation, differed=True)
+            if outcome.failed:
+                self._network.unsettle()
+            self._network.compared(generation, differed=True)
         self.suspect()
 
     async def run(self) -> None:
@@ -136,29 +139,43 @@ class Repair:
         if self._endpoints.site is None or not self.whole:
             return
         self._endpoints.recover()
-        generation, before, differed = self._network.generation, Change(), False
+        with self._network.comparing():
+            await self._put_right(drift=drift)
+
+    async def _put_right(self, *, drift: bool) -> None:
+        before, differed = Change(), False
         for number in range(PASSES):
+            generation = self._network.generation
             change = await self._difference()
             if change is None:
                 return
             if not change or change == before:
                 self._applier.note_silence(change)
                 break
-            done = await self._apply(change)
+            done, refused = await self._apply(change)
             if drift and number == 0:
                 self._tell(done)
-            before, differed = change, True
+            before, differed = Change() if refused else change, True
         self._network.compared(generation, differed=differed)
         self._endpoints.open = not self._network.trouble
 
-    async def _apply(self, change: Change) -> list[KernelObject]:
-        """Make a change so, a piece at a time; return what is as wanted now."""
+    async def _apply(self, change: Change) -> tuple[list[KernelObject], bool]:
+        """Make a change so, a piece at a time; return what is as wanted now, and if rules were refused.
+
+        Of rules nothing is made that comes after what was refused: it may ask sets that are not full.
+        """
         done: list[KernelObject] = []
+        refused = False
         self._care.rebuild(change.add)
         for piece in pieces(change):
-            done += self._applier.apply(self._desired.still(piece)).done
+            wanted = self._desired.still(piece)
+            outcome = self._applier.apply(self._applier.hold_back(wanted) if refused else wanted)
+            done += outcome.done
+            if any(isinstance(each.item, NftObject) for each in outcome.failed):
+                refused = True
+                self._network.unsettle()
             await asyncio.sleep(0)
-        return done
+        return done, refused
 
     async def _difference(self) -> Change | None:
         """Return what separates the kernel from what is wanted; None where it cannot be read.

@@ -12,6 +12,7 @@ from octet.blueprint.base import union
 from octet.cluster.endpoint import Attachment, Endpoint
 from octet.cluster.objects import Address
 from octet.cluster.view import Learned, View, ViewChange
+from octet.policy.asking import Pair
 from octet.policy.dirty import Dirty
 from octet.policy.gates import Gate
 from octet.policy.lasting import Lasting
@@ -124,6 +125,14 @@ class Engine:
         """Take away the contributions that are different now."""
         return self._turns.parts.taken()
 
+    def is_selected(self, endpoint: Endpoint) -> bool:
+        """Does any policy select an endpoint, attached or not?"""
+        self._turns.forget()
+        return any(self._programs(endpoint))
+
+    def _programs(self, endpoint: Endpoint) -> Pair:
+        return self._turns.programs_of(endpoint, self._turns.attached.pod_of(endpoint, self._turns.view))
+
     def _concerned(self, endpoints: Iterable[Endpoint]) -> bool:
         """Is what waits about any of these, or about the programs that they will have?"""
         waiting = [self._noted, *([self._amid[0]] if self._amid is not None else [])]
@@ -131,8 +140,7 @@ class Engine:
             return False
         turns = self._turns
         turns.forget()
-        pairs = [turns.programs_of(each, turns.attached.pod_of(each, turns.view)) for each in endpoints]
-        mine = [each for pair in pairs for each in pair if each is not None]
+        mine = [each for one in endpoints for each in self._programs(one) if each is not None]
         names = {each.entrance for each in mine}
         sources = {source for each in mine for source in each.watches}
         keys = {each.attachment for each in endpoints}

@@ -9,6 +9,7 @@ share what they know, and a packet meets as many lookups as if they did.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from weakref import WeakKeyDictionary
 
 from octet.blueprint import Blueprint, KernelObject
@@ -150,6 +151,13 @@ class Naming:
         self._owners = {address: owner for address, owner in self._owners.items() if owner != key}
         changed |= {_owner(key, *pair): Blueprint() for pair in held.names}
         changed[_owner(key)] = Blueprint()
+
+
+def opened(changed: Mapping[Owner, Blueprint]) -> Iterator[Address]:
+    """Yield the addresses of endpoints that reach another by name after a change, perhaps since then."""
+    for (_, kind, *rest), part in changed.items():
+        if kind == "names" and len(part):
+            yield from (own for own in rest[1:2] if isinstance(own, IPv4Address | IPv6Address))
 
 
 def _owner(key: Attachment, *pair: Address) -> Owner:

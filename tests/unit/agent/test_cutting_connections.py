@@ -11,6 +11,8 @@ import pytest
 
 from agent_node import AgentNode
 from octet.agent.cutting import Cutting
+from octet.agent.policing import Affected
+from octet.cluster.resolvers import Resolvers
 from octet.kernel import connections
 from octet.kernel.connections import Connection
 from octet.policy.gates import CUT
@@ -32,7 +34,7 @@ class Tracker:
         self.asked.append(among)
         if self.broken:
             raise OSError(105, "no buffer space")
-        yield from self.held
+        yield from (self.held if among != set() else ())
 
     def marked(self, value: int, mask: int) -> Iterator[Connection]:
         return (each for each in self.held if each.mark & mask == value)
@@ -193,6 +195,62 @@ async def test_what_a_host_endpoint_cut_goes_on_without_one(
     tracker.held = [old := Connection(FOE, FRIEND, 6, 1, 22, mark=CUT)]
     assert await cutting.once() == 0
     assert tracker.marks == {old: 0}
+
+
+async def test_what_was_cut_goes_on_when_its_name_is_known(
+    here: AgentNode, cutting: Cutting, tracker: Tracker
+) -> None:
+    """A name that a pod learns heals what it began and was cut, and nobody looks at any other connection."""
+    mine = start(here)
+    named = {
+        **ONLY,
+        "metadata": {**ONLY["metadata"], "annotations": {"policy.octet.dev/domains": "api.example"}},
+    }
+    named["spec"] = {**ONLY["spec"], "policyTypes": ["Ingress", "Egress"]}
+    tell(here, "NetworkPolicy", "MODIFIED", named)
+    await cutting.once()
+    far, other = ip_address("198.51.100.9"), ip_address("198.51.100.10")
+    dead, open_, elsewhere, foreign = (
+        Connection(source, goal, 17, port, 53, mark=mark)
+        for source, goal, port, mark in (
+            (mine, far, 1, CUT),
+            (mine, other, 2, 0),
+            (mine, other, 3, CUT),
+            (FOE, far, 4, CUT),
+        )
+    )
+    tracker.held, tracker.marks = [dead, open_, elsewhere, foreign], {}
+    told: list[None] = []
+    here.policing.on_affected = lambda: told.append(None)
+    learned = {mine: {"api.example": frozenset({far})}}
+    here.network.learn(learned, learned, Resolvers())
+    assert told
+    assert await cutting.once() == 0
+    assert tracker.marks == {dead: 0}
+    assert tracker.asked[-1] == set()
+
+
+async def test_names_that_are_learned_fast_heal_now_and_then(
+    here: AgentNode, cutting: Cutting, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many looks for what names opened there is one, and another a moment later, by itself."""
+    mine = start(here)
+    await cutting.once()
+    asked = len(tracker.asked)
+    monkeypatch.setattr("octet.agent.cutting.HEAL", 3600.0)
+    for _ in range(10):
+        here.policing.affect(Affected(named=frozenset({mine})))
+        assert await cutting.once() == 0
+    assert len(tracker.asked) == asked + 1
+    tracker.held = [Connection(mine, FRIEND, 17, 1, 53, mark=CUT)]
+    monkeypatch.setattr("octet.agent.cutting.HEAL", 0.2)
+    running = asyncio.ensure_future(cutting.run())
+    cutting.notice()
+    async with asyncio.timeout(10):
+        for _ in iter(lambda: bool(tracker.marks), True):
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert list(tracker.marks.values()) == [0]
 
 
 async def test_the_event_loop_goes_on_meanwhile(here: AgentNode, cutting: Cutting, tracker: Tracker) -> None:

@@ -1,5 +1,6 @@
 """Pods come and go, and labels change, while a large policy is half in force: what waits stays right."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -124,6 +125,26 @@ def test_a_pod_detached_amid_its_own_policy_leaves_nothing() -> None:
     node.apply(node.policing.detach(endpoint(0).attachment))
     node.settle()
     assert not node.lets(100, 1)
+
+
+def test_a_name_learned_amid_slices_holds_nothing_up() -> None:
+    """What a name means is a change of its own while a large policy is half made, which goes on after."""
+    named = policy("named", "one")
+    named["metadata"]["annotations"] = {"policy.octet.dev/domains": "api.example.com"}
+    named["spec"]["policyTypes"] = ["Egress"]
+    node = Node(named)
+    node.note(policy("large", "two", labelled(app="crowd")))
+    node.step(2)
+    far = IPv4Address("198.51.100.9")
+    learned = {FIRST: {"api.example.com": frozenset({far})}}
+    node.view = replace(node.view, learned=learned)
+    change = node.policing.learn(node.view, learned)
+    assert [getattr(each, "values", ()) for each in change.add] == [(FIRST, far)]
+    assert (change.alter, change.remove) == ((), ())
+    assert node.policing.waits
+    node.apply(change)
+    node.settle()
+    assert node.lets(100, 1)
 
 
 def test_labels_that_change_amid_slices_open_nothing() -> None:
