@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from octet.measure import bench_marks
 from octet.measure.bench_policy import MARKER
 from octet.measure.benchpage import markers
 
@@ -59,3 +60,16 @@ def test_a_cold_start_is_within_its_bars(tmp_path: Path) -> None:
     assert (nodes, pods, policies) == ("25", "500", "50")
     assert int(objects.replace(",", "")) > 3 * 25
     assert bars == "met"
+
+
+def test_the_question_whether_a_connection_was_cut_is_measured(tmp_path: Path) -> None:
+    """With and without it, a packet takes some ns, under the chain that the agent made."""
+    path = tmp_path / "page.md"
+    path.write_text("\n".join(markers(bench_marks.MARKER)))
+    command = [sys.executable, "-m", "octet.measure.bench_marks", "--rounds", "1", "--write", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip("| ").split(" | ") for line in path.read_text().splitlines() if line.startswith("|")]
+    found = {cells[0]: float(cells[2]) for cells in lines[2:]}
+    assert list(found) == list(bench_marks.TIMES)
+    assert min(found.values()) > 0
