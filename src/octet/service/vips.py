@@ -109,7 +109,7 @@ class Surround:
 
 
 def frontends(view: View, vips: Iterable[Vip]) -> tuple[Frontend, ...]:
-    """Return every port that somebody answers; of services that share one, the first by name has it."""
+    """Return every port that somebody answers; of services that share one, the first has it."""
     found: dict[tuple[Address, str, int], Frontend] = {}
     for vip in vips:
         for port in vip.service.ports:
