@@ -333,6 +333,35 @@ def test_a_range_is_told_in_the_place_of_its_addresses(served: Racks) -> None:
     assert "Packet filtered" in refused.stdout, refused.stdout
 
 
+def test_a_load_balancers_address_answers_its_source_ranges_only(served: Racks) -> None:
+    """Who is outside of loadBalancerSourceRanges is refused there, and not at the service's other addresses.
+
+    The ranges change while it runs: then who was refused is answered, and the other way round.
+    """
+    lab, balanced = served.lab, {"loadBalancer": {"ingress": [{"ip": "192.0.2.200"}]}}
+
+    def answered() -> tuple[set[str], set[str]]:
+        """Who is answered at the load balancer's address, and who at the external one."""
+        first, second = (
+            {each for each in (OUTSIDE, "tor1") if served.ask(address, each)}
+            for address in ("192.0.2.200", "192.0.2.10")
+        )
+        return first, second
+
+    for inside, ranges in (
+        (OUTSIDE, ["198.51.100.0/24", "172.30.200.0/24"]),
+        ("tor1", ["172.31.1.0/24"]),
+        ("", ["203.0.113.0/24"]),
+    ):
+        spec = {"externalIPs": ["192.0.2.10"], "loadBalancerSourceRanges": ranges, "type": "LoadBalancer"}
+        lab.put([service("web", "10.96.1.1", **spec) | {"status": balanced}])
+        lab.put([endpoints(served, "web", "node2", "node3")])
+        wait_for(lambda: served.told("192.0.2.128/25") == served.told("192.0.2.10/32") == 2)
+        wanted = ({inside} - {""}, {OUTSIDE, "tor1"})
+        # of every node: another connection may come to another one
+        wait_for(lambda wanted=wanted: all(answered() == wanted for _ in range(4)), 20)
+
+
 def test_both_families_are_told_and_answered(served: Racks) -> None:
     """A dual-stack service is reached by IPv4 and IPv6, each by endpoints of its own family."""
     both = {"clusterIPs": ["10.96.1.1", "fd00:10:96::11"], "externalIPs": ["192.0.2.10", "2001:db8:1::10"]}

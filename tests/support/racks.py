@@ -105,7 +105,7 @@ def quiet(streams: Streams) -> None:
 
 
 def end_agent(lab: Lab, node: str) -> None:
-    """End an agent by SIGTERM, as systemd and Kubernetes do; its BIRD has ended with it, without a goodbye."""
+    """End an agent by SIGTERM, as systemd and Kubernetes do, and see that its BIRD has ended with it."""
 
     def agent() -> dict[str, object]:
         return {each["metadata"]["name"]: each["lab"]["agent"] for each in lab.get("nodes")}[node]
