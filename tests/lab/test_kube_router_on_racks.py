@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from answering import ASK, KEEP_ASKING, SERVE
 from octet.lab import Lab
 from octet.lab.names import OUTSIDE
 from octet.lab.provider import Octet
@@ -31,39 +32,6 @@ OPTIONS = {
     "loadbalancer-ip-range": ["192.0.2.128/25"],
     "advertise-aggregates": ["192.0.2.128/25"],
 }
-SERVE = """
-import http.server, socket, threading
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        seen = self.client_address[0].removeprefix("::ffff:")
-        self.wfile.write(f"NAME {seen}".encode())
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-def echo():
-    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    s.bind(("", 8080))
-    while True:
-        s.sendto(b"NAME", s.recvfrom(100)[1])
-threading.Thread(target=echo, daemon=True).start()
-Server(("", 8080), Answer).serve_forever()
-"""
-KEEP_ASKING = """
-import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(0.3)
-s.connect((sys.argv[1], 53))
-end = time.monotonic() + float(sys.argv[2])
-while time.monotonic() < end:
-    try:
-        s.send(b"who")
-        print(s.recv(100).decode(), flush=True)
-    except OSError:
-        print("-", flush=True)
-    time.sleep(0.1)
-"""
-ASK = "import sys, urllib.request as u; print(u.urlopen(f'http://{sys.argv[1]}/', timeout=2).read().decode())"
 
 
 @dataclass

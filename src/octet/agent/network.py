@@ -204,6 +204,8 @@ class Network:
     def _part(self) -> Blueprint:
         """Return this node's part; what of it can't be decided is what it was. Raises OctetError."""
         node, unsure = self._running.node(self.view), self._running.unsure(self.view)
+        if not unsure:
+            return node
         mine = self._desired.part(NODE)
         kept = {item.key: item for item in mine if any(each.covers(item.key) for each in unsure)}
         return Blueprint([*kept.values(), *(item for item in node if item.key not in kept)])

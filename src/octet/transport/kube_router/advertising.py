@@ -4,11 +4,13 @@ What lives here: ``offers``, ``told``. What it must not know: sessions, who answ
 Source: cloudnativelabs/kube-router, pkg/controllers/routing/ecmp_vip.go; docs/user-guide.md.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from octet.cluster.backends import LOCAL, Vip
+from octet.cluster.backends import LOCAL, REMEMBERED, Vip
 from octet.cluster.objects import Address, Network, Service
+from octet.cluster.same import Same
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.transport.bgp import aggregated
@@ -46,7 +48,12 @@ def offers(view: View, flags: Advertised) -> Offers:
 
     A bad annotation costs what it is about only: the addresses of one kind, or other nodes.
     """
-    found = [_of(service, flags) for service in sorted(view.services.values(), key=_age)]
+    return _offers(Same(view.services), flags)
+
+
+@lru_cache(maxsize=4)
+def _offers(services: Same[Mapping[tuple[str, str], Service]], flags: Advertised) -> Offers:
+    found = [_of(Same(service), flags) for service in sorted(services.held.values(), key=_age)]
     return Offers(
         tuple(vip for each in found for vip in each.vips),
         tuple(remark for each in found for remark in each.remarks),
@@ -68,7 +75,10 @@ def _age(service: Service) -> tuple[str, str, str]:
     return service.created, *service.key
 
 
-def _of(service: Service, flags: Advertised) -> Offers:
+@lru_cache(maxsize=REMEMBERED)
+def _of(held: Same[Service], flags: Advertised) -> Offers:
+    """Return what one service offers; the same as long as it is the same."""
+    service = held.held
     vips: list[Vip] = []
     remarks = [
         f"Service {service.namespace}/{service.name}: {PREFIX}{each} says nothing here: "
