@@ -12,7 +12,7 @@ import pytest
 
 from octet.lab import Lab
 from octet.lab.racks import Shape
-from racks import mark, quiet, reaches, resource, restart_agents, streaming, wait_for, ways
+from racks import end_agent, mark, quiet, reaches, resource, restart_agents, streaming, wait_for, ways
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -134,6 +134,18 @@ def test_a_restart_of_agents_loses_nothing(racks: Racks) -> None:
     """Agents that are killed and come back are not noticed by any stream."""
     with streaming(racks.lab, racks.pairs) as streams:
         restart_agents(racks.lab, "node1", "node3")
+    quiet(streams)
+
+
+def test_agents_that_are_told_to_end_lose_nothing(racks: Racks) -> None:
+    """SIGTERM ends agents and their BIRD with them; peers keep the routes until both are back (RFC 4724)."""
+    with streaming(racks.lab, racks.pairs) as streams:
+        for node, tor in (("node1", "tor1"), ("node3", "tor2")):
+            end_agent(racks.lab, node)
+            time.sleep(1)
+            racks.lab.start_agent(node)
+            racks.settled(**{node: {*NODES, tor} - {node}})
+        time.sleep(1)
     quiet(streams)
 
 

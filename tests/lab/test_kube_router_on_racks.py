@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from answering import ASK, KEEP_ASKING, SERVE
 from octet.lab import Lab
 from octet.lab.names import OUTSIDE
 from octet.lab.provider import Octet
-from racks import mark, quiet, restart_agents, streaming, wait_for, ways
+from racks import end_agent, mark, quiet, restart_agents, streaming, wait_for, ways
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -31,39 +32,6 @@ OPTIONS = {
     "loadbalancer-ip-range": ["192.0.2.128/25"],
     "advertise-aggregates": ["192.0.2.128/25"],
 }
-SERVE = """
-import http.server, socket, threading
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        seen = self.client_address[0].removeprefix("::ffff:")
-        self.wfile.write(f"NAME {seen}".encode())
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-def echo():
-    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    s.bind(("", 8080))
-    while True:
-        s.sendto(b"NAME", s.recvfrom(100)[1])
-threading.Thread(target=echo, daemon=True).start()
-Server(("", 8080), Answer).serve_forever()
-"""
-KEEP_ASKING = """
-import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(0.3)
-s.connect((sys.argv[1], 53))
-end = time.monotonic() + float(sys.argv[2])
-while time.monotonic() < end:
-    try:
-        s.send(b"who")
-        print(s.recv(100).decode(), flush=True)
-    except OSError:
-        print("-", flush=True)
-    time.sleep(0.1)
-"""
-ASK = "import sys, urllib.request as u; print(u.urlopen(f'http://{sys.argv[1]}/', timeout=2).read().decode())"
 
 
 @dataclass
@@ -186,6 +154,18 @@ def test_a_restart_of_agents_loses_nothing(racks: Racks) -> None:
     """Agents that are killed and come back are not noticed by any stream."""
     with streaming(racks.lab, racks.pairs) as streams:
         restart_agents(racks.lab, "node1", "node3")
+    quiet(streams)
+
+
+def test_agents_that_are_told_to_end_lose_nothing(racks: Racks) -> None:
+    """SIGTERM ends agents and their BIRD with them; peers keep the routes until both are back (RFC 4724)."""
+    with streaming(racks.lab, racks.pairs) as streams:
+        for node in ("node1", "node3"):
+            end_agent(racks.lab, node)
+            time.sleep(1)
+            racks.lab.start_agent(node)
+            racks.settled({node: {*NODES, TORS[node]} - {node}})
+        time.sleep(1)
     quiet(streams)
 
 
@@ -319,6 +299,35 @@ def test_a_range_is_told_in_the_place_of_its_addresses(served: Racks) -> None:
     assert served.ask("192.0.2.200")[0] == "node2"
     refused = served.lab.exec(OUTSIDE, ["ping", "-c1", "-W1", "192.0.2.201"])
     assert "Packet filtered" in refused.stdout, refused.stdout
+
+
+def test_a_load_balancers_address_answers_its_source_ranges_only(served: Racks) -> None:
+    """Who is outside of loadBalancerSourceRanges is refused there, and not at the service's other addresses.
+
+    The ranges change while it runs: then who was refused is answered, and the other way round.
+    """
+    lab, balanced = served.lab, {"loadBalancer": {"ingress": [{"ip": "192.0.2.200"}]}}
+
+    def answered() -> tuple[set[str], set[str]]:
+        """Who is answered at the load balancer's address, and who at the external one."""
+        first, second = (
+            {each for each in (OUTSIDE, "tor1") if served.ask(address, each)}
+            for address in ("192.0.2.200", "192.0.2.10")
+        )
+        return first, second
+
+    for inside, ranges in (
+        (OUTSIDE, ["198.51.100.0/24", "172.30.200.0/24"]),
+        ("tor1", ["172.31.1.0/24"]),
+        ("", ["203.0.113.0/24"]),
+    ):
+        spec = {"externalIPs": ["192.0.2.10"], "loadBalancerSourceRanges": ranges, "type": "LoadBalancer"}
+        lab.put([service("web", "10.96.1.1", **spec) | {"status": balanced}])
+        lab.put([endpoints(served, "web", "node2", "node3")])
+        wait_for(lambda: served.told("192.0.2.128/25") == served.told("192.0.2.10/32") == 2)
+        wanted = ({inside} - {""}, {OUTSIDE, "tor1"})
+        # of every node: another connection may come to another one
+        wait_for(lambda wanted=wanted: all(answered() == wanted for _ in range(4)), 20)
 
 
 def test_both_families_are_told_and_answered(served: Racks) -> None:

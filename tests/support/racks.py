@@ -107,6 +107,20 @@ def quiet(streams: Streams) -> None:
     assert set(streams.lost.values()) == {0}, streams.lost
 
 
+def end_agent(lab: Lab, node: str) -> None:
+    """End an agent by SIGTERM, as systemd and Kubernetes do, and see that its BIRD has ended with it."""
+
+    def agent() -> dict[str, object]:
+        return {each["metadata"]["name"]: each["lab"]["agent"] for each in lab.get("nodes")}[node]
+
+    done = lab.exec(node, ["kill", "-TERM", str(agent()["pid"])])
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: agent().get("exit_code") == 0)
+    control = f"/run/octet/{node}/daemons/bgp/control.sock"
+    assert lab.exec(node, ["test", "-e", control]).returncode == 1
+    assert "protocol" not in lab.exec(node, ["birdc", "-s", control, "show", "protocols"]).stdout
+
+
 def restart_agents(lab: Lab, *nodes: str) -> None:
     """Kill nodes' agents, start them a second later, and give what follows another one."""
     for node in nodes:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from octet.agent.journal import CURE, Journal
 from octet.agent.learning import Learning
 from octet.agent.metrics import Metrics
 from octet.agent.network import Network
+from octet.agent.parting import PATIENCE
 from octet.agent.policing import Policing
 from octet.agent.reaper import Reaper
 from octet.agent.repair import Repair
@@ -214,6 +216,7 @@ class Agent:
         """Run until told to stop; pods and network stay as they are."""
         self._insist_on_the_journal()
         loop = asyncio.get_running_loop()
+        self._network.parting.later = partial(loop.call_later, PATIENCE)
         health = HealthServer(self._report.answers(), self._report.asked())
         await health.listen(self._config.run / "health.sock", self._config.health_port)
         for key in self._endpoints.recover():

@@ -13,6 +13,7 @@ from octet.agent.applying import Applier
 from octet.agent.care import Care
 from octet.agent.desired import Desired, merged
 from octet.agent.endpoints import Endpoints, Site
+from octet.agent.parting import Parting
 from octet.agent.pieces import pieces
 from octet.agent.policing import Policing
 from octet.blueprint import Blueprint, Change
@@ -54,6 +55,7 @@ class Network:
         on_view: told of each next version of the view, and what changed.
         others: what other parts have to say about what is not as it should be, a sentence each.
         on_site: told this node's share of the pod network whenever it is decided.
+        parting: keeps sessions with nodes for a while.
         refuse: asked before anything is wanted of the kernel; raises OctetError where it can't hold that.
     """
 
@@ -77,6 +79,7 @@ class Network:
         self.others: Callable[[], list[str]] = list
         self.on_site: Callable[[Site], None] = lambda _site: None
         self.refuse: Callable[[Blueprint], None] = lambda _wanted: None
+        self.parting = Parting(self._again)
         self._running = running
         self._applier = applier
         self._endpoints = endpoints
@@ -255,6 +258,8 @@ class Network:
     def _part(self) -> Blueprint:
         """Return this node's part; what of it can't be decided is what it was. Raises OctetError."""
         node, unsure = self._running.node(self.view), self._running.unsure(self.view)
+        if not unsure:
+            return node
         mine = self._desired.part(NODE)
         kept = {item.key: item for item in mine if any(each.covers(item.key) for each in unsure)}
         return Blueprint([*kept.values(), *(item for item in node if item.key not in kept)])
@@ -298,7 +303,9 @@ class Network:
         if peer is not None and (why := self._running.obstacles(self.view, peer)):
             self._obstacles[name] = why
         try:
-            part = self._running.peer(self.view, peer) if peer is not None else part
+            if peer is not None:  # the sessions of a node that is gone go with it
+                before = self._desired.part(("peer", name))
+                part = self.parting.kept(name, before, self._running.peer(self.view, peer))
         except BadConfigurationError as error:  # of what is said of a peer: what was known of it still stands
             self._refused[name] = f"node {name} stays as it was: {error}"
             return Change()
@@ -313,6 +320,10 @@ class Network:
         if change.alter or change.remove:
             self._changed |= dict.fromkeys(self._refused)
         return change
+
+    def _again(self, name: str) -> None:
+        self._changed[name] = None
+        self.on_work()
 
     def _leave_out(self, name: str, error: Exception) -> Change:
         self._refused[name] = f"node {name} is left out: {error}"

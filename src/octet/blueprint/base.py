@@ -129,7 +129,7 @@ class Blueprint:
             before = old.get(key)
             if before is None:
                 add.append(item)
-            elif before != item:
+            elif before is not item and before != item:
                 alter.append((before, item))
         return Change(tuple(add), tuple(alter), tuple(old - self))
 

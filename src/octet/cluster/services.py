@@ -44,6 +44,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
         source_ranges: who may come through the load balancer; none stated is everybody.
         affinity_seconds: how long a client stays with its pod, or 0.
         health_check_node_port: where load balancers ask for local endpoints, or 0.
+        created: ``metadata.creationTimestamp``: of two services with one address the older one has it.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     publish_not_ready: bool = False
     annotations: Words = NOTHING
     labels: Words = NOTHING
+    created: str = ""
 
     @classmethod
     def from_object(cls, item: Mapping[str, Any]) -> Self:
@@ -89,6 +91,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
             publish_not_ready=spec.flag("publishNotReadyAddresses"),
             annotations=metadata.words("annotations"),
             labels=metadata.words("labels"),
+            created=metadata.text("creationTimestamp"),
         )
 
     @property

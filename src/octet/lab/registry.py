@@ -59,12 +59,12 @@ class Entry:
         while self.path.exists():
             if not self.alive():
                 shutil.rmtree(self.path, ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    self.path.parent.rmdir()  # the lab that ended could not: its own directory was there
             elif time.monotonic() > end:
                 return False
             else:
                 time.sleep(0.005)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()  # the lab that ended could not yet: its own directory was there
         return True
 
 

@@ -13,10 +13,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_network
 
 from octet.blueprint import Blueprint, KernelObject
-from octet.blueprint.base import union
 from octet.blueprint.nft import (
     CT_DPORT,
     DPORT,
@@ -48,13 +46,12 @@ from octet.blueprint.nft import (
     numgen,
     saddr,
 )
-from octet.cluster.backends import Vip
-from octet.cluster.objects import Address
+from octet.cluster import backends
+from octet.cluster.backends import REMEMBERED, Vip
+from octet.cluster.objects import Address, ServicePort
+from octet.cluster.same import Same
 from octet.cluster.view import View
 from octet.service.loops import guard
-
-REMEMBERED = 1 << 14
-"""Ports of addresses whose objects are kept: a change of one service makes none of the others anew."""
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 _DEST_NAT, _SOURCE_NAT = -100, 100  # priorities dstnat and srcnat of nft(8)
@@ -109,16 +106,22 @@ class Surround:
 
 
 def frontends(view: View, vips: Iterable[Vip]) -> tuple[Frontend, ...]:
-    """Return every port that somebody answers; of services that share one, the first by name has it."""
+    """Return every port that somebody answers; of services that share one, the first has it."""
     found: dict[tuple[Address, str, int], Frontend] = {}
     for vip in vips:
         for port in vip.service.ports:
             protocol = port.protocol.lower()
             targets = vip.targets(view, port)
             if targets:
-                made = Frontend(vip.address, protocol, port.port, targets, not vip.local, vip.sources)
-                found.setdefault((vip.address, protocol, port.port), made)
+                found.setdefault((vip.address, protocol, port.port), _front(Same(vip), port, Same(targets)))
     return tuple(found.values())
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _front(vip: Same[Vip], port: ServicePort, targets: Same[tuple[Target, ...]]) -> Frontend:
+    """Return one port of one address; the same as long as the same endpoints answer there."""
+    held, protocol = vip.held, port.protocol.lower()
+    return Frontend(held.address, protocol, port.port, targets.held, not held.local, held.sources)
 
 
 def answered(held: Iterable[Frontend], addresses: Iterable[Network], around: Surround) -> Blueprint:
@@ -134,9 +137,9 @@ def answered(held: Iterable[Frontend], addresses: Iterable[Network], around: Sur
         return Blueprint()
     items: list[KernelObject] = [*_holders(around.families), *_hooks(around)]
     for each in fronts:
-        items += _frontend(each) if each.address.version in around.families else ()
+        items += _frontend(Same(each)) if each.address.version in around.families else ()
     pods_may = Compare(IIFNAME, around.link, negated=True)
-    return union([Blueprint(items), guard(networks, around.families, Reject(), pods_may)])
+    return Blueprint([*items, *guard(networks, around.families, Reject(), pods_may)])
 
 
 def _digest(text: str) -> str:
@@ -189,9 +192,9 @@ def _masqueraded(family: int, which: str, comment: str, *conditions: Part) -> It
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _frontend(front: Frontend) -> tuple[KernelObject, ...]:
+def _frontend(front: Same[Frontend]) -> tuple[KernelObject, ...]:
     """Return what one port of one address adds; the same as long as nothing of it changes."""
-    return tuple(_parts(front))
+    return tuple(_parts(front.held))
 
 
 def _parts(front: Frontend) -> Iterator[KernelObject]:
@@ -237,4 +240,4 @@ def _end(protocol: str, target: Target) -> Chain:
 
 def alone(vips: Iterable[Vip]) -> tuple[Network, ...]:
     """Return the addresses as networks of one."""
-    return tuple(ip_network(each.address) for each in vips)
+    return tuple(backends.alone(each.address) for each in vips)

@@ -9,6 +9,7 @@ import pytest
 from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, Inline, Secret
 from octet.kernel.daemons import Daemons, absent
 from octet.kernel.daemons.fake import FakeProcesses, FakeRoutes
+from octet.kernel.daemons.port import Line, Reply
 from octet.kernel.daemons.supervisor import Backoff, Supervisor
 
 KEY = Secret("ns", "bgp", "password")
@@ -242,6 +243,52 @@ def test_the_next_agent_finds_the_daemon(here: Here) -> None:
     assert here.hold(*BASE) == []
     assert len(here.processes.made) == 1
     assert here.processes.commands[-1] == "configure"
+
+
+def session(role: str = "", told: str = "owned", kept: str = "on") -> str:
+    """A session's file, as far as it matters whether it begins anew."""
+    head = f"protocol bgp x {{\n  graceful restart {kept};\n{role}"
+    return f"{head}  ipv4 {{\n    export filter {{ {told} }};\n  }};\n}}\n"
+
+
+REFLECTING = "  rr client;\n  rr cluster id 1.2.3.4;\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "after", "restarts"),
+    [
+        ("node.b.conf", session(REFLECTING, "all"), True),
+        ("node.b.conf", session(told="all"), False),
+        ("node.b.conf", session("  hold time 9;\n"), False),
+        ("peer.b.conf", session(REFLECTING, "all"), False),
+    ],
+)
+def test_a_node_that_becomes_a_reflector_restarts_gracefully(
+    here: Here, other: str, after: str, restarts: bool
+) -> None:
+    """No peer hears a goodbye. All else is a reload, and so is this where routers are peers."""
+    assert here.hold(*BASE, file("node.a.conf", session()), file(other, session())) == []
+    here.routes.there = True
+    assert here.hold(*BASE, file("node.a.conf", after), file(other, session())) == []
+    assert (here.processes.commands[-1] == "configure") is not restarts
+    assert len(here.processes.made) == 1 + restarts
+    assert ("-R" in here.processes.made[-1].command) is restarts
+    assert here.loaded["node.a.conf"] == after
+
+
+@pytest.mark.parametrize(
+    ("protocols", "status", "whole"),
+    [
+        (["a BGP --- up 10:00 Established", "k Kernel master4 up 10:00"], "", True),
+        (["a BGP --- up 10:00 Established", "b BGP --- start 10:00 Connect"], "", False),
+        (["b BGP --- start 10:00 Connect", "    Neighbor graceful restart active"], "", True),
+        (["b BGP --- start 10:00 Connect"], "Graceful restart recovery in progress", True),
+    ],
+)
+def test_a_restart_waits_for_nobody_who_is_away(protocols: list[str], status: str, whole: bool) -> None:
+    """Recovery lasts until every peer has told again; with one that is dead that would be half a minute."""
+    told = Reply(tuple(Line(1002, each) for each in protocols))
+    assert bird.whole(told, Reply((Line(13, status),))) is whole
 
 
 def test_leaving_keeps_files_and_routes_and_ending_takes_all_away(here: Here) -> None:

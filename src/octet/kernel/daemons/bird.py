@@ -6,7 +6,7 @@ What it must not know: processes, files, what is configured.
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from octet.kernel.daemons.port import SEARCHED, Finished, Reply
@@ -23,6 +23,11 @@ ROUTE_PROTOCOL = 12
 """The number on all routes that BIRD puts into the kernel (linux/rtnetlink.h, RTPROT_BIRD)."""
 
 _SESSION = re.compile(r"(node|peer)\..+")
+_KEPT = "graceful restart on;"
+_RESTARTING = "Neighbor graceful restart active"
+_RECOVERING = "Graceful restart recovery in progress"
+_ROLE = re.compile(r"^  rr (?:client|cluster id \S+);\n", re.MULTILINE)
+_CHANNEL = re.compile(r"^  ipv[46] \{$.*?^  \};$", re.MULTILINE | re.DOTALL)
 _LEAVES = frozenset({"owned.conf"})
 
 _COMPLAINT = re.compile(r"^(?:bird: )?(?P<file>[^:\n]+):(?P<line>\d+):\d+ (?P<why>.+)$", re.MULTILINE)
@@ -39,6 +44,39 @@ def skipped(changed: Iterable[str]) -> Callable[[str], bool]:
     if all(_SESSION.fullmatch(each) or each in _LEAVES for each in changed):
         return lambda name: _SESSION.fullmatch(name) is not None
     return lambda _name: False
+
+
+def begins_anew(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Tell whether this node becomes a reflector, or is none any more, and better restarts than is reloaded.
+
+    Reloaded, BIRD says goodbye to a peer and begins the session anew: the peer forgets our routes until it is
+    back, most of a second later (bgp.c: the connect delay is no shorter). Where BIRD restarts gracefully they
+    are kept, by peers and by the kernel; nobody has anything to agree to, so all are back at once. Sessions
+    with routers would have to restart as well; where there are some, these know pods beside the reflectors.
+
+    Args:
+        before: the texts of all files in force, by name.
+        after: those that are to be.
+    """
+    held = [name for name in before if _SESSION.fullmatch(name)]
+    if not all(name.startswith("node.") and _KEPT in before[name] for name in held):
+        return False
+    heads = [[_CHANNEL.sub("", each[name]) for each in (before, after)] for name in held if name in after]
+    changed = [(old, new) for old, new in heads if old != new]
+    return bool(changed) and all(_ROLE.sub("", old) == _ROLE.sub("", new) for old, new in changed)
+
+
+def whole(protocols: Reply, status: Reply) -> bool:
+    """Tell whether a restart would wait for nobody: who is not there is on its way, or we are.
+
+    Args:
+        protocols: the answer to ``show protocols all``.
+        status: the answer to ``show status``.
+    """
+    words = [line.text.split() for line in protocols.lines]
+    down = sum(each[1:2] == ["BGP"] and each[-1] != "Established" for each in words)
+    restarting = sum(line.text.strip() == _RESTARTING for line in protocols.lines)
+    return down <= restarting or _RECOVERING in status.text
 
 
 def check(main: PurePath) -> Sequence[str]:

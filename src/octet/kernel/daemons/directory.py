@@ -38,6 +38,10 @@ class Directory:
         except (OSError, UnicodeDecodeError):
             return None
 
+    def texts(self) -> dict[str, str]:
+        """Return the texts of all files in force, by name."""
+        return {name: self.text(name) or "" for name in self.names()}
+
     def prepare(self, skipped: Callable[[str], bool]) -> None:
         """Make a draft that is the configuration in force but for some files, without copying it."""
         self.discard()

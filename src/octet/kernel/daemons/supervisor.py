@@ -150,6 +150,23 @@ class Supervisor:
         self._told = True
         self.trouble = ""
 
+    def whole(self) -> bool:
+        """Would a restart of it wait for nobody? Raises OSError."""
+        return bird.whole(self.ask("show protocols all"), self.ask("show status"))
+
+    def restart(self) -> None:
+        """Let it begin anew without a word to peers: they keep our routes, the kernel keeps theirs.
+
+        Raises:
+            OSError: it did not start; ``tick`` tries again.
+        """
+        self.leave()
+        try:
+            self._start()
+        except OSError as error:
+            self._note_end(error.strerror or str(error))
+            raise
+
     def tick(self) -> None:
         """Look after it: what ended is started again when it is time. Never raises OSError."""
         if self._process is None and not self._due:

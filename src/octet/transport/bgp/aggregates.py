@@ -4,8 +4,8 @@ What lives here: one decision. What it must not know: why an address may be anno
 """
 
 from collections.abc import Iterable
-from ipaddress import ip_network
 
+from octet.cluster.backends import alone
 from octet.cluster.objects import Address, Network
 
 
@@ -24,12 +24,12 @@ def aggregated(
         ranges: what may be announced as a whole; none where only single addresses are wanted.
     """
     known = sorted(set(ranges), key=lambda each: (each.version, each.prefixlen, each))
-    found: set[Network] = {_alone(each) for each in here_only}
+    found: set[Network] = {alone(each) for each in here_only}
     for address in everywhere:
-        found.add(next((each for each in known if address in each), _alone(address)))
-    return tuple(sorted(found, key=lambda each: (each.version, each)))
+        found.add(next((each for each in known if address in each), alone(address)))
+    return tuple(sorted(found, key=_place))
 
 
-def _alone(address: Address) -> Network:
-    """Return the prefix of one address."""
-    return ip_network(address)
+def _place(network: Network) -> tuple[int, int, int]:
+    """Return what sorts as networks do, without comparing them one by one."""
+    return network.version, int(network.network_address), network.prefixlen

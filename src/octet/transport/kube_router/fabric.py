@@ -4,15 +4,16 @@ What lives here: ``KubeRouter``. What it must not know: services, how annotation
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from functools import lru_cache, partial
+from ipaddress import IPv4Address, IPv6Address
 
 from octet.blueprint import Blueprint
 from octet.blueprint.base import union
-from octet.cluster.backends import Vip
+from octet.cluster.backends import Vip, alone
 from octet.cluster.objects import Address, Network, Node
+from octet.cluster.same import Same
 from octet.cluster.view import View
 from octet.errors import BadConfigurationError
 from octet.transport.bgp import Left, Member, Mesh, Session, Speaker, Timers, between, daemon, session
@@ -67,7 +68,7 @@ class KubeRouter:
 
     def unsure(self, view: View) -> tuple[Unsure, ...]:
         """Return what is not in the node's part because this node's annotations are wrong."""
-        return self._decided(view)[1]
+        return self._decided(view, services=False)[1]
 
     def speaking(self, view: View) -> tuple[int, ...]:
         """Return the ports at which nodes and routers speak BGP; of unreadable routers the usual one."""
@@ -77,7 +78,8 @@ class KubeRouter:
             routers = self.flags.routers
         return tuple(sorted({BGP_PORT, self.flags.port, *(each.port for each in routers)}))
 
-    def _decided(self, view: View) -> Decided:
+    def _decided(self, view: View, *, services: bool = True) -> Decided:
+        """Return the node's part; without services where only what is unsure is asked: they never are."""
         overlay = self.overlay.node(view)
         try:
             speaker = self._speaker(view)
@@ -86,10 +88,10 @@ class KubeRouter:
         except BadConfigurationError as error:
             return overlay, (Unsure(ALL, str(error)),)
         advertised = self.flags.advertised
-        vips = offers(view, advertised).vips
-        services = told(view, vips, advertised.aggregates)
-        refused = (*speaker.refused, *_strays(vips, speaker.refused))
-        speaker, unsure = self._rejecting(view, replace(speaker, services=services, refused=refused))
+        vips = offers(view, advertised).vips if services else ()
+        addresses = told(view, vips, advertised.aggregates)
+        refused = (*speaker.refused, *_strays(Same(vips), speaker.refused))
+        speaker, unsure = self._rejecting(view, replace(speaker, services=addresses, refused=refused))
         sessions, unmade = self._sessions(view, speaker) if not unsure else (Blueprint(), ())
         return union([daemon(speaker), overlay, sessions]), (*unsure, *unmade)
 
@@ -290,11 +292,12 @@ class KubeRouter:
         )
 
 
-def _strays(vips: Iterable[Vip], ranges: Iterable[Network]) -> tuple[Network, ...]:
+@lru_cache(maxsize=4)
+def _strays(vips: Same[tuple[Vip, ...]], ranges: tuple[Network, ...]) -> tuple[Network, ...]:
     """Return the addresses that lie in no range, as networks of one, in order."""
-    held = {each.address for each in vips}
-    alone = (each for each in held if not any(each in network for network in ranges))
-    return tuple(sorted(map(ip_network, alone), key=lambda each: (each.version, each.network_address)))
+    held = {each.address for each in vips.held}
+    strays = (each for each in held if not any(each in network for network in ranges))
+    return tuple(sorted(map(alone, strays), key=lambda each: (each.version, each.network_address)))
 
 
 def _hashed(name: str) -> IPv4Address:

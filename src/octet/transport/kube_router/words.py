@@ -25,6 +25,9 @@ ASNS = ((1, 23455), (23457, 63999), (64512, 65534), (131072, 4294967294))
 PRIVATE = ((64512, 65535), (4200000000, 4294967294))
 """AS numbers that a cluster may have (pkg/controllers/routing/network_routes_controller.go)."""
 
+TRUE, FALSE = ("true", "True", "TRUE", "t", "T", "1"), ("false", "False", "FALSE", "f", "F", "0")
+"""What Go's strconv.ParseBool takes, and with it the original's annotations of services."""
+
 WELL_KNOWN = {
     "graceful-shutdown": (65535, 0),
     "no-export": (65535, 65281),
@@ -80,6 +83,12 @@ class Said:
         if self.text not in ("true", "false"):
             raise self.refusal("must be true or false")
         return self.text == "true"
+
+    def parsed(self) -> bool:
+        """Return true or false as Go's strconv.ParseBool takes them. Raises BadConfigurationError."""
+        if self.text not in (*TRUE, *FALSE):
+            raise self.refusal("must be true or false")
+        return self.text in TRUE
 
     def present(self) -> bool:
         """Return what an annotation says that the original only looks for: all but ``false`` is true."""

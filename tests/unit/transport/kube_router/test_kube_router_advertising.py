@@ -3,11 +3,13 @@
 from ipaddress import ip_address, ip_network
 
 import pytest
+from msgspec.structs import replace
 
 from kube_nodes import node, seen
 from octet.cluster.indexes import Named, Slices
 from octet.cluster.objects import EndpointSlice, Service
 from octet.cluster.view import View
+from octet.service.vips import frontends
 from octet.transport.kube_router import Advertised
 from octet.transport.kube_router.advertising import offers, told
 
@@ -39,7 +41,9 @@ def slice_of(name: str = "web", *, on: str = "node1", ready: bool = True) -> End
             "labels": {"kubernetes.io/service-name": name},
         },
         "addressType": "IPv4",
-        "endpoints": [{"addresses": ["10.244.1.5"], "nodeName": on, "conditions": {"ready": ready}}],
+        "endpoints": [
+            {"addresses": [f"10.244.1.{ord(name[0])}"], "nodeName": on, "conditions": {"ready": ready}}
+        ],
         "ports": [{"port": 8080}],
     }
     return EndpointSlice.from_object(item)
@@ -136,13 +140,63 @@ def test_addresses_out_of_all_ranges_are_left_out_and_named() -> None:
     assert announced(held, Advertised(external=True, strict=False)) == ["203.0.113.1"]
 
 
-def test_a_bad_annotation_costs_its_service_only() -> None:
-    """The service is named, none of its addresses is told, and the others are."""
-    bad = service("bad", "10.96.0.2", says={"service.advertise.clusterip": "yes"})
+def test_a_bad_annotation_costs_what_it_is_about_only() -> None:
+    """Addresses of that kind are not told, the service's others and other services' are; it is named."""
+    bad = service("bad", "10.96.0.2", externalIPs=["192.0.2.7"], says={"service.advertise.clusterip": "yes"})
     held = view(bad, service(), slices=(slice_of(), slice_of("bad")))
-    assert announced(held) == ["10.96.0.1"]
+    assert announced(held) == ["10.96.0.1", "192.0.2.7"]
     (why,) = offers(held, ALL).remarks
     assert "Service shop/bad: metadata.annotations[kube-router.io/service.advertise.clusterip] = 'yes'" in why
+
+
+def test_an_unreadable_annotation_has_no_more_told() -> None:
+    """The original asks only whether ``service.local`` is there: so it is, and named."""
+    web = service(externalIPs=["192.0.2.7"], says={"service.local": "yes"})
+    assert announced(view(web, slices=(slice_of(on="node1"),), me=2)) == []
+    (why,) = offers(view(web), ALL).remarks
+    assert "service.local] = 'yes'" in why
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("TRUE", ["10.96.0.1"]), ("t", ["10.96.0.1"]), ("0", [])])
+def test_true_and_false_are_gos(text: str, wanted: list[str]) -> None:
+    """The original reads whether an address is told as Go does (strconv.ParseBool)."""
+    web = service(says={"service.advertise.clusterip": text})
+    held = view(web, slices=(slice_of(),))
+    assert announced(held, Advertised(cluster=not wanted)) == wanted
+    assert offers(held, ALL).remarks == ()
+
+
+def test_annotations_for_a_service_proxy_are_named() -> None:
+    """What asks for IPVS' schedulers, DSR or hairpins changes nothing here, and is not passed over."""
+    keys = ("dsr", "scheduler", "schedflags", "hairpin", "hairpin.externalips")
+    asking = service(says={f"service.{each}": "x" for each in keys})
+    held = view(asking, slices=(slice_of(),))
+    assert announced(held) == ["10.96.0.1"]
+    remarks = offers(held, ALL).remarks
+    assert len(remarks) == len(keys)
+    for key, remark in zip(keys, remarks, strict=True):
+        assert f"Service shop/web: kube-router.io/service.{key} says nothing here" in remark
+
+
+def test_the_oldest_service_has_an_address_that_several_share() -> None:
+    """By ``creationTimestamp``, then by name, as far as somebody answers; others keep the rest."""
+    shared: dict[str, object] = {"externalIPs": ["192.0.2.7"]}
+    lone = replace(service("lone", "10.96.0.5", **shared), created="2025-12-31T00:00:00Z")
+    old = replace(service("z", "10.96.0.2", **shared), created="2026-01-01T00:00:00Z")
+    same = replace(service("y", "10.96.0.3", **shared), created="2026-01-01T00:00:00Z")
+    new = replace(service("a", "10.96.0.4", **shared), created="2026-01-02T00:00:00Z")
+    held = view(lone, new, old, same, slices=tuple(slice_of(each) for each in "ayz"))
+    vips = offers(held, ALL).vips
+    first = dict.fromkeys(each.service.name for each in vips)
+    assert [*first] == ["lone", "y", "z", "a"]
+    fronts = frontends(held, vips)
+    answers = [slice_of(each).endpoints[0].addresses[0] for each in "yza"]
+    assert {str(each.address): each.targets[0][0] for each in fronts} == {
+        "192.0.2.7": answers[0],
+        "10.96.0.3": answers[0],
+        "10.96.0.2": answers[1],
+        "10.96.0.4": answers[2],
+    }
 
 
 def test_what_is_no_address_of_ours() -> None:
