@@ -177,7 +177,7 @@ def test_uninstalling_after_a_killed_agent_takes_the_speaker_along(switch: Lan) 
     assert third.routes(6) == ""
     assert not place.exists()
     assert os.waitpid(pid, os.WNOHANG)[0] == pid, "it has ended, and only its parent has not asked yet"
-    switch.watch(lambda: "10.244.3.0/24" not in pair[0].routes(), seconds=3)
+    switch.watch(lambda: "10.244.3.0/24" not in pair[0].routes())
 
 
 def test_other_daemons_routes_are_nobodys_business(nodes: list[Node]) -> None:

@@ -112,7 +112,7 @@ def test_who_may_not_listen_counts_all_the_same(space: int, caplog: pytest.LogCa
         with ThreadPoolExecutor(1) as worker:
             denials = Denials(Flows(time.time), metrics.denied, lambda: told, lambda: view, worker)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(denials.run(), 1)
+                await asyncio.wait_for(denials.run(), 3)
 
     send(space, 9, 25)
     with Listener(GROUP, space), namespaces.inside(space):

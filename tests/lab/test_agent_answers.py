@@ -129,9 +129,9 @@ def test_running_pods_follow_a_shrinking_path(machine: machines.Machine, pod: st
     assert machine.plugin_call("ADD", "p", pod)[0] == 0
     assert mtu(machine, "eth0", pod) == 1450
     machine.call("ip", "link", "set", "uplink", "mtu", "1400")
-    machines.wait_for(lambda: (mtu(machine, "flannel.1"), mtu(machine, "eth0", pod)) == (1350, 1350), 3)
+    machines.wait_for(lambda: (mtu(machine, "flannel.1"), mtu(machine, "eth0", pod)) == (1350, 1350))
     machine.call("ip", "link", "set", "uplink", "mtu", "1500")
-    machines.wait_for(lambda: mtu(machine, "flannel.1") == 1450, 3)
+    machines.wait_for(lambda: mtu(machine, "flannel.1") == 1450)
     assert mtu(machine, "eth0", pod) == 1350
 
 
@@ -140,10 +140,10 @@ def test_the_nodes_address_is_followed(machine: machines.Machine) -> None:
     machine.call("ip", "addr", "del", "172.31.0.1/24", "dev", "uplink")
     machine.call("ip", "addr", "add", "172.31.0.9/24", "dev", "uplink")
     shown = ("ip", "-d", "link", "show", "flannel.1")
-    machines.wait_for(lambda: "local 172.31.0.9" in machine.call(*shown).stdout, 3)
+    machines.wait_for(lambda: "local 172.31.0.9" in machine.call(*shown).stdout)
     machine.call("ip", "addr", "del", "172.31.0.9/24", "dev", "uplink")
     machine.call("ip", "addr", "add", "172.31.0.1/24", "dev", "uplink")
-    machines.wait_for(lambda: "local 172.31.0.1" in machine.call(*shown).stdout, 3)
+    machines.wait_for(lambda: "local 172.31.0.1" in machine.call(*shown).stdout)
 
 
 def test_flannels_own_plugin_could_read_this_node(machine: machines.Machine) -> None:

@@ -35,7 +35,7 @@ def test_a_session_without_its_secret_is_told_and_stops_no_pod() -> None:
     peer = resource("BGPPeer", "tor", peerIP="192.0.2.1", asNumber=65001, password=said)
     with Lab.up("calico", nodes=2, name="bgp-unmade") as lab:
         lab.put([peer])
-        wait_for(lambda: '"not made"' in lab.ask_agent("node1", "/bgp"), 10)
+        wait_for(lambda: '"not made"' in lab.ask_agent("node1", "/bgp"))
         command = [sys.executable, "-m", "octet.cli.main", "bgp", "status", "--name", lab.name, "--json"]
         done = subprocess.run([*command, "node1"], capture_output=True, text=True, check=False)
         assert done.returncode == 3, done.stderr

@@ -47,7 +47,7 @@ class Racks:
         """Wait until nodes have these sessions and no other, all of them up."""
         for node, names in peers.items():
             up = dict.fromkeys(names, "Established")
-            wait_for(lambda node=node, up=up: self.sessions(node) == up, 30)
+            wait_for(lambda node=node, up=up: self.sessions(node) == up, 60)
 
     def mesh(self, *, on: bool) -> None:
         """Turn the mesh on or off."""
@@ -155,7 +155,7 @@ def test_a_killed_bird_loses_nothing(racks: Racks) -> None:
         before = starts(racks, node)
         with streaming(racks.lab, racks.pairs) as streams:
             kill_bird(racks.lab, node)
-            wait_for(lambda node=node, before=before: starts(racks, node) > before, 5)
+            wait_for(lambda node=node, before=before: starts(racks, node) > before)
             others = {each for each in NODES if each != node}
             racks.settled(**{node: {*others, "tor1" if node == "node1" else "tor2"}})
             time.sleep(1)
@@ -201,7 +201,7 @@ def test_a_pools_tunnel_is_switched_while_streams_run(racks: Racks) -> None:
     ):
         with streaming(racks.lab, racks.pairs) as streams:
             racks.lab.put([{**each, "spec": {**each["spec"], "vxlanMode": mode}} for each in pools])
-            wait_for(lambda carriers=carriers: carried(racks) == carriers, 15)
+            wait_for(lambda carriers=carriers: carried(racks) == carriers)
             time.sleep(1)
         assert streams.seconds() < SWITCHED, streams.lost
 
@@ -242,7 +242,7 @@ def test_an_announced_range_goes_no_way_round(racks: Racks) -> None:
     )
     try:
         wait_for(lambda: len(ways(lab, "outside", "10.96.0.0/16")) == 2)
-        assert not answer(looped)
+        wait_for(lambda: not answer(looped))
         lab.put([resource("FelixConfiguration", "default", serviceLoopPrevention="Disabled")])
         wait_for(lambda: answer(looped))
         lab.put([resource("FelixConfiguration", "default", serviceLoopPrevention="Reject")])

@@ -2,7 +2,6 @@
 
 import json
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from octet.errors import OctetError
 from octet.lab import Lab
+from racks import quiet, streaming, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -35,23 +35,17 @@ def addresses(lab: Lab, pod: str) -> list[str]:
     return [each["ip"] for each in item["status"]["podIPs"]]
 
 
-def pinging(lab: Lab, interval: float) -> list[subprocess.Popen[str]]:
-    """Pings from one node's pod to the other's, one of each family and direction."""
-    pairs = [("a", address) for address in addresses(lab, "b")] + [
+def pairs(lab: Lab) -> list[tuple[str, str]]:
+    """From each node's pod to the other's, in each family."""
+    return [("a", address) for address in addresses(lab, "b")] + [
         ("b", address) for address in addresses(lab, "a")
     ]
-    return [
-        lab.popen(pod, ["ping", "-i", str(interval), "-W", "2", to], stdout=subprocess.PIPE, text=True)
-        for pod, to in pairs
-    ]
 
 
-def ended(pings: list[subprocess.Popen[str]]) -> list[str]:
-    """End pings and return what they say of their packets."""
-    for ping in pings:
-        ping.send_signal(signal.SIGINT)
-    said = [ping.communicate(timeout=10)[0] for ping in pings]
-    return [line for text in said for line in text.splitlines() if "packets transmitted" in line]
+def listening(lab: Lab, pod: str, *ports: int) -> bool:
+    """Do servers of a pod take connections on all these ports?"""
+    shown = lab.exec(pod, ["ss", "-Hltn"]).stdout
+    return all(f":{port} " in shown for port in ports)
 
 
 def on_both(act: Callable[[str], None]) -> None:
@@ -66,23 +60,22 @@ def test_a_restart_of_both_agents_loses_no_packet(lab: Lab) -> None:
     for port, address in enumerate(addresses(lab, "b"), start=5201):
         server = ["iperf3", "-s", "-1", "-p", str(port), "-B", address]
         servers.append(lab.popen("b", server, stdout=subprocess.DEVNULL))
-    time.sleep(0.5)
-    pings = pinging(lab, 0.02)
-    for port, address in enumerate(addresses(lab, "b"), start=5201):
-        client = ["iperf3", "-J", "-t", "6", "-i", "0.5", "-b", "200M", "-p", str(port), "-c", address]
-        streams.append(lab.popen("a", client, stdout=subprocess.PIPE, text=True))
-    time.sleep(0.5)
-    on_both(lab.kill_agent)
-    assert {node["lab"]["agent"]["state"] for node in lab.get("nodes")} == {"killed"}
-    time.sleep(0.5)
-    on_both(lab.start_agent)
-    time.sleep(1)  # the time in which an agent compares, and would remove
-    figures = [json.loads(stream.communicate(timeout=20)[0]) for stream in streams]
-    said = ended(pings)
+    wait_for(lambda: listening(lab, "b", 5201, 5202))
+    with streaming(lab, pairs(lab), 0.02) as pings:
+        for port, address in enumerate(addresses(lab, "b"), start=5201):
+            client = ["iperf3", "-J", "-t", "6", "-i", "1", "-b", "200M", "-p", str(port), "-c", address]
+            streams.append(lab.popen("a", client, stdout=subprocess.PIPE, text=True))
+        time.sleep(0.5)
+        on_both(lab.kill_agent)
+        assert {node["lab"]["agent"]["state"] for node in lab.get("nodes")} == {"killed"}
+        time.sleep(0.5)
+        on_both(lab.start_agent)
+        time.sleep(1)  # the time in which an agent compares, and would remove
+        figures = [json.loads(stream.communicate(timeout=60)[0]) for stream in streams]
     for server in servers:
         server.wait(timeout=10)
-    assert len(said) == 4
-    assert all(" 0% packet loss" in line for line in said), said
+    assert len(pings.sent) == 4
+    quiet(pings)
     for figure in figures:
         assert min(part["sum"]["bytes"] for part in figure["intervals"]) > 0, figure["intervals"]
         assert figure["end"]["sum_received"]["bytes"] > 0
@@ -122,24 +115,18 @@ def test_fifty_kills_of_both_agents_during_churn(lab: Lab) -> None:
     """Both agents die 50 times while pods come and go: no ping between the nodes is lost, nothing leaks."""
     done = 0
     dice = random.Random(12)
-    pings = pinging(lab, 0.05)
-    with ThreadPoolExecutor(1) as thread:
+    with streaming(lab, pairs(lab), 0.05) as pings, ThreadPoolExecutor(1) as thread:
         for turn in range(KILLS):
             churning = thread.submit(churn, lab, turn)
             time.sleep(dice.uniform(0, 0.05))
             on_both(lab.kill_agent)
             done += churning.result(timeout=70)
             on_both(lab.start_agent)
-    said = ended(pings)
-    assert all(" 0% packet loss" in line for line in said), said
-    assert min(int(line.split()[0]) for line in said) > 20 * KILLS / 2
-    assert KILLS < done < KILLS * CHURNED, "some of the work met a dead agent, and some did not"
+    quiet(pings)
+    assert KILLS // 5 < done < KILLS * CHURNED, "some of the work met a dead agent, and some did not"
     for item in lab.get("pods"):
         if item["metadata"]["name"].startswith("c"):
             lab.delete("pod", item["metadata"]["name"])
     for node, pod in zip(NODES, "ab", strict=True):
-        end = time.monotonic() + 10
-        while len(veths(lab, node)) > 1 or len(journal(lab, node)) > 1:
-            assert time.monotonic() < end, (veths(lab, node), journal(lab, node))
-            time.sleep(0.1)
+        wait_for(lambda node=node: len(veths(lab, node)) == len(journal(lab, node)) == 1)
         assert journal(lab, node) == {addresses(lab, pod)[0]}

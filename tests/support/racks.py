@@ -4,13 +4,16 @@ What lives here: questions to a lab, waiting for their answers, a stream that co
 start anew, changes of Node objects. What it must not know: any test.
 """
 
+import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
 from octet.lab import Lab
 
@@ -80,25 +83,44 @@ def streaming(lab: Lab, pairs: Iterable[tuple[str, str]], interval: float = 0.01
     A ping that waits for nobody sends on whatever is answered, so what is lost counts in intervals.
     """
     streams = Streams(interval)
-    command = ["stdbuf", "-oL", "ping", "-n", "-q", "-i", str(interval), "-W", "1"]
-    running = {
-        f"{pod} to {address}": lab.popen(pod, [*command, address], stdout=subprocess.PIPE, text=True)
-        for pod, address in pairs
-    }
-    for ping in running.values():
-        ping.stdout.readline()  # it says whom it pings before it does
-    try:
-        yield streams
-    finally:
-        time.sleep(0.2)
-        for ping in running.values():
-            ping.send_signal(signal.SIGINT)
-        said = {name: ping.communicate(timeout=10)[0] for name, ping in running.items()}
-    for name, text in said.items():
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", text)
-        assert found, text
-        streams.sent[name], received = map(int, found.groups())
-        streams.lost[name] = streams.sent[name] - received
+    with ExitStack() as stack:
+        heard = {}
+        for pod, address in pairs:
+            file = stack.enter_context(tempfile.TemporaryFile("w+"))
+            heard[f"{pod} to {address}"] = (pinging(lab, pod, address, interval, file), file)
+        for _, file in heard.values():
+            wait_for(lambda file=file: os.fstat(file.fileno()).st_size > 0)
+        try:
+            yield streams
+        finally:
+            time.sleep(0.2)
+            counted = {name: ended(ping, file) for name, (ping, file) in heard.items()}
+    for name, (sent, lost) in counted.items():
+        streams.sent[name], streams.lost[name] = sent, lost
+
+
+def pinging(lab: Lab, pod: str, address: str, interval: float, file: IO[str]) -> "subprocess.Popen[str]":
+    """Start to ping from a pod for ever, and have a file say what came back."""
+    command = ["stdbuf", "-oL", "ping", "-n", "-i", str(interval), "-W", "1", address]
+    return lab.popen(pod, command, stdout=file, text=True)
+
+
+UNDER_WAY = 2
+"""Packets of a stream that may not be back, or not be read, when it is ended."""
+
+
+def ended(ping: "subprocess.Popen[str]", file: IO[str]) -> tuple[int, int]:
+    """End a ping; return how many packets it sent and how many were lost, but for those still under way."""
+    ping.send_signal(signal.SIGINT)
+    ping.wait(timeout=10)
+    file.seek(0)
+    text = file.read()
+    found = re.search(r"(\d+) packets transmitted", text)
+    assert found, text[-1000:]
+    sent = int(found[1])
+    came = {int(number) for number in re.findall(r"bytes from .*icmp_seq=(\d+)", text)}
+    last = max(came, default=0)
+    return sent, last - len(came) + max(sent - last - UNDER_WAY, 0)
 
 
 def quiet(streams: Streams) -> None:

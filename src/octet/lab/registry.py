@@ -97,10 +97,14 @@ class Registry:
         self.sweep()
         self._make_root()
         new = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.root))
-        (new / LOGS).mkdir(mode=0o700)
-        lock = os.open(new / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _write(new / SPEC, spec)
+        try:
+            (new / LOGS).mkdir(mode=0o700)
+            lock = os.open(new / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _write(new / SPEC, spec)
+        except BaseException:
+            shutil.rmtree(new)  # interrupted: nobody else would for as long as it is young
+            raise
         try:
             # Refused where a directory that is not empty has the name: two at once cannot both succeed.
             new.rename(self.root / name)

@@ -71,7 +71,7 @@ def test_what_is_done_meanwhile_never_overlaps_the_ping_pong(pair: Stretch) -> N
     begun = time.monotonic()
     reading = Latency().run(pair, 1, work)
     assert time.monotonic() - done[0] > 1, "the ping-pong's second comes after the work"
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 12
     assert reading.values[metrics.RTT_P50.key] < 1000
 
 
