@@ -1,10 +1,12 @@
 """How long unit tests look for a counterexample: little by default, for they are run after each change.
 
-What lives here: the two profiles of hypothesis, and how seldom garbage is looked for.
+What lives here: the two profiles of hypothesis, how seldom garbage is looked for, where files of tests are.
 What it must not know: any test.
 """
 
 import gc
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,6 +19,14 @@ settings.register_profile("long", max_examples=LONG)
 settings.load_profile("lean")
 
 gc.set_threshold(100_000, 50, 100)  # what modules and tests hold stays; to look through it costs a quarter
+
+MEMORY, ROOM = Path("/dev/shm"), 256 << 20
+"""Where files wait for no disk, if programs may run from it (in many containers not) and it has room; bytes."""
+
+if MEMORY.is_dir():
+    held = os.statvfs(MEMORY)
+    if not held.f_flag & (os.ST_NOEXEC | os.ST_RDONLY) and held.f_bavail * held.f_frsize >= ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
