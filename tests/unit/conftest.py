@@ -21,7 +21,7 @@ settings.load_profile("lean")
 gc.set_threshold(100_000, 50, 100)  # what modules and tests hold stays; to look through it costs a quarter
 
 MEMORY, ROOM = Path("/dev/shm"), 256 << 20
-"""Where files wait for no disk, if programs may run from it (in many containers not) and it has room; bytes."""
+"""Where files wait for no disk, if programs may run from it; bytes that it must have left."""
 
 if MEMORY.is_dir():
     held = os.statvfs(MEMORY)
