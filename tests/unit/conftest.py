@@ -9,13 +9,15 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 LEAN, LONG = 25, 100
 """Examples of a property in ``make unit``, and in ``make slow``, which runs every property again."""
 
-settings.register_profile("lean", max_examples=LEAN)
-settings.register_profile("long", max_examples=LONG)
+# How long an example takes on a busy machine proves nothing: no deadline, no complaint about slow dice.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("lean", patient, max_examples=LEAN)
+settings.register_profile("long", patient, max_examples=LONG)
 settings.load_profile("lean")
 
 gc.set_threshold(100_000, 50, 100)  # what modules and tests hold stays; to look through it costs a quarter
