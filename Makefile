@@ -9,7 +9,7 @@ WEB := $(wildcard web/*.json web/*.mjs web/src/*)
 PAGE := src/octet/choose/page/bundle/page.js
 SKIPS := report/skips.txt
 unexport PYTHONDONTWRITEBYTECODE  # set in many containers: each of thousands of processes would compile us again
-unit-half := $(addprefix tests/unit/,choose cli house)
+unit-half := $(addprefix tests/unit/,choose cli cni house)
 unit-rest := $(filter-out $(unit-half:%=%/),$(wildcard tests/unit/*/))
 
 help:  ## this list

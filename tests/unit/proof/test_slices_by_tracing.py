@@ -75,7 +75,7 @@ def followed(seed: int) -> int:
     return count
 
 
-@pytest.mark.parametrize(("seed", "form"), zip((0, 5), FORMS, strict=True))
+@pytest.mark.parametrize(("seed", "form"), list(zip((0, 5), FORMS, strict=True)))
 def test_no_slice_is_wider_or_narrower_than_before_and_after(seed, form, monkeypatch):
     """In slices of one address each, every packet is judged as before the change or as after it."""
     monkeypatch.setattr(turns, "SLICE", 1)
