@@ -1,5 +1,6 @@
 """`python -m guest pytest -q tests/qemu`: run a Python module in Debian's kernel; its exit code is ours."""
 
+import compileall
 import os
 import shlex
 import shutil
@@ -27,6 +28,8 @@ def main(arguments: list[str]) -> int:
         "COLUMNS": str(shutil.get_terminal_size().columns),
     }.items():
         init = init.replace(f"@{name}@", value)
+    for part in ("src", "tests"):  # once here, and not by each of the guest's processes
+        compileall.compile_dir(TREE / part, quiet=2)
     initramfs = BUILD / "initramfs"
     with initramfs.open("wb") as file:
         contents.archive(made, TREE, init.encode()).pack(file)
