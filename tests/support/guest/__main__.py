@@ -13,8 +13,8 @@ from guest.words import Trouble, say
 
 TREE = Path(__file__).parents[3]
 BUILD = TREE / "build/guest"
-PATIENCE = 600.0
-"""Seconds that the guest may take, unless OCTET_GUEST_PATIENCE says something else; it takes about 90."""
+PATIENCE = 1200.0
+"""Seconds that the guest may take, unless OCTET_GUEST_PATIENCE says something else; it takes about 240."""
 
 
 def main(arguments: list[str]) -> int:
