@@ -144,7 +144,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[Racks]:
         wait_for(lambda: all(racked.peers(node) == {*NODES} - {node} for node in NODES))
         racked.count()
         yield racked
-    assert list(Registry().entries()) == []
+    wait_for(lambda: list(Registry().entries()) == [])
 
 
 def test_near_by_bird_and_far_by_the_tunnel(made: Racks) -> None:
