@@ -153,9 +153,10 @@ def test_near_by_bird_and_far_by_the_tunnel(made: Racks) -> None:
     Both carry pods' packets. The rack's router forwards wrapped ones only.
     """
     wait_for(lambda: made.heard() == dict.fromkeys(made.held("node2"), Hop(NEAR, "eth0")))
+    far = made.held("node3")
+    wait_for(lambda: far <= made.ways("node1", "octet").keys())
     beyond = made.ways("node1", "octet")
-    assert made.held("node3")
-    assert {beyond[each].dev for each in made.held("node3")} == {made.row.tunnel}
+    assert {beyond[each].dev for each in far} == {made.row.tunnel}
     before = made.counts()
     assert made.reaches("on-node1", made.pods["node2"])
     assert made.counts() == before
