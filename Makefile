@@ -45,7 +45,7 @@ kernel: setup  ## against a real kernel, in private namespaces
 	$(PYTEST) tests/kernel
 
 test-kernel: setup  ## against Debian's own kernel, in a virtual machine: what this machine's may lack
-	PYTHONPATH=tests/support $(BIN)/python -m guest pytest -q tests/qemu @tests/qemu/conformance.txt $(ARGS)
+	PYTHONPATH=tests/support $(BIN)/python -m guest pytest -q tests/qemu @tests/qemu/conformance.txt --timeout 300 $(ARGS)
 
 lab: setup  ## whole clusters on this machine
 	$(PYTEST) tests/lab

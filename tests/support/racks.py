@@ -18,15 +18,15 @@ from typing import IO
 from octet.lab import Lab
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait until something is so; fail when it takes longer.
+def wait_for(true: Callable[[], bool], seconds: float = 30, pause: float = 0.02) -> None:
+    """Wait until something is so, with a pause between two looks; fail when it takes longer.
 
     Sessions that broke several times wait up to their hold time (9 s) before they try again.
     """
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def reaches(lab: Lab, target: str, address: str, count: int = 3) -> bool:

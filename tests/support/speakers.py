@@ -144,7 +144,7 @@ class Lan:
         self.resources.callback(made.stop)
         return made
 
-    def watch(self, true: Callable[[], bool], seconds: float = 20) -> float:
+    def watch(self, true: Callable[[], bool], seconds: float = 60) -> float:
         """Look after all daemons until something holds; return how long it took, fail when it never does."""
         start = time.monotonic()
         while not true():

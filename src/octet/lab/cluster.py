@@ -38,8 +38,8 @@ Tell = Callable[[str], None]
 _LOOK = 0.005
 _CONVERGING = 0.03
 
-CONVERGED_LIMIT = 20.0
-"""Seconds from the routers' start until each has a route to every rack."""
+CONVERGED_LIMIT = 60.0
+"""Seconds from the routers' start until each has a route to every rack, also on an emulated machine."""
 
 
 class Cluster:

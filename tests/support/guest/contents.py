@@ -23,6 +23,7 @@ PROGRAMS = (
         "mount",
         "unshare",
         "nsenter",
+        "setpriv",
         "sysctl",
         "ip",
         "bridge",

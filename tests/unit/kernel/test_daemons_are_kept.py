@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from octet.blueprint import Blueprint, Change, ConfigFile, Daemon, Inline, Secret
-from octet.kernel.daemons import Daemons, absent
+from octet.kernel.daemons import Daemons, absent, bird
 from octet.kernel.daemons.fake import FakeProcesses, FakeRoutes
 from octet.kernel.daemons.port import Line, Reply
 from octet.kernel.daemons.supervisor import Backoff, Supervisor

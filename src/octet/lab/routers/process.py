@@ -21,8 +21,8 @@ from octet.lab.processes import Child, ending, tail
 from octet.lab.routers import Command, Program, Router, bird, frr, gobgp
 from octet.lab.spaces import Spaces
 
-READY_LIMIT = 15.0
-"""Seconds from a process's start until it can be asked."""
+READY_LIMIT = 60.0
+"""Seconds from a process's start until it can be asked, also on an emulated machine."""
 
 _LOOK = 0.005
 _NEEDS = MappingProxyType({"bird": ("bird",), "frr": frr.NEEDS, "gobgp": ("gobgpd", "gobgp")})
