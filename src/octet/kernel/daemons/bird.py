@@ -46,24 +46,33 @@ def skipped(changed: Iterable[str]) -> Callable[[str], bool]:
     return lambda _name: False
 
 
-def begins_anew(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
-    """Tell whether this node becomes a reflector, or is none any more, and better restarts than is reloaded.
+def reflects_anew(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Tell whether a node becomes a reflector, or is none any more, and no session changes in anything else.
 
-    Reloaded, BIRD says goodbye to a peer and begins the session anew: the peer forgets our routes until it is
-    back, most of a second later (bgp.c: the connect delay is no shorter). Where BIRD restarts gracefully they
-    are kept, by peers and by the kernel; nobody has anything to agree to, so all are back at once. Sessions
-    with routers would have to restart as well; where there are some, these know pods beside the reflectors.
+    Reloaded, BIRD says goodbye to a peer then and begins the session anew: the peer forgets our routes until
+    it is back, most of a second later (bgp.c: the connect delay is no shorter). Where BIRD restarts gracefully
+    they are kept, by peers and by the kernel; nobody has anything to agree to, so all are back at once.
 
     Args:
-        before: the texts of all files in force, by name.
-        after: those that are to be.
+        before: the texts of files that change, by name.
+        after: what they are to be.
     """
-    held = [name for name in before if _SESSION.fullmatch(name)]
-    if not all(name.startswith("node.") and _KEPT in before[name] for name in held):
-        return False
-    heads = [[_CHANNEL.sub("", each[name]) for each in (before, after)] for name in held if name in after]
+    held = [name for name in before if name in after and _SESSION.fullmatch(name)]
+    heads = [[_CHANNEL.sub("", each[name]) for each in (before, after)] for name in held]
     changed = [(old, new) for old, new in heads if old != new]
     return bool(changed) and all(_ROLE.sub("", old) == _ROLE.sub("", new) for old, new in changed)
+
+
+def among_nodes(texts: Mapping[str, str]) -> bool:
+    """Tell whether a graceful restart concerns nodes only, all of which keep routes meanwhile.
+
+    Sessions with routers would have to restart as well; where there are some, these know pods anyway.
+
+    Args:
+        texts: of all files in force, by name.
+    """
+    held = [(name, text) for name, text in texts.items() if _SESSION.fullmatch(name)]
+    return all(name.startswith("node.") and _KEPT in text for name, text in held)
 
 
 def whole(protocols: Reply, status: Reply) -> bool:

@@ -5,7 +5,7 @@ What lives here: files, 0600 in directories 0700, each replaced whole. What it m
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 CONFIG, DRAFT, CONTROL, LAST_WORDS = "config", "draft", "control.sock", "last-words"
@@ -38,9 +38,10 @@ class Directory:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def texts(self) -> dict[str, str]:
-        """Return the texts of all files in force, by name."""
-        return {name: self.text(name) or "" for name in self.names()}
+    def texts(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the texts of files in force, by name; of those only that are there."""
+        held = {name: self.text(name) for name in names}
+        return {name: text for name, text in held.items() if text is not None}
 
     def prepare(self, skipped: Callable[[str], bool]) -> None:
         """Make a draft that is the configuration in force but for some files, without copying it."""

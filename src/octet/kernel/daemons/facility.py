@@ -137,14 +137,15 @@ class Daemons:
         lost = failed.keys() & set(directory.names())
         failed |= self._check(directory, files.keys() - failed.keys(), list(gone))
         good = {each: each in files for each in (*gone, *files) if each not in failed}
-        before = directory.texts()
+        before = directory.texts(good)
         directory.enact(good | dict.fromkeys(lost, False))
         items = {**gone, **files}
         refused = [Failure(items[each], errno.EINVAL, reason) for each, reason in failed.items()]
         done: list[KernelObject] = [items[each] for each in good]
         supervisor = self._supervisors.get(name)
         if (good or lost) and supervisor is not None and supervisor.running:
-            if bird.begins_anew(before, directory.texts()) and supervisor.whole():
+            anew = bird.reflects_anew(before, directory.texts(good))
+            if anew and bird.among_nodes(directory.texts(directory.names())) and supervisor.whole():
                 supervisor.restart()
             else:
                 supervisor.reload()

@@ -151,8 +151,10 @@ class Supervisor:
         self.trouble = ""
 
     def whole(self) -> bool:
-        """Would a restart of it wait for nobody? Raises OSError."""
-        return bird.whole(self.ask("show protocols all"), self.ask("show status"))
+        """Would a restart of it wait for nobody? Not where it does not answer."""
+        with suppress(OSError):
+            return bird.whole(self.ask("show protocols all"), self.ask("show status"))
+        return False
 
     def restart(self) -> None:
         """Let it begin anew without a word to peers: they keep our routes, the kernel keeps theirs.
