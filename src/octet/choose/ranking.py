@@ -6,7 +6,7 @@ What it must not know: why anybody asks; chance (``sensitivity``).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from octet.choose import conditions
 from octet.choose.constraints import CONSTRAINTS, Constraint
@@ -24,26 +24,28 @@ EQUAL = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One provider: what the constraints say of it, and what each criterion gives it."""
+    """One provider: what the constraints say of it, and what each criterion gives it.
+
+    Attributes:
+        out: what rules it out.
+        doubts: what must be verified before it can be relied on.
+    """
 
     provider: Provider
     findings: tuple[Finding, ...]
     scores: Mapping[str, Scored]
+    out: tuple[Finding, ...] = field(init=False, compare=False)
+    doubts: tuple[Finding, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, verdict in (("out", "ruled out"), ("doubts", "unknown")):
+            held = tuple([each for each in self.findings if each.verdict == verdict])
+            object.__setattr__(self, name, held)
 
     @property
     def name(self) -> str:
         """The provider's name."""
         return self.provider.name
-
-    @property
-    def out(self) -> tuple[Finding, ...]:
-        """What rules it out."""
-        return tuple(each for each in self.findings if each.verdict == "ruled out")
-
-    @property
-    def doubts(self) -> tuple[Finding, ...]:
-        """What must be verified before it can be relied on."""
-        return tuple(each for each in self.findings if each.verdict == "unknown")
 
 
 def value(option: Option, weights: Mapping[str, float]) -> float:
