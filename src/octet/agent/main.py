@@ -82,7 +82,10 @@ def lock(run: Path) -> int:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(held)
-        raise OctetError(f"another agent runs on {run}", hint="give this one another [paths] run") from None
+        raise OctetError(
+            f"another agent runs on {run}",
+            hint="a node has one; that of another node has another [paths] run",
+        ) from None
     return held
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from block_world import config, pool
 from octet.errors import BadConfigurationError
-from octet.lab.admission import admit
+from octet.lab.admission import TIERED, admit
 from octet.lab.directory import Directory
 from octet.store.memory import MemoryStore
 
@@ -39,3 +39,14 @@ async def test_what_is_right_is_taken(directory):
     await admit("IPPool", pool("new", "10.1.0.0/16", 26), directory)
     await admit("IPPool", pool("old", "10.0.0.0/16", 26, natOutgoing=True), directory)
     await admit("Pod", {"metadata": {"name": "x"}}, directory)
+
+
+@pytest.mark.parametrize("kind", TIERED)
+async def test_a_policys_tier_is_there_before_the_policy(directory, kind):
+    """A policy of no tier is refused: the specification has no answer for it."""
+    item = {"kind": kind, "metadata": {"name": "p", "namespace": "shop"}, "spec": {"tier": "security"}}
+    with pytest.raises(BadConfigurationError, match=r"spec.tier = 'security': is no tier's name.*default"):
+        await admit(kind, item, directory)
+    await admit(kind, {**item, "spec": {}}, directory)
+    await directory.put("Tier", {"kind": "Tier", "metadata": {"name": "security"}, "spec": {"order": 1}})
+    await admit(kind, item, directory)
