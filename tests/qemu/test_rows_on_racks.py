@@ -18,7 +18,7 @@ from octet.lab.provider import Octet
 from octet.lab.racks import Shape
 from octet.lab.routes import Hop
 
-pytestmark = [pytest.mark.qemu, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.qemu, pytest.mark.timeout(600)]
 
 NODES = ("node1", "node2", "node3")
 """Two of the first rack, one of the second."""
@@ -38,7 +38,7 @@ add rule inet seen forward ip saddr 10.244.0.0/16 counter
 """
 """What the first rack's router sees: wrapped packets, and pods' own."""
 
-wait_for = partial(racks.wait_for, seconds=90, pause=0.5)
+wait_for = partial(racks.wait_for, seconds=150, pause=0.5)
 """An emulated machine takes its time, and every look takes some of it."""
 
 

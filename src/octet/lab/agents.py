@@ -17,8 +17,8 @@ from octet.lab.processes import Child, ending, tail
 from octet.lab.provider import Octet
 from octet.lab.spaces import Spaces
 
-READY_LIMIT = 60.0
-"""Seconds from start until ready, also on an emulated machine; a lab that needs longer is broken."""
+READY_LIMIT = 180.0
+"""Seconds from start until ready, also on an emulated machine at work; a lab that needs longer is broken."""
 
 _LOOK = 0.02
 _NONE = "none"
