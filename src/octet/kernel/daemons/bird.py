@@ -50,7 +50,7 @@ def reflects_anew(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
     """Tell whether a node becomes a reflector, or is none any more, and no session changes in anything else.
 
     Reloaded, BIRD says goodbye to a peer then and begins the session anew: the peer forgets our routes until
-    it is back, most of a second later (bgp.c: the connect delay is no shorter). Where BIRD restarts gracefully
+    it is back, most of a second later (bgp.c: no connect delay is shorter). Where BIRD restarts gracefully
     they are kept, by peers and by the kernel; nobody has anything to agree to, so all are back at once.
 
     Args:
