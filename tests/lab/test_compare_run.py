@@ -114,7 +114,7 @@ def test_an_interrupted_comparison_takes_its_labs_along(number: int, moment: flo
         time.sleep(0.01)
     time.sleep(moment)
     process.send_signal(number)
-    assert process.wait(timeout=30) == 128 + number
+    assert process.wait(timeout=60) == 128 + number
     assert list((tmp_path / "labs").glob("*")) == []
 
 

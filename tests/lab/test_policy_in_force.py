@@ -60,7 +60,7 @@ def test_a_running_connection_is_cut(lab: Cluster, tmp_path: Path, place: str) -
         time.sleep(0.5)
         assert talk.poll() is None
         with lab.policy(tmp_path, only("b")):
-            assert talk.wait(timeout=10) == 0
+            assert talk.wait(timeout=20) == 0
             assert talk.stdout is not None
             assert talk.stdout.read() == "cut\n"
 
@@ -69,7 +69,7 @@ def test_a_running_connection_that_is_allowed_goes_on(lab: Cluster, tmp_path: Pa
     """Policies come and go without a connection that they allow noticing."""
     with lab.running("b2", sys.executable, "-c", TALK, lab.addresses["a"][0]) as talk:
         with lab.policy(tmp_path, only("b")):
-            time.sleep(2)
+            time.sleep(3)
         assert talk.poll() is None
 
 
@@ -79,7 +79,7 @@ def test_a_policy_may_keep_running_connections(lab: Cluster, tmp_path: Path) -> 
         lab.running("c2", sys.executable, "-c", TALK, lab.addresses["a"][0]) as talk,
         lab.policy(tmp_path, only("b", established="keep")),
     ):
-        time.sleep(2.5)
+        time.sleep(4)
         assert talk.poll() is None
         assert lab.ask("c2", "a") == ["silence", "silence"]
 
@@ -112,7 +112,7 @@ table ip test {{
         assert lab.exec(node, "nft", rules) == ""
         with lab.policy(tmp_path, egress("c", to_a)):
             asked = [
-                lab.exec(pod, sys.executable, "-c", ASK, "tcp", address, port, "0.7")
+                lab.exec(pod, sys.executable, "-c", ASK, "tcp", address, port, "1.5")
                 for address, port in (("192.0.2.80", "8000"), ("192.0.2.81", "80"))
             ]
             assert asked == ["yes", "silence"], pod
@@ -124,7 +124,7 @@ def test_egress_to_the_own_node_is_egress(lab: Cluster, tmp_path: Path) -> None:
     with lab.running("node1", sys.executable, "-c", f"print('up', flush=True)\n{SERVER}"):
         ours = json.loads(octet("lab", "get", "nodes", "--name", lab.name, "--json"))
         address = ours[0]["status"]["addresses"][0]["address"]
-        ask = (sys.executable, "-c", ASK, "tcp", address, "80", "0.7")
+        ask = (sys.executable, "-c", ASK, "tcp", address, "80", "1.5")
         assert lab.exec("c", *ask) == "yes"
         with lab.policy(tmp_path, egress("c")):
             assert lab.exec("c", *ask) == "silence"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from looking import AXE, Look, launched
 from measured import results
@@ -31,6 +31,7 @@ def browser() -> Iterator[Browser]:
     if shutil.which("chromium") is None:
         pytest.skip("program missing: chromium")
     assert AXE.exists(), f"{AXE} is not there: make setup"
+    expect.set_options(timeout=20_000)
     with sync_playwright() as driver:
         opened = launched(driver)
         yield opened

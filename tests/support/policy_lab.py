@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from octet.lab import Lab
 from policy_programs import ASK, SERVER
 
 DNS = "10.96.0.10"
@@ -82,12 +85,17 @@ class Cluster:
         with self.running(place, *command) as process:
             yield Voice(process)
 
-    def ask(self, place: str, pod: str, port: int = 80, kind: str = "tcp", seconds: float = 0.7) -> list[str]:
-        """Ask a pod by each of its addresses; return what came of it."""
-        return [
-            self.exec(place, sys.executable, "-c", ASK, kind, address, str(port), str(seconds))
-            for address in self.addresses[pod]
-        ]
+    def ask(self, place: str, pod: str, port: int = 80, kind: str = "tcp", seconds: float = 1.5) -> list[str]:
+        """Ask a pod by each of its addresses; return what came of it.
+
+        A connection's first packet that is lost for another reason than policy comes again after a second.
+        """
+
+        def one(address: str) -> str:
+            return self.exec(place, sys.executable, "-c", ASK, kind, address, str(port), str(seconds))
+
+        with ThreadPoolExecutor(len(self.addresses[pod])) as threads:
+            return list(threads.map(one, self.addresses[pod]))
 
     @contextmanager
     def policy(self, tmp_path: Path, *objects: dict[str, object]) -> Iterator[None]:
@@ -95,13 +103,27 @@ class Cluster:
         path = tmp_path / "policy.json"
         path.write_text(json.dumps(objects))
         octet("lab", "apply", "-f", str(path), "--name", self.name)
-        time.sleep(0.3)
+        self.heard()
         try:
             yield
         finally:
             for each in objects:
                 octet("lab", "delete", word(each), name(each), "--name", self.name)
-            time.sleep(0.3)
+            self.heard()
+
+    def heard(self) -> None:
+        """Wait until every agent that runs has heard of all that was said so far, and a moment more."""
+        lab = Lab.find(self.name)
+        mark = {"name": "mark", "annotations": {"at": str(time.monotonic_ns())}}
+        lab.put([{"apiVersion": "v1", "kind": "Namespace", "metadata": mark}])
+        spaces = {each["metadata"]["name"]: each["metadata"] for each in lab.get("namespaces")}
+        now = int(spaces["mark"]["resourceVersion"])
+        for each in lab.get("nodes"):
+            if each["lab"]["agent"]["state"] == "running":
+                node = each["metadata"]["name"]
+                told = partial(lab.ask_agent, node, "/state")
+                assert until(lambda told=told: json.loads(told())["revision"] >= now), node
+        time.sleep(0.3)
 
     def counted(self, chain: str) -> int:
         """Return how many packets a chain's counters of node1 have seen."""
@@ -199,7 +221,8 @@ def dns_service(goal: str, port: int = 53) -> list[dict[str, Any]]:
     ]
 
 
-def until(true: Callable[[], object], seconds: float = 5.0) -> bool:
+def until(true: Callable[[], object], seconds: float = 20.0) -> bool:
+    """Wait until something is so; tell whether it became so in time."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         if true():

@@ -61,7 +61,7 @@ s = socket.create_connection((sys.argv[1], int((sys.argv[2:] or ["80"])[0])), ti
 s.settimeout(0.5)
 print("up", flush=True)
 last = time.monotonic()
-while time.monotonic() - last < 1.5:
+while time.monotonic() - last < 2.5:
     try:
         s.send(b"x")
         if s.recv(1) == b"x":
@@ -206,7 +206,7 @@ while True:
         last = time.monotonic()
     except OSError:
         pass
-    now = "heard" if time.monotonic() - last < 0.7 else "silence"
+    now = "heard" if time.monotonic() - last < 1.5 else "silence"
     if now != said:
         said = now
         print(said, flush=True)

@@ -1,6 +1,7 @@
 """Cutting: when it looks, what it does where the kernel does not answer, that the event loop goes on."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, ip_address
@@ -257,14 +258,14 @@ async def test_the_event_loop_goes_on_meanwhile(here: AgentNode, cutting: Cuttin
     """Twenty thousand connections are judged in slices, between which other work is done."""
     mine = start(here)
     tracker.held = [Connection(FOE, mine, 6, port % 60_000, port // 60_000) for port in range(20_000)]
-    loop, longest, working = asyncio.get_running_loop(), 0.0, True
+    longest, working = 0.0, True
 
     async def tick() -> None:
         nonlocal longest
         while working:
-            begun = loop.time()
+            begun = time.thread_time()  # what the loop's own thread works: others' load is no slice of ours
             await asyncio.sleep(0)
-            longest = max(longest, loop.time() - begun)
+            longest = max(longest, time.thread_time() - begun)
 
     ticking = asyncio.ensure_future(tick())
     assert await cutting.once() == 20_000
