@@ -10,7 +10,7 @@ PAGE := src/octet/choose/page/bundle/page.js
 SKIPS := report/skips.txt
 unexport PYTHONDONTWRITEBYTECODE  # set in many containers: each of thousands of processes would compile us again
 unit-half := $(addprefix tests/unit/,choose cli cni house)
-unit-rest := $(filter-out $(unit-half:%=%/),$(wildcard tests/unit/*/))
+unit-rest := $(filter-out $(unit-half:%=%/) %/__pycache__/,$(wildcard tests/unit/*/))
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
