@@ -44,6 +44,7 @@ _TAKEN = ("logSeverityScreen", "programClusterRoutes")
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _PORT = re.compile(r"\[(?P<v6>[^]]+)\]:(?P<port6>\d+)|(?P<v4>[\d.]+):(?P<port4>\d+)")
+_BROADCAST = ip_address("255.255.255.255")
 
 
 class SecretKey(msgspec.Struct, frozen=True, gc=False):
@@ -255,6 +256,8 @@ def _where(spec: Fields) -> tuple[Address | None, str, int]:
         raise spec.refusal("peerIP", "must be an IP address, or one with a port") from None
     if port > 65535:
         raise spec.refusal("peerIP", "has a port above 65535")
+    if address.is_multicast or address.is_unspecified or address.is_loopback or address == _BROADCAST:
+        raise spec.refusal("peerIP", "is no other machine's address")
     if address.version == 6 and address.is_link_local and not interface:
         hint = f"{host}%eth0, with the node's interface"
         raise spec.refusal("peerIP", "is link-local and names no interface", hint=hint)

@@ -116,6 +116,10 @@ def test_a_peer_says_everything_about_its_session():
         ("peerIP", {"peerIP": "tor1", "asNumber": 1}),
         ("peerIP", {"peerIP": "192.0.2.1:99999", "asNumber": 1}),
         ("peerIP", {"peerIP": "fe80::1", "asNumber": 1}),
+        *(
+            ("peerIP", {"peerIP": each, "asNumber": 1})
+            for each in ("127.0.0.1", "::1", "0.0.0.0:179", "224.0.0.1", "ff02::1", "255.255.255.255")
+        ),
         ("asNumber", {"peerIP": "192.0.2.1"}),
         ("peerIP", {"peerIP": "192.0.2.1", "peerSelector": "all()", "asNumber": 1}),
         ("node", {"node": "a", "nodeSelector": "all()", "peerSelector": "all()"}),
