@@ -26,7 +26,9 @@ def test_a_labs_node_is_asked_on_the_node(lab: Lab) -> None:
     done = subprocess.run([*command, "node1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"running": False, "starts": 0, "problems": [], "sessions": []}
-    assert subprocess.run([*command, "node9"], capture_output=True, check=False).returncode == 4
+    unknown = subprocess.run([*command, "node9"], capture_output=True, text=True, check=False)
+    assert unknown.returncode == 4
+    assert "no node 'node9' in the lab bgp-status (nodes: node1)" in unknown.stderr
 
 
 def test_a_session_without_its_secret_is_told_and_stops_no_pod() -> None:

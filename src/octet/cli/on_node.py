@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from octet.errors import NotFoundError
+
 Where = Annotated[
     str, typer.Argument(help="A node of a lab; without one, this machine's agent.", show_default=False)
 ]
@@ -27,7 +29,11 @@ def run_there(name: str | None, node: str, *words: str, as_json: bool) -> int:
     from octet.lab.cluster import HOME
     from octet.lab.join import enter
 
+    lab = Lab.find(name)
+    nodes = lab.info()["nodes"]
+    if node not in nodes:
+        raise NotFoundError(f"no node {node!r} in the lab {lab.name}", hint=f"nodes: {', '.join(nodes)}")
     config = HOME / node / "agent.toml"
     command = [sys.executable, "-m", "octet.cli.main", *words, "--config", str(config)]
-    with Lab.find(name).doors(node) as doors:
+    with lab.doors(node) as doors:
         return enter(doors, [*command, *(["--json"] if as_json else [])])
