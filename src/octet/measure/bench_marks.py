@@ -3,7 +3,7 @@
 What lives here: the chain of forwarded packets in versions that ask never, once, many times, side by side in
 rounds, the page. What it must not know: why a connection is cut.
 
-One comparison is lost in the noise of a packet; many are not, and what one costs is told from those.
+One comparison is hardly more than the noise of a packet; many are, and what one costs is told from those.
 """
 
 import argparse
