@@ -20,7 +20,7 @@ settings.register_profile("lean", patient, max_examples=LEAN)
 settings.register_profile("long", patient, max_examples=LONG)
 settings.load_profile("lean")
 
-gc.set_threshold(100_000, 50, 100)  # what modules and tests hold stays; to look through it costs a quarter
+gc.set_threshold(100_000, 10, 10)  # what modules and tests hold stays; to look through it costs a quarter
 
 MEMORY, ROOM = Path("/dev/shm"), 256 << 20
 """Where files wait for no disk, if programs may run from it; bytes that it must have left."""
