@@ -32,7 +32,7 @@ test: setup lint  ## everything that CI checks
 	$(MAKE) --no-print-directory unit slow kernel test-kernel lab clients docs page
 	@scripts/count-skips $(SKIPS)
 
-unit: setup  ## decisions: no root, about ten seconds of a quiet machine's two processors
+unit: setup  ## decisions: no root, half a minute of a quiet machine's two processors
 	@$(MAKE) --no-print-directory -j2 --output-sync=target unit-half unit-rest
 
 unit-half unit-rest:
