@@ -29,6 +29,8 @@ def ran(place: Path, text: str) -> tuple[int, str]:
     folder = place / "tests/lab"
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "tests/lab/conftest.py", folder)
+    (place / "tests/support").mkdir()
+    shutil.copy(ROOT / "tests/support/second_runs.py", place / "tests/support")
     shutil.copy(ROOT / "pyproject.toml", place)
     (folder / "test_of_the_guard.py").write_text(TESTS + text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/lab"]
