@@ -19,6 +19,11 @@ Schema = Mapping[str, "Schema | None"]
 """The fields of an object, or of each object of a list; None is a value, or free in its keys."""
 
 
+OTHERS = "*"
+"""In a schema: fields that it does not name are taken. Peers of ClusterNetworkPolicy may be of kinds newer
+than us, about which its API has us fail closed (``policy.dialects.clusternetworkpolicy``)."""
+
+
 def _values(*names: str) -> Schema:
     return dict.fromkeys(names)
 
@@ -45,8 +50,8 @@ _OUTSIDE: Schema = {"nodes": _SELECTOR, **_values("networks", "domainNames")}
 _CLUSTER: Schema = {
     **_values("tier", "priority"),
     "subject": _SUBJECT,
-    "ingress": {**_RULE, "from": _SUBJECT},
-    "egress": {**_RULE, "to": {**_SUBJECT, **_OUTSIDE}},
+    "ingress": {**_RULE, "from": {**_SUBJECT, **_values(OTHERS)}},
+    "egress": {**_RULE, "to": {**_SUBJECT, **_OUTSIDE, **_values(OTHERS)}},
 }
 
 _END: Schema = {
@@ -105,7 +110,8 @@ def refuse_unknown(kind: str, item: Mapping[str, Any]) -> None:
 
 
 def _walk(fields: Fields, schema: Schema) -> None:
-    fields.only(schema, f"known are {', '.join(schema)}")
+    if OTHERS not in schema:
+        fields.only(schema, f"known are {', '.join(schema)}")
     for key, inner in schema.items():
         if inner is None:
             continue
