@@ -18,7 +18,12 @@ _LIMIT = pytest.StashKey[object]()
 
 
 def register(config: pytest.Config, folder: Path) -> None:
-    """Have the tests of a folder run again; to be called by its ``pytest_configure``."""
+    """Have the tests of a folder run again; to be called by its ``pytest_configure``.
+
+    Not where the plugin is missing that does so: in the guest, which has few, each test has one run.
+    """
+    if not config.pluginmanager.has_plugin("rerunfailures"):
+        return
     plugin = config.pluginmanager.get_plugin(__name__) or SecondRuns()
     if not config.pluginmanager.is_registered(plugin):
         config.pluginmanager.register(plugin, __name__)
