@@ -1,6 +1,7 @@
 """What holds for every choice, whatever the facts, the requirements and the weights."""
 
 import datetime as dt
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,9 +19,9 @@ from octet.choose.decision import from_json, to_json
 from octet.choose.facts import Certainty, Count, Fact, Facts, Provider, Step, Support
 from octet.choose.figures import Figures
 from octet.choose.questions import answers
-from octet.choose.ranking import Course, dominates, stand, value
+from octet.choose.ranking import Course, Option, dominates, stand, value
 from octet.choose.requirements import FIELDS, NOTHING_TO_LEAVE, Requirements
-from octet.choose.sensitivity import tippings
+from octet.choose.sensitivity import Tipping, tippings
 
 pytestmark = pytest.mark.slow
 
@@ -286,19 +287,26 @@ def test_a_flip_of_a_requirement_flips(facts: Facts, requirements: Requirements)
 @many
 @given(facts=some_facts(), requirements=some_requirements(), weights=some_weights)
 def test_a_tipping_weight_tips(facts: Facts, requirements: Requirements, weights: dict[str, float]) -> None:
-    """At the share that a flip names two providers are level; a little beyond it, the named one is ahead."""
+    """At the share that a flip names two providers are level; a little beyond it, the named one is ahead.
+
+    Where they are level already, beyond is to the one side or to the other.
+    """
     standing = stand(requirements, facts, Figures(), checked(weights))
     for each in tippings(standing.race, standing.weights):
         first, rival = standing.options[standing.first], standing.options[each.rival]
-        beyond = each.then + (1e-7 if each.then >= each.now else -1e-7)
-        for share, ahead in ((each.then, None), (beyond, True)):
+
+        def lead(share: float, each: Tipping = each, first: Option = first, rival: Option = rival) -> float:
             rest = (1 - share) / (1 - each.now)
             moved = {
                 name: share if name == each.criterion else weight * rest
                 for name, weight in standing.weights.items()
             }
-            lead = value(rival, moved) - value(first, moved)
-            assert abs(lead) < 1e-6 if ahead is None else lead > -1e-12
+            return value(rival, moved) - value(first, moved)
+
+        level = abs(each.then - each.now) < 1e-9
+        steps = (1e-7, -1e-7) if level else (math.copysign(1e-7, each.then - each.now),)
+        assert abs(lead(each.then)) < 1e-6
+        assert any(lead(each.then + step) > -1e-12 for step in steps)
 
 
 @many
