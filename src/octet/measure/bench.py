@@ -19,7 +19,7 @@ from pathlib import Path
 from octet.errors import OctetError
 from octet.lab import Foreign, Lab, Octet, reference
 from octet.measure import machine, rounds
-from octet.measure.benchpage import Figures, insert, page
+from octet.measure.benchpage import Figures, page, present
 from octet.measure.ending import end_in_order
 from octet.measure.statistics import quantile
 
@@ -147,9 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OctetError as error:
         sys.stderr.write(f"\nerror: {error}\n")
         return 1
-    sys.stdout.write(f"\n{text}\n")
-    if asked.write:
-        insert(asked.write, text)
+    sys.stdout.write("\n")
+    present(text, asked.write)
     return 0
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from octet.errors import OctetError
 from octet.kernel import connections, namespaces
 from octet.measure import machine
-from octet.measure.benchpage import insert
+from octet.measure.benchpage import present
 from octet.measure.statistics import median_interval, ratio_interval
 
 MARKER = "bench-cutting"
@@ -135,9 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     text = page(found, asked.entries, f"python -m octet.measure.bench_cutting {options}", asked.seed)
-    sys.stdout.write(f"{text}\n")
-    if asked.write:
-        insert(asked.write, text, MARKER)
+    present(text, asked.write, MARKER)
     return 0
 
 

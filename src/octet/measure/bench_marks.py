@@ -22,7 +22,7 @@ from octet.errors import OctetError
 from octet.kernel.nft.listing import fill as filled
 from octet.lab import Lab
 from octet.measure import machine, rounds
-from octet.measure.benchpage import insert
+from octet.measure.benchpage import present
 from octet.measure.ending import end_in_order
 from octet.measure.places import SERVER_CPU, ask, begin
 from octet.measure.policing.crowds import PORT, selecting
@@ -165,9 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     command = f"python -m octet.measure.bench_marks --rounds {asked.rounds} --seed {asked.seed}"
     text = page(found, command, asked.seed)
-    sys.stdout.write(f"{text}\n")
-    if asked.write:
-        insert(asked.write, text, MARKER)
+    present(text, asked.write, MARKER)
     return 0
 
 

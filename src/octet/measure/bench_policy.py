@@ -14,7 +14,7 @@ from pathlib import Path
 
 from octet.errors import OctetError
 from octet.measure import machine, rounds
-from octet.measure.benchpage import insert
+from octet.measure.benchpage import present
 from octet.measure.ending import end_in_order
 from octet.measure.policing.deciding import decided
 from octet.measure.policing.page import Figures, Rated, page
@@ -89,9 +89,8 @@ def _deciding(asked: argparse.Namespace) -> int:
     text = page(
         Figures(asked.seed, time.monotonic() - begun, machine.facts(), decided=found), _command(asked)
     )
-    sys.stdout.write(f"\n{text}\n")
-    if asked.write:
-        insert(asked.write, text, DECIDING_MARKER)
+    sys.stdout.write("\n")
+    present(text, asked.write, DECIDING_MARKER)
     return 0
 
 
@@ -130,9 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OctetError as error:
         sys.stderr.write(f"\nerror: {error}\n")
         return 1
-    sys.stdout.write(f"\n{text}\n")
-    if asked.write:
-        insert(asked.write, text, MARKER)
+    sys.stdout.write("\n")
+    present(text, asked.write, MARKER)
     return 0
 
 

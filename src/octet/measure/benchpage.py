@@ -1,9 +1,11 @@
 """The page of attach and detach times: ratios with intervals first, then the machine and single figures.
 
-What lives here: Markdown between two markers of a file. What it must not know: how the figures came about.
+What lives here: Markdown on stdout, and between two markers of a file. What it must not know: how the figures
+came about.
 """
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +93,17 @@ def _times(figures: Figures) -> Iterator[str]:
 def _time(values: Sequence[float], seed: int) -> str:
     found = median_interval(values, seed=seed)
     return f"{found.median:.1f} [{found.low:.1f}, {found.high:.1f}]"
+
+
+def present(text: str, into: Path | None, name: str = "bench") -> None:
+    """Print a page, and put it into a file between its markers where one is named.
+
+    Raises:
+        BadConfigurationError: the file has no such markers.
+    """
+    sys.stdout.write(f"{text}\n")
+    if into:
+        insert(into, text, name)
 
 
 def insert(path: Path, text: str, name: str = "bench") -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from octet.errors import OctetError
 from octet.measure import machine, rounds
-from octet.measure.benchpage import insert
+from octet.measure.benchpage import present
 from octet.measure.convergence.scenes import NEVER, SCENES, play
 from octet.measure.convergence.sites import CANDIDATES, Racked, up
 from octet.measure.ending import end_in_order
@@ -95,9 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"\nerror: {error}\n")
         return 1
     text = page(values, command, time.monotonic() - begun, facts, asked.seed)
-    sys.stdout.write(f"\n{text}\n")
-    if asked.write:
-        insert(asked.write, text, SECTION)
+    sys.stdout.write("\n")
+    present(text, asked.write, SECTION)
     return 0
 
 
