@@ -117,7 +117,7 @@ def _our(name: str, row: Model | None, today: dt.date, here: Mapping[str, tuple[
 @cache
 def _worked_out(name: str) -> tuple[tuple[str, ...], tuple[tuple[str, Value | None, str], ...]]:
     """Return what a row needs of the kernel and what is true of it: the same on every day."""
-    row = next(model for model in models.MODELS if model.name == name)
+    row = models.find(name)
     features = needs(row.parse({}, source=name))
     return features, tuple(_facts(row, features))
 
